@@ -1,0 +1,147 @@
+//! The one error type of the crate.
+
+/// What can go wrong, in words that name the value, the place and the remedy.
+///
+/// Every public function either works or returns one of these; nothing panics.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Two sizes that must agree do not.
+    #[error("{what}: expected {expected}, found {found}; {remedy}")]
+    Shape {
+        /// The size in question.
+        what: String,
+        /// What it must be.
+        expected: usize,
+        /// What it is.
+        found: usize,
+        /// How to put it right.
+        remedy: &'static str,
+    },
+
+    /// There is nothing to work with.
+    #[error("{what} is empty; {remedy}")]
+    Empty {
+        /// What is empty.
+        what: &'static str,
+        /// How to put it right.
+        remedy: &'static str,
+    },
+
+    /// A NaN or an infinity in the input.
+    #[error("{what} is {value} at {place}; {remedy}")]
+    NotFinite {
+        /// Which quantity.
+        what: &'static str,
+        /// The offending value.
+        value: f64,
+        /// Where it stands.
+        place: String,
+        /// How to put it right.
+        remedy: &'static str,
+    },
+
+    /// A setting outside its range.
+    #[error("{setting} is {value}; it must be {expected}")]
+    Setting {
+        /// The setting, as it is called in code.
+        setting: &'static str,
+        /// The value given.
+        value: String,
+        /// What is allowed.
+        expected: &'static str,
+    },
+
+    /// Two settings, each fine alone, that make no sense together.
+    #[error("{what} does not go with {with}: {reason}")]
+    Incompatible {
+        /// The first of the two.
+        what: &'static str,
+        /// The second.
+        with: &'static str,
+        /// Why, and what to use instead.
+        reason: &'static str,
+    },
+
+    /// A schedule or a caller gave a step size that is no step size.
+    #[error("the step size of step {step} is {value}; {remedy}")]
+    StepSize {
+        /// The step, 0 for the first.
+        step: usize,
+        /// The size.
+        value: f64,
+        /// How to put it right.
+        remedy: &'static str,
+    },
+
+    /// A matrix that would not fit in memory.
+    #[error(
+        "{what} of dimension {dimension} and width {width} does not fit in memory; choose a smaller width"
+    )]
+    TooLarge {
+        /// What was to be stored.
+        what: &'static str,
+        /// d.
+        dimension: usize,
+        /// m.
+        width: usize,
+    },
+
+    /// F(W, x) is not a finite number: an activation exp(<w, x>) left the range of the type.
+    #[error(
+        "the network's output at {place} is {value}: an activation exp(<w, x>) leaves the range of \
+         {dtype}; scale the points down (see `Scaling`), use smaller initial weights, or f64"
+    )]
+    Overflow {
+        /// Which point, or which sum over the points.
+        place: String,
+        /// The output.
+        value: f64,
+        /// The scalar type.
+        dtype: &'static str,
+    },
+
+    /// Training left the range of finite numbers.
+    #[error(
+        "training diverged: step {step} of size {step_size:e} made the loss overflow \
+         (last finite loss {last_loss:e}); use smaller steps, for example \
+         `schedule::KernelStable` or `schedule::Backtracking`"
+    )]
+    Diverged {
+        /// The step, 0 for the first.
+        step: usize,
+        /// Its size.
+        step_size: f64,
+        /// The loss before it. The network holds the weights of that loss.
+        last_loss: f64,
+    },
+
+    /// A column of the data cannot be used.
+    #[error("{column} {problem}; {remedy}")]
+    Column {
+        /// The column, by name or by number (from 0).
+        column: String,
+        /// What is wrong with it.
+        problem: &'static str,
+        /// How to put it right.
+        remedy: &'static str,
+    },
+
+    /// A CSV file that cannot be read as numbers.
+    #[error("line {line} of the CSV data: {problem}")]
+    Csv {
+        /// The line, 1 for the first.
+        line: u64,
+        /// What was found there, in which column, and the remedy.
+        problem: String,
+    },
+
+    /// Reading or writing failed.
+    #[error("{action}: {source}")]
+    Io {
+        /// What was being done, and to which file.
+        action: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+}
