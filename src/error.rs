@@ -75,9 +75,7 @@ pub enum Error {
     },
 
     /// A matrix that would not fit in memory.
-    #[error(
-        "{what} of dimension {dimension} and width {width} does not fit in memory; choose a smaller width"
-    )]
+    #[error("{what} of dimension {dimension} and width {width} does not fit in memory; choose a smaller width")]
     TooLarge {
         /// What was to be stored.
         what: &'static str,

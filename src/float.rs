@@ -30,16 +30,7 @@ mod sealed {
 /// assert_eq!(logistic(f64::lit(0.0)), 0.5);
 /// ```
 pub trait Float:
-    sealed::Sealed
-    + RealField
-    + Copy
-    + Default
-    + ToPrimitive
-    + FromPrimitive
-    + Sum
-    + Display
-    + LowerExp
-    + SimdFloatElement
+    sealed::Sealed + RealField + Copy + Default + ToPrimitive + FromPrimitive + Sum + Display + LowerExp + SimdFloatElement
 {
     /// The type's name: `"f32"` or `"f64"`.
     const NAME: &'static str;

@@ -1,0 +1,126 @@
+//! Which way to step: the [`Method`] trait, and the methods of the crate.
+//!
+//! Every method moves the weights along the rows of the Jacobian, W <- W - eta J(W)^T v, and so
+//! answers with a dual vector v, one number a sample:
+//!
+//! | method | v |
+//! |---|---|
+//! | [`GradientDescent`] | e = F - y, with momentum and clipping on request |
+//! | [`Minibatch`] | e on a batch of the samples |
+//!
+//! One of your own, gradient descent on the sum of absolute errors:
+//!
+//! ```
+//! use expnet::method::{Direction, Evaluation, Kind, Method};
+//! use expnet::{Dataset, Error, Initializer, Trainer};
+//!
+//! struct AbsoluteErrors;
+//! impl Method<f64> for AbsoluteErrors {
+//!     fn direction(&mut self, _: &mut Evaluation<'_, f64>, direction: &mut Direction<f64>) -> Result<(), Error> {
+//!         direction.dual.iter_mut().for_each(|e| *e = e.signum()); // `dual` comes as the residual
+//!         Ok(())
+//!     }
+//! }
+//! let data = Dataset::from_rows(&[[0.0, 1.0], [1.0, 0.0]], &[0.5, -0.5])?;
+//! let mut net = Initializer::new(2, 64).antisymmetric(true).build()?;
+//! let report = Trainer::new(1e-4).method(AbsoluteErrors).max_steps(20).fit(&mut net, &data)?;
+//! assert!(report.loss() < 0.25);
+//! # Ok::<(), Error>(())
+//! ```
+
+mod gradient_descent;
+mod minibatch;
+
+pub use crate::step::{Direction, Evaluation, Outcome};
+pub use gradient_descent::GradientDescent;
+pub use minibatch::Minibatch;
+
+use crate::{Error, Float};
+
+/// Which way to step.
+pub trait Method<T: Float> {
+    /// Writes the direction of the next step. `direction` comes filled for plain gradient descent:
+    /// `dual` is the residual, everything else zero.
+    fn direction(&mut self, evaluation: &mut Evaluation<'_, T>, direction: &mut Direction<T>) -> Result<(), Error>;
+
+    /// Keeps or takes back the step just made. After an [`Undo`](Verdict::Undo) the weights are as before, and
+    /// [`direction`](Self::direction) is asked again; the step is not counted. Keeps by default, also a loss that
+    /// is infinite, which then ends the run as diverged.
+    fn judge(&mut self, outcome: &Outcome) -> Verdict {
+        let _ = outcome;
+        Verdict::Keep
+    }
+
+    /// Writes the samples of the next step, as indices below `samples`; leaves `batch` empty for all
+    /// of them, which is the default.
+    fn batch(&mut self, samples: usize, batch: &mut Vec<usize>) {
+        let _ = (samples, batch);
+    }
+
+    /// Checks the settings before the first step of a run on `samples` samples, and says of what
+    /// kind the directions are. [`Kind::Dual`] by default.
+    fn prepare(&mut self, samples: usize) -> Result<Kind, Error> {
+        let _ = samples;
+        Ok(Kind::Dual)
+    }
+}
+
+/// What kind of directions a method answers with: some schedules are derived for one kind only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The gradient on all samples, and nothing else.
+    Gradient,
+    /// The gradient on all samples with momentum or clipping.
+    ModifiedGradient,
+    /// The gradient on a batch, another one each step.
+    BatchGradient,
+    /// Any other dual vector. The natural step size is 1.
+    Dual,
+}
+
+/// A method's answer to what came of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The step counts.
+    Keep,
+    /// The weights go back to where they were.
+    Undo,
+}
+
+/// A method lent to a trainer, to be looked at after the run.
+impl<T: Float> Method<T> for &mut (dyn Method<T> + '_) {
+    fn direction(&mut self, evaluation: &mut Evaluation<'_, T>, direction: &mut Direction<T>) -> Result<(), Error> {
+        (**self).direction(evaluation, direction)
+    }
+
+    fn judge(&mut self, outcome: &Outcome) -> Verdict {
+        (**self).judge(outcome)
+    }
+
+    fn batch(&mut self, samples: usize, batch: &mut Vec<usize>) {
+        (**self).batch(samples, batch);
+    }
+
+    fn prepare(&mut self, samples: usize) -> Result<Kind, Error> {
+        (**self).prepare(samples)
+    }
+}
+
+impl<T: Float> Method<T> for Box<dyn Method<T> + '_> {
+    fn direction(&mut self, evaluation: &mut Evaluation<'_, T>, direction: &mut Direction<T>) -> Result<(), Error> {
+        (**self).direction(evaluation, direction)
+    }
+
+    fn judge(&mut self, outcome: &Outcome) -> Verdict {
+        (**self).judge(outcome)
+    }
+
+    fn batch(&mut self, samples: usize, batch: &mut Vec<usize>) {
+        (**self).batch(samples, batch);
+    }
+
+    fn prepare(&mut self, samples: usize) -> Result<Kind, Error> {
+        (**self).prepare(samples)
+    }
+}

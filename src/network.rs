@@ -1,0 +1,255 @@
+//! The network itself: F, its loss and its gradient, one call at a time.
+
+use crate::dataset::Dataset;
+use crate::engine;
+use crate::init::{self, Initializer};
+use crate::{Error, Float};
+use nalgebra::{DMatrix, DVector};
+use rand::Rng;
+
+/// The network F(W, x) = sum_r a_r exp(<w_r, x>).
+///
+/// The weights W are d x m, a neuron a column; the output weights a (m numbers, random signs by
+/// default) are never trained. A network holds finite numbers only.
+///
+/// ```
+/// use expnet::{Dataset, ExpNetwork};
+/// use nalgebra::{dmatrix, dvector};
+///
+/// // Two neurons in one dimension: F(x) = e^x - e^{-x}.
+/// let net = ExpNetwork::from_parts(dmatrix![1.0, -1.0], dvector![1.0, -1.0])?;
+/// let outputs = net.forward(&dmatrix![0.0, 0.5])?;
+/// assert_eq!(outputs[0], 0.0);
+/// assert!((outputs[1] - 2.0 * 0.5_f64.sinh()).abs() < 1e-15);
+/// # Ok::<(), expnet::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExpNetwork<T: Float> {
+    weights: DMatrix<T>,
+    output_weights: DVector<T>,
+}
+
+impl<T: Float> ExpNetwork<T> {
+    /// A network from given weights (d x m, a neuron a column) and output weights (m).
+    ///
+    /// Errors: no neuron or no dimension, one output weight too many or too few, a number that is
+    /// not finite.
+    pub fn from_parts(weights: DMatrix<T>, output_weights: DVector<T>) -> Result<Self, Error> {
+        if weights.is_empty() {
+            return Err(Error::Empty {
+                what: "the weight matrix",
+                remedy: "give it a row for each dimension and a column for each neuron",
+            });
+        }
+        if output_weights.len() != weights.ncols() {
+            return Err(Error::Shape {
+                what: "the number of output weights".into(),
+                expected: weights.ncols(),
+                found: output_weights.len(),
+                remedy: "give one output weight for each neuron, that is each column of the weights",
+            });
+        }
+        check_finite("a weight", &weights, |k, r| format!("neuron {r}, coordinate {k}"))?;
+        if let Some(r) = output_weights.iter().position(|a| !a.is_finite()) {
+            return Err(not_finite("an output weight", output_weights[r], format!("neuron {r}")));
+        }
+        Ok(Self {
+            weights,
+            output_weights,
+        })
+    }
+
+    /// A network with w_r ~ N(0, I) and random signs a_r = +-1, from a seed drawn from `rng`.
+    ///
+    /// Use [`Initializer`] for another scale or a network that can be widened or sharded.
+    pub fn gaussian<R: Rng + ?Sized>(dimension: usize, width: usize, rng: &mut R) -> Result<Self, Error> {
+        init::seeded(dimension, width, rng).build()
+    }
+
+    /// A network that starts at F = 0: neurons 2p and 2p + 1 share w ~ N(0, I) and have the signs
+    /// +1 and -1. The width must be even.
+    pub fn antisymmetric<R: Rng + ?Sized>(dimension: usize, width: usize, rng: &mut R) -> Result<Self, Error> {
+        init::seeded(dimension, width, rng).antisymmetric(true).build()
+    }
+
+    /// The weights W, d x m, a neuron a column.
+    pub fn weights(&self) -> &DMatrix<T> {
+        &self.weights
+    }
+
+    /// The output weights a, m numbers.
+    pub fn output_weights(&self) -> &DVector<T> {
+        &self.output_weights
+    }
+
+    /// The dimension d of the points.
+    pub fn dimension(&self) -> usize {
+        self.weights.nrows()
+    }
+
+    /// The number m of neurons.
+    pub fn width(&self) -> usize {
+        self.weights.ncols()
+    }
+
+    /// F(W, x) for each column x of `points` (d x k): k numbers.
+    ///
+    /// Costs 2 k d m flops and k m exponentials, in blocks: memory beside the result does not
+    /// grow with k. Sums over neurons are in `f64` for `f32` networks too.
+    ///
+    /// Errors: points of another dimension, points that are not finite, an output that overflows.
+    pub fn forward(&self, points: &DMatrix<T>) -> Result<DVector<T>, Error> {
+        self.check_dimension(points)?;
+        check_finite("a coordinate", points, |k, i| format!("point {i}, coordinate {k}"))?;
+        let outputs = engine::outputs(&self.weights, &self.output_weights, points);
+        let outputs = DVector::from_iterator(outputs.len(), outputs.into_iter().map(T::lit));
+        match outputs.iter().position(|f| !f.is_finite()) {
+            Some(i) => Err(overflow::<T>(format!("point {i}"), outputs[i].as_f64())),
+            None => Ok(outputs),
+        }
+    }
+
+    /// The residual e = F(W, X) - y, n numbers. Costs what [`forward`](Self::forward) costs.
+    pub fn residual(&self, data: &Dataset<T>) -> Result<DVector<T>, Error> {
+        Ok(self.forward(data.points())? - data.labels())
+    }
+
+    /// The loss L = 1/2 ||F(W, X) - y||^2 (a sum over samples, not a mean).
+    ///
+    /// Costs what [`forward`](Self::forward) costs. A loss that overflows is an error.
+    pub fn loss(&self, data: &Dataset<T>) -> Result<T, Error> {
+        half_square(&self.residual(data)?)
+    }
+
+    /// The gradient of the loss, d x m: column r is a_r sum_i e_i exp(<w_r, x_i>) x_i.
+    ///
+    /// Costs 4 n d m flops and twice n m exponentials.
+    pub fn gradient(&self, data: &Dataset<T>) -> Result<DMatrix<T>, Error> {
+        let residual = self.residual(data)?;
+        self.pull_back(data, &residual)
+    }
+
+    fn pull_back(&self, data: &Dataset<T>, dual: &DVector<T>) -> Result<DMatrix<T>, Error> {
+        let gradient = engine::gradient(&self.weights, &self.output_weights, data.points(), dual.as_slice());
+        match gradient.iter().position(|g| !g.is_finite()) {
+            Some(at) => Err(overflow::<T>(
+                format!("the gradient of neuron {}", at / self.dimension()),
+                gradient[at].as_f64(),
+            )),
+            None => Ok(gradient),
+        }
+    }
+
+    /// One step of gradient descent on all of the data, W <- W - `step_size` times the gradient;
+    /// returns the loss before the step.
+    ///
+    /// A loop of many steps is faster, and better looked after, in [`Trainer`](crate::Trainer).
+    ///
+    /// Errors: a step size that is not positive and finite, an overflow on the way. The network is
+    /// then left as it was.
+    pub fn step(&mut self, data: &Dataset<T>, step_size: T) -> Result<T, Error> {
+        if !(step_size.is_finite() && step_size > T::zero()) {
+            return Err(Error::StepSize {
+                step: 0,
+                value: step_size.as_f64(),
+                remedy: "give a positive, finite number",
+            });
+        }
+        let residual = self.residual(data)?;
+        let loss = half_square(&residual)?;
+        let mut weights = self.pull_back(data, &residual)?;
+        weights.zip_apply(&self.weights, |g, w| *g = w - step_size * *g);
+        if weights.iter().any(|w| !w.is_finite()) {
+            return Err(Error::Diverged {
+                step: 0,
+                step_size: step_size.as_f64(),
+                last_loss: loss.as_f64(),
+            });
+        }
+        self.weights = weights;
+        Ok(loss)
+    }
+
+    /// The same network in another scalar type.
+    ///
+    /// Errors: a weight beyond the range of `U`.
+    pub fn cast<U: Float>(&self) -> Result<ExpNetwork<U>, Error> {
+        let to = |x: T| U::lit(x.as_f64());
+        ExpNetwork::from_parts(self.weights.map(to), self.output_weights.map(to))
+    }
+
+    pub(crate) fn weights_mut(&mut self) -> &mut DMatrix<T> {
+        &mut self.weights
+    }
+
+    pub(crate) fn check_dimension(&self, points: &DMatrix<T>) -> Result<(), Error> {
+        if points.nrows() == self.dimension() {
+            return Ok(());
+        }
+        Err(Error::Shape {
+            what: "the dimension of the points".into(),
+            expected: self.dimension(),
+            found: points.nrows(),
+            remedy: "points are the columns of a d x k matrix, and d is the network's dimension \
+                     (a bias coordinate counts)",
+        })
+    }
+}
+
+impl Initializer {
+    /// Draws the network. Costs d m draws.
+    ///
+    /// Errors: a dimension or width of 0 or beyond memory, an odd width for an antisymmetric
+    /// start, a standard deviation or output scale out of range.
+    ///
+    /// ```
+    /// let narrow = expnet::Initializer::new(3, 64).seed(7).build::<f64>()?;
+    /// let wide = expnet::Initializer::new(3, 128).seed(7).build::<f64>()?;
+    /// assert_eq!(narrow.weights(), &wide.weights().columns(0, 64)); // widening keeps neurons
+    /// # Ok::<(), expnet::Error>(())
+    /// ```
+    pub fn build<T: Float>(&self) -> Result<ExpNetwork<T>, Error> {
+        let (weights, output_weights) = self.draw()?;
+        ExpNetwork::from_parts(weights, output_weights)
+    }
+}
+
+fn half_square<T: Float>(residual: &DVector<T>) -> Result<T, Error> {
+    let loss = T::lit(residual.iter().map(|e| e.as_f64() * e.as_f64()).sum::<f64>() / 2.0);
+    if loss.is_finite() {
+        Ok(loss)
+    } else {
+        Err(overflow::<T>("the loss over all points".into(), loss.as_f64()))
+    }
+}
+
+fn overflow<T: Float>(place: String, value: f64) -> Error {
+    Error::Overflow {
+        place,
+        value,
+        dtype: T::NAME,
+    }
+}
+
+fn not_finite<T: Float>(what: &'static str, value: T, place: String) -> Error {
+    Error::NotFinite {
+        what,
+        value: value.as_f64(),
+        place,
+        remedy: "give finite numbers",
+    }
+}
+
+fn check_finite<T: Float>(
+    what: &'static str,
+    matrix: &DMatrix<T>,
+    place: impl Fn(usize, usize) -> String,
+) -> Result<(), Error> {
+    match matrix.iter().position(|x| !x.is_finite()) {
+        None => Ok(()),
+        Some(at) => {
+            let (row, column) = (at % matrix.nrows(), at / matrix.nrows());
+            Err(not_finite(what, matrix[at], place(row, column)))
+        }
+    }
+}

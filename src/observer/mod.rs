@@ -1,0 +1,156 @@
+//! Watching a run: the [`Observer`] trait and the observers of the crate.
+//!
+//! ```
+//! use expnet::observer::{History, Progress};
+//! use expnet::{Dataset, Initializer, Termination, Trainer};
+//! use std::ops::ControlFlow;
+//!
+//! let data = Dataset::from_rows(&[[0.0, 1.0], [1.0, 0.0]], &[0.5, -0.5])?;
+//! let mut net = Initializer::new(2, 64).antisymmetric(true).build::<f64>()?;
+//! let mut history = History::default();
+//! let report = Trainer::new(1e-3)
+//!     .observe(&mut history)
+//!     .observe(|progress: &Progress<'_, f64>| match progress.steps() {
+//!         30 => ControlFlow::Break(()), // a closure may end the run
+//!         _ => ControlFlow::Continue(()),
+//!     })
+//!     .fit(&mut net, &data)?;
+//! assert_eq!(report.termination(), Termination::Stopped);
+//! assert_eq!(history.losses().len(), 31); // the start and 30 steps
+//! # Ok::<(), expnet::Error>(())
+//! ```
+
+use crate::engine::Movement as Moved;
+use crate::report::FitReport;
+use crate::step::Position;
+use crate::{ExpNetwork, Float};
+use nalgebra::DMatrix;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+/// Someone who watches a run, and may end it.
+pub trait Observer<T: Float> {
+    /// Called after each [`every`](Self::every)-th step. `Break` ends the run with
+    /// [`Termination::Stopped`](crate::Termination::Stopped).
+    fn step(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()>;
+
+    /// Called once, before the first step. Does nothing by default.
+    fn start(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
+        let _ = progress;
+        ControlFlow::Continue(())
+    }
+
+    /// Called once, after the last step and the best weights being put back; not when the run ends
+    /// in an error. Does nothing by default.
+    fn end(&mut self, report: &FitReport<T>) {
+        let _ = report;
+    }
+
+    /// How often [`step`](Self::step) is called: every so many steps, 1 by default. 0 counts as never.
+    fn every(&self) -> usize {
+        1
+    }
+}
+
+/// A closure is called after every step.
+impl<T: Float, F: FnMut(&Progress<'_, T>) -> ControlFlow<()>> Observer<T> for F {
+    fn step(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
+        self(progress)
+    }
+}
+
+/// An observer lent to a trainer, to be looked at after the run.
+impl<T: Float> Observer<T> for &mut (dyn Observer<T> + '_) {
+    fn step(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
+        (**self).step(progress)
+    }
+
+    fn start(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
+        (**self).start(progress)
+    }
+
+    fn end(&mut self, report: &FitReport<T>) {
+        (**self).end(report);
+    }
+
+    fn every(&self) -> usize {
+        (**self).every()
+    }
+}
+
+/// A read-only view of a run between two steps.
+#[derive(Debug)]
+pub struct Progress<'a, T: Float> {
+    pub(crate) position: &'a Position<T>,
+    /// Still with the initial weights.
+    pub(crate) network: &'a ExpNetwork<T>,
+    pub(crate) last_step_size: Option<T>,
+    pub(crate) validation_loss: Option<T>,
+    pub(crate) max_steps: usize,
+    pub(crate) elapsed: Duration,
+}
+
+impl<T: Float> Progress<'_, T> {
+    /// The number of steps taken so far.
+    pub fn steps(&self) -> usize {
+        self.position.iteration()
+    }
+
+    /// The number of steps after which the run ends at the latest.
+    pub fn max_steps(&self) -> usize {
+        self.max_steps
+    }
+
+    /// The loss at the current weights (on the coming batch, with minibatches).
+    pub fn loss(&self) -> T {
+        T::lit(self.position.loss())
+    }
+
+    /// ||e||_2 at the current weights.
+    pub fn residual_norm(&self) -> T {
+        T::lit(self.position.residual_norm())
+    }
+
+    /// The residual e at the current weights.
+    pub fn residual(&self) -> &[T] {
+        self.position.residual()
+    }
+
+    /// The size of the step just taken; `None` before the first.
+    pub fn step_size(&self) -> Option<T> {
+        self.last_step_size
+    }
+
+    /// The last validation loss, where validation was asked for.
+    pub fn validation_loss(&self) -> Option<T> {
+        self.validation_loss
+    }
+
+    /// The time since the run began, set-up included.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// How far the weights have moved from the initial ones. Costs O(d m).
+    pub fn movement(&self) -> Movement {
+        let Moved { largest, frobenius } = self.position.engine().movement(self.network.weights());
+        Movement { largest, frobenius }
+    }
+
+    /// The current weights, d x m. Costs a copy.
+    pub fn weights(&self) -> DMatrix<T> {
+        let mut weights = self.network.weights().clone();
+        self.position.engine().advance(&mut weights);
+        weights
+    }
+}
+
+/// How far the weights are from the initial ones: little in lazy training, much in feature learning.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Movement {
+    /// max over neurons of ||w_r - w_r(0)||_2.
+    pub largest: f64,
+    /// ||W - W_0||, Frobenius.
+    pub frobenius: f64,
+}

@@ -1,0 +1,97 @@
+//! What a method sees before a step and after it, and what it answers with.
+
+use super::Position;
+use crate::{Error, Float};
+use nalgebra::DMatrix;
+
+/// The direction of a step, as a method answers it: for a step of size eta,
+///
+/// ```text
+/// velocity <- carry velocity - eta (J^T dual + pull (W - W_0))
+/// W        <- W + velocity                                          (or the Nesterov variant)
+/// ```
+///
+/// The engine owns the velocity and W_0. All of it is written anew each step; before the method is
+/// asked, `dual` holds the residual and the rest is zero, which is plain gradient descent.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Direction<T> {
+    /// The dual vector v, one number a sample of the current batch.
+    pub dual: Vec<T>,
+    /// How much of the last movement to carry on: momentum's beta, in [0, 1).
+    pub carry: f64,
+    /// Nesterov's variant: W <- W + carry velocity - eta (J^T dual + ...), after the velocity was
+    /// updated.
+    pub nesterov: bool,
+    /// How strongly to pull towards the initial weights (ridge).
+    pub pull: f64,
+}
+
+/// What a [`Method`](crate::method::Method) may ask before it answers with a direction.
+#[derive(Debug)]
+pub struct Evaluation<'a, T: Float> {
+    position: &'a mut Position<T>,
+}
+
+impl<'a, T: Float> Evaluation<'a, T> {
+    pub(crate) fn new(position: &'a mut Position<T>) -> Self {
+        Self { position }
+    }
+
+    /// The step about to be taken: 0 for the first.
+    pub fn iteration(&self) -> usize {
+        self.position.iteration()
+    }
+
+    /// The residual e = F - y on the current batch.
+    pub fn residual(&self) -> &[T] {
+        self.position.residual()
+    }
+
+    /// The loss 1/2 ||e||^2 on the current batch.
+    pub fn loss(&self) -> T {
+        T::lit(self.position.loss())
+    }
+
+    /// The dimension d of the points.
+    pub fn dimension(&self) -> usize {
+        self.position.dimension()
+    }
+
+    /// The number m of neurons.
+    pub fn width(&self) -> usize {
+        self.position.width()
+    }
+
+    /// ||J^T e||^2, the squared norm of the loss's gradient. Costs a backward sweep, which the step
+    /// saves if the direction is a multiple of the residual.
+    pub fn gradient_norm_squared(&mut self) -> T {
+        T::lit(self.position.gradient_norm_squared())
+    }
+
+    /// G v for the tangent Gram matrix G = J J^T of the current batch. Costs a pass.
+    ///
+    /// Errors: a vector of another length than the batch.
+    pub fn tangent_product(&mut self, vector: &[f64]) -> Result<Vec<f64>, Error> {
+        self.position.tangent_product(vector)
+    }
+
+    /// The tangent Gram matrix G = J J^T of the current batch, n x n, in `f64`.
+    ///
+    /// Costs n^2 m flops and n^2 numbers of memory.
+    pub fn tangent_gram(&mut self) -> DMatrix<f64> {
+        self.position.tangent_gram()
+    }
+}
+
+/// What came of a step, before it counts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The step's size.
+    pub step_size: f64,
+    /// The loss before the step.
+    pub loss_before: f64,
+    /// The loss after it; infinite where it overflowed. With minibatches: of the next batch.
+    pub loss_after: f64,
+}

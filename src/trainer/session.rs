@@ -1,0 +1,386 @@
+//! A run between its start and its end.
+
+use super::Trainer;
+use crate::dataset::Dataset;
+use crate::engine::{Engine, Set};
+use crate::method::{Evaluation, Outcome, Verdict};
+use crate::observer::Progress;
+use crate::report::{FitReport, Termination};
+use crate::schedule::StepState;
+use crate::step::{Position, Proposal, half_square};
+use crate::{Error, ExpNetwork, Float};
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+/// A method may take back this many steps in a row before the run counts as stalled.
+const UNDO_LIMIT: usize = 100;
+
+/// A run in progress: see [`Trainer::start`].
+///
+/// The network gets the current weights when the session is finished or dropped.
+pub struct Session<'s, 'a, T: Float> {
+    trainer: Trainer<'a, T>,
+    network: &'s mut ExpNetwork<T>,
+    position: Position<T>,
+    batches: Batches,
+    best: Option<Best>,
+    stall: (f64, usize),
+    last_step_size: Option<T>,
+    undone: usize,
+    initial_loss: f64,
+    /// The loss on all samples, where minibatches have looked at it.
+    epoch_loss: f64,
+    termination: Option<Termination>,
+    started: Instant,
+    written_back: bool,
+}
+
+/// The batches of a run: none of them for a full-batch method.
+#[derive(Default)]
+struct Batches {
+    wanted: bool,
+    next: Vec<usize>,
+    /// Samples used since the last epoch began.
+    used: usize,
+}
+
+/// The best validation loss so far.
+struct Best {
+    loss: f64,
+    step: usize,
+    /// The one at the last look.
+    last: f64,
+}
+
+impl<'s, 'a, T: Float> Session<'s, 'a, T> {
+    pub(super) fn new(
+        mut trainer: Trainer<'a, T>,
+        network: &'s mut ExpNetwork<T>,
+        data: &Dataset<T>,
+    ) -> Result<Self, Error> {
+        let started = Instant::now();
+        trainer.check(network, data)?;
+        let engine = Engine::new(
+            network.weights(),
+            network.output_weights(),
+            data.points(),
+            trainer.validation.map(|(validation, _)| validation.points()),
+            trainer.memory,
+        )?;
+        let shape = (network.dimension(), network.width());
+        let mut session = Self {
+            position: Position::new(engine, data.labels().clone(), shape),
+            trainer,
+            network,
+            batches: Batches::default(),
+            best: None,
+            stall: (f64::INFINITY, 0),
+            last_step_size: None,
+            undone: 0,
+            initial_loss: f64::NAN,
+            epoch_loss: f64::NAN,
+            termination: None,
+            started,
+            written_back: false,
+        };
+        session.begin()?;
+        Ok(session)
+    }
+
+    /// The first evaluation, and everyone's first look at it.
+    fn begin(&mut self) -> Result<(), Error> {
+        self.deal_batch()?;
+        self.batches.wanted = !self.batches.next.is_empty();
+        self.position.evaluate(&self.batches.next);
+        self.initial_loss = self.position.loss();
+        if !self.initial_loss.is_finite() {
+            return Err(self.overflow());
+        }
+        self.epoch_loss = if self.batches.wanted {
+            f64::INFINITY
+        } else {
+            self.initial_loss
+        };
+        self.validate(!self.batches.wanted);
+        let asked = self.notify(|observer, progress| observer.start(progress));
+        self.decide(asked, false);
+        Ok(())
+    }
+
+    /// Takes one step, unless the run is over. Says why it is over, once it is.
+    ///
+    /// Errors: a bad step size, a bad direction, divergence. The weights are then the last ones at
+    /// which the loss was finite.
+    pub fn step(&mut self) -> Result<Option<Termination>, Error> {
+        if self.termination.is_some() {
+            return Ok(self.termination);
+        }
+        self.choose_direction()?;
+        let step_size = self.choose_step_size()?;
+        self.deal_batch()?;
+        let Some(proposal) = self.propose(step_size)? else {
+            self.termination = Some(Termination::Stalled);
+            return Ok(self.termination);
+        };
+        let stationary = self.position.is_stationary() && !self.batches.wanted;
+        self.position.accept(proposal, &self.batches.next);
+        self.last_step_size = Some(T::lit(step_size));
+        self.look();
+        let asked = self.notify(|observer, progress| observer.step(progress));
+        self.decide(asked, stationary);
+        Ok(self.termination)
+    }
+
+    fn choose_direction(&mut self) -> Result<(), Error> {
+        self.position.reset_direction();
+        let mut direction = std::mem::take(&mut self.position.direction);
+        let answer = self
+            .trainer
+            .method
+            .direction(&mut Evaluation::new(&mut self.position), &mut direction);
+        self.position.direction = direction;
+        answer?;
+        self.position.direction_chosen()
+    }
+
+    fn choose_step_size(&mut self) -> Result<f64, Error> {
+        let step = self.position.iteration();
+        let Some(schedule) = &mut self.trainer.schedule else {
+            return Ok(0.0);
+        };
+        let size = schedule.step_size(&mut StepState::new(&mut self.position)).as_f64();
+        if size.is_finite() && size >= 0.0 {
+            return Ok(size);
+        }
+        Err(Error::StepSize {
+            step,
+            value: size,
+            remedy: "a schedule must answer with a finite number that is not negative",
+        })
+    }
+
+    fn deal_batch(&mut self) -> Result<(), Error> {
+        let samples = self.position.samples();
+        self.batches.next.clear();
+        self.trainer.method.batch(samples, &mut self.batches.next);
+        match self.batches.next.iter().find(|&&i| i >= samples) {
+            Some(&i) => Err(Error::Shape {
+                what: format!("a sample of the method's batch is {i}: the largest allowed"),
+                expected: samples - 1,
+                found: i,
+                remedy: "samples are counted from 0",
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// A step that the method keeps, or `None` where it takes back every one.
+    fn propose(&mut self, step_size: f64) -> Result<Option<Proposal>, Error> {
+        let loss_before = self.position.loss();
+        for _ in 0..UNDO_LIMIT {
+            let watch = !self.batches.wanted;
+            let proposal = self.position.step_to(step_size, &self.batches.next, watch);
+            let outcome = Outcome {
+                step_size,
+                loss_before,
+                loss_after: proposal.loss,
+            };
+            if self.trainer.method.judge(&outcome) == Verdict::Undo {
+                self.undone += 1;
+                self.choose_direction()?;
+            } else if proposal.loss.is_finite() {
+                return Ok(Some(proposal));
+            } else {
+                let step = self.position.iteration();
+                return Err(Error::Diverged {
+                    step,
+                    step_size,
+                    last_loss: loss_before,
+                });
+            }
+        }
+        Ok(None)
+    }
+
+    /// After a step: the validation set, and all samples at the end of an epoch.
+    fn look(&mut self) {
+        if !self.batches.wanted {
+            self.epoch_loss = self.position.loss();
+            return self.validate(true);
+        }
+        self.batches.used += self.position.last_batch_size();
+        if self.batches.used >= self.position.samples() {
+            self.batches.used = 0;
+            if self.trainer.tolerance > 0.0 || self.trainer.stall.is_some() {
+                self.epoch_loss = self.position.loss_of_all();
+            }
+            self.validate(false);
+        }
+    }
+
+    /// Compares the validation loss with the best so far; `fresh` says that the last pass looked at it.
+    fn validate(&mut self, fresh: bool) {
+        let Some((data, _)) = self.trainer.validation else {
+            return;
+        };
+        let engine = self.position.engine_mut();
+        let outputs = if fresh {
+            engine.watched_outputs()
+        } else {
+            engine.evaluate(Set::Watched)
+        };
+        let loss = half_square(outputs, data.labels());
+        let step = self.position.iteration();
+        match &mut self.best {
+            Some(best) if loss.is_nan() || loss >= best.loss => best.last = loss,
+            _ => {
+                self.best = Some(Best { loss, step, last: loss });
+                self.position.engine_mut().remember_best();
+            }
+        }
+    }
+
+    /// Calls the observers; true where one wants the run to stop.
+    fn notify(
+        &mut self,
+        call: impl Fn(&mut dyn crate::observer::Observer<T>, &Progress<'_, T>) -> ControlFlow<()>,
+    ) -> bool {
+        if self.trainer.observers.is_empty() {
+            return false;
+        }
+        let progress = Progress {
+            position: &self.position,
+            network: self.network,
+            last_step_size: self.last_step_size,
+            validation_loss: self.best.as_ref().map(|best| T::lit(best.last)),
+            max_steps: self.trainer.max_steps,
+            elapsed: self.started.elapsed(),
+        };
+        let step = progress.steps();
+        let mut stop = false;
+        for observer in &mut self.trainer.observers {
+            if step == 0 || (observer.every() > 0 && step.is_multiple_of(observer.every())) {
+                stop |= call(observer.as_mut(), &progress).is_break();
+            }
+        }
+        stop
+    }
+
+    /// Whether the run is over, and why.
+    fn decide(&mut self, asked: bool, stationary: bool) {
+        let trainer = &self.trainer;
+        let step = self.position.iteration();
+        let waited = self.best.as_ref().map_or(0, |best| step - best.step);
+        let patience = trainer.validation.map_or(usize::MAX, |(_, patience)| patience);
+        let norm = (2.0 * self.epoch_loss).sqrt();
+        self.termination = if norm <= trainer.tolerance {
+            Some(Termination::Converged)
+        } else if stationary {
+            Some(Termination::Stationary)
+        } else if asked {
+            Some(Termination::Stopped)
+        } else if waited >= patience {
+            Some(Termination::NoImprovement)
+        } else if step >= trainer.max_steps {
+            Some(Termination::MaxSteps)
+        } else if trainer.max_time.is_some_and(|limit| self.started.elapsed() >= limit) {
+            Some(Termination::MaxTime)
+        } else {
+            self.has_stalled().then_some(Termination::Stalled)
+        };
+    }
+
+    fn has_stalled(&mut self) -> bool {
+        let Some((window, relative)) = self.trainer.stall else {
+            return false;
+        };
+        let step = self.position.iteration();
+        let (reference, since) = self.stall;
+        if self.epoch_loss < reference * (1.0 - relative) || reference.is_infinite() {
+            self.stall = (self.epoch_loss, step);
+            return false;
+        }
+        step - since >= window
+    }
+
+    /// Ends the run where it stands: puts the best weights back, where validation was asked for,
+    /// and gives the network its weights.
+    ///
+    /// Costs a pass where the loss on all samples is not known yet.
+    pub fn finish(mut self) -> Result<FitReport<T>, Error> {
+        let steps = self.position.iteration();
+        let restored = self.best.as_ref().is_some_and(|best| best.step != steps);
+        if restored {
+            self.position.engine_mut().recall_best();
+        }
+        let loss = if restored || self.batches.wanted {
+            self.position.loss_of_all()
+        } else {
+            self.position.loss()
+        };
+        self.write_back();
+        let report = FitReport {
+            termination: self.termination.unwrap_or(Termination::Stopped),
+            steps,
+            passes: self.position.engine().passes(),
+            trial_steps: self.position.trials(),
+            undone_steps: self.undone,
+            initial_loss: T::lit(self.initial_loss),
+            loss: T::lit(loss),
+            residual_norm: T::lit((2.0 * loss).sqrt()),
+            last_step_size: self.last_step_size,
+            validation: self.best.as_ref().map(|best| (T::lit(best.loss), best.step)),
+            elapsed: self.started.elapsed(),
+        };
+        for observer in &mut self.trainer.observers {
+            observer.end(&report);
+        }
+        Ok(report)
+    }
+
+    /// The number of steps taken so far.
+    pub fn steps(&self) -> usize {
+        self.position.iteration()
+    }
+
+    /// The loss at the current weights (on the coming batch, with minibatches).
+    pub fn loss(&self) -> T {
+        T::lit(self.position.loss())
+    }
+
+    /// ||e||_2 at the current weights (on the coming batch, with minibatches).
+    pub fn residual_norm(&self) -> T {
+        T::lit(self.position.residual_norm())
+    }
+
+    /// Why the run is over, once it is.
+    pub fn termination(&self) -> Option<Termination> {
+        self.termination
+    }
+
+    fn write_back(&mut self) {
+        if !self.written_back {
+            self.position.engine().advance(self.network.weights_mut());
+            self.written_back = true;
+        }
+    }
+
+    fn overflow(&self) -> Error {
+        let residual = self.position.residual();
+        let (place, value) = match residual.iter().position(|e| !e.is_finite()) {
+            Some(i) => (format!("sample {i}"), residual[i].as_f64()),
+            None => ("the sum over all samples".into(), f64::INFINITY),
+        };
+        Error::Overflow {
+            place,
+            value,
+            dtype: T::NAME,
+        }
+    }
+}
+
+impl<T: Float> Drop for Session<'_, '_, T> {
+    fn drop(&mut self) {
+        self.write_back();
+    }
+}
