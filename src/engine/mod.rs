@@ -3,6 +3,11 @@
 //! Above this boundary there are vectors of n numbers (outputs, duals) and a few sums; below it
 //! the weights, the activations and everything that is done to them.
 
+mod chunk;
+mod exp;
+mod kernel;
+mod pack;
+mod path;
 mod plain;
 
 use crate::{Error, Float};

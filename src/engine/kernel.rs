@@ -1,0 +1,227 @@
+//! The panel kernels: what happens to two vectors of neurons while they are in registers and L1.
+//!
+//! ```text
+//!              coordinate                 sample                       lanes
+//! weights   w [k][ b0 | b1 ]  --forward--> E [i][ b0 | b1 ]  --a E-->  sums [i][ lanes ]
+//! gradient  g [k][ b0 | b1 ]  <-backward-- E [i][ b0 | b1 ]
+//! ```
+//!
+//! One microkernel serves both halves: `acc[R][2] += splat(a[t][R]) * b[t][2 vectors]`, a row of
+//! `b` loaded once for R rows of `a`.
+
+use super::exp::pow2;
+use super::pack::{Block, Points};
+use crate::Float;
+use fearless_simd::prelude::*;
+
+/// Two vectors of neurons.
+type Pair<S, T> = [<T as fearless_simd::SimdFloatElement>::Native<S>; 2];
+
+#[inline(always)]
+pub(super) fn load<S: Simd, T: Float>(s: S, from: &[T]) -> Pair<S, T> {
+    let n = T::Native::<S>::LEN;
+    [T::Native::<S>::from_slice(s, &from[..n]), T::Native::<S>::from_slice(s, &from[n..2 * n])]
+}
+
+#[inline(always)]
+fn store<S: Simd, T: Float>(pair: Pair<S, T>, to: &mut [T]) {
+    let n = T::Native::<S>::LEN;
+    pair[0].store_slice(&mut to[..n]);
+    pair[1].store_slice(&mut to[n..2 * n]);
+}
+
+/// acc[r] = sum over t of a[t][r] b[t], written to `out[r]`.
+#[inline(always)]
+fn multiply<S: Simd, T: Float, const R: usize>(s: S, a: &[T], b: &[T], out: &mut [T]) {
+    let lanes = T::Native::<S>::LEN;
+    let mut acc = [[T::Native::<S>::splat(s, T::zero()); 2]; R];
+    let (a, _) = a.as_chunks::<R>();
+    for (a, b) in a.iter().zip(b.chunks_exact(2 * lanes)) {
+        let [b0, b1] = load::<S, T>(s, b);
+        for r in 0..R {
+            let v = T::Native::<S>::splat(s, a[r]);
+            acc[r][0] = v.mul_add(b0, acc[r][0]);
+            acc[r][1] = v.mul_add(b1, acc[r][1]);
+        }
+    }
+    for (acc, out) in acc.into_iter().zip(out.chunks_exact_mut(2 * lanes)) {
+        store::<S, T>(acc, out);
+    }
+}
+
+/// The microkernel for a block of 4, 8 or 12 rows. Levels with 16 registers have blocks of 4 only.
+#[inline(always)]
+fn multiply_block<S: Simd, T: Float>(s: S, block: &Block, a: &[T], b: &[T], out: &mut [T]) {
+    let a = &a[block.offset..][..block.depth * block.rows];
+    if super::path::has_32_registers(s.level()) {
+        match block.rows {
+            12 => return multiply::<S, T, 12>(s, a, b, out),
+            8 => return multiply::<S, T, 8>(s, a, b, out),
+            _ => {}
+        }
+    }
+    multiply::<S, T, 4>(s, a, b, out);
+}
+
+/// E = exp(<w, x_i>) for every sample, into `activations`; a E is added to the lanes of `sums`.
+///
+/// Without `activations` they go no further than `scratch` (a block's rows). `ahead` is where the next panel's
+/// activations lie: fetched meanwhile, since all of the misses would otherwise fall in its first
+/// feature block.
+#[inline(always)]
+pub(super) fn forward<S: Simd, T: Float>(
+    s: S,
+    points: &Points<T>,
+    weights: &[T],
+    output_weights: Option<Pair<S, T>>,
+    mut activations: Option<&mut [T]>,
+    scratch: &mut [T],
+    sums: &mut [T],
+    ahead: &[T],
+) {
+    let lanes = T::Native::<S>::LEN;
+    let panel = 2 * lanes;
+    for block in &points.sample_blocks {
+        let out = match &mut activations {
+            Some(e) => &mut e[block.first * panel..][..block.rows * panel],
+            None => &mut scratch[..block.rows * panel],
+        };
+        multiply_block(s, block, points.forward.get(), weights, out);
+        let next = ahead.get(block.first * panel..).unwrap_or(&[]);
+        for (j, row) in out.chunks_exact_mut(panel).take(block.valid).enumerate() {
+            prefetch(next, j * panel, panel);
+            let z = load::<S, T>(s, row);
+            let e = [pow2::<S, T>(s, z[0]), pow2::<S, T>(s, z[1])];
+            store::<S, T>(e, row);
+            if let Some(a) = output_weights {
+                let sum = &mut sums[(block.first + j) * lanes..][..lanes];
+                let sum0 = T::Native::<S>::from_slice(s, sum);
+                a[1].mul_add(e[1], a[0].mul_add(e[0], sum0)).store_slice(sum);
+            }
+        }
+    }
+}
+
+/// Brings the cache lines of `len` numbers into L2.
+#[inline(always)]
+fn prefetch<T: Float>(from: &[T], at: usize, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (at..at + len).step_by(64 / size_of::<T>()) {
+        if let Some(x) = from.get(line) {
+            safe_arch::prefetch_t1(x);
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (from, at, len);
+}
+
+/// g = a sum_i v_i E_i x_i, the panel's part of J^T v, from the packed dual.
+#[inline(always)]
+pub(super) fn backward<S: Simd, T: Float>(
+    s: S,
+    points: &Points<T>,
+    activations: &[T],
+    output_weights: Pair<S, T>,
+    gradient: &mut [T],
+) {
+    let panel = 2 * T::Native::<S>::LEN;
+    for block in &points.feature_blocks {
+        let from = (points.samples - block.depth) * panel;
+        let out = &mut gradient[block.first * panel..][..block.rows * panel];
+        multiply_block(s, block, points.dual.get(), &activations[from..], out);
+        for row in out.chunks_exact_mut(panel) {
+            let [g0, g1] = load::<S, T>(s, row);
+            store::<S, T>([g0 * output_weights[0], g1 * output_weights[1]], row);
+        }
+    }
+}
+
+/// (J u)_i += a E_i <x_i, u> for u = `direction`, into the lanes of `sums`.
+#[inline(always)]
+pub(super) fn tangent<S: Simd, T: Float>(
+    s: S,
+    points: &Points<T>,
+    direction: &[T],
+    activations: &[T],
+    output_weights: Pair<S, T>,
+    scratch: &mut [T],
+    sums: &mut [T],
+) {
+    let lanes = T::Native::<S>::LEN;
+    let panel = 2 * lanes;
+    for block in &points.sample_blocks {
+        multiply_block(s, block, points.forward.get(), direction, &mut scratch[..block.rows * panel]);
+        for (j, row) in scratch.chunks_exact(panel).take(block.valid).enumerate() {
+            let (i, z) = (block.first + j, load::<S, T>(s, row));
+            let e = load::<S, T>(s, &activations[i * panel..]);
+            let sum = &mut sums[i * lanes..][..lanes];
+            let sum0 = T::Native::<S>::from_slice(s, sum);
+            let ae = [output_weights[0] * e[0], output_weights[1] * e[1]];
+            ae[1].mul_add(z[1], ae[0].mul_add(z[0], sum0)).store_slice(sum);
+        }
+    }
+}
+
+/// A move of the weights in T: see `engine::Move`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Update<T> {
+    pub step_size: T,
+    pub carry: T,
+    pub nesterov: bool,
+    pub pull: T,
+}
+
+/// What an update reads and writes, row by row: [coordinate][P] each, empty where not in use.
+pub(super) struct Rows<'a, T> {
+    pub gradient: &'a [T],
+    pub current: &'a [T],
+    pub next: &'a mut [T],
+    pub initial: &'a [T],
+    pub velocity: &'a [T],
+    pub next_velocity: &'a mut [T],
+}
+
+/// Moves a panel. Returns a pair that is 0 where every new weight is finite, NaN elsewhere.
+#[inline(always)]
+pub(super) fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: Rows<'_, T>) -> Pair<S, T> {
+    let panel = 2 * T::Native::<S>::LEN;
+    let splat = |x: T| T::Native::<S>::splat(s, x);
+    let (eta, carry, pull) = (splat(-step.step_size), splat(step.carry), splat(step.pull));
+    let mut poison = [splat(T::zero()); 2];
+    for at in (0..rows.gradient.len()).step_by(panel) {
+        let mut g = load::<S, T>(s, &rows.gradient[at..]);
+        let w = load::<S, T>(s, &rows.current[at..]);
+        let velocity = (!rows.velocity.is_empty()).then(|| load::<S, T>(s, &rows.velocity[at..]));
+        if !rows.initial.is_empty() {
+            let start = load::<S, T>(s, &rows.initial[at..]);
+            g = std::array::from_fn(|v| pull.mul_add(w[v] - start[v], g[v]));
+        }
+        let next = match velocity {
+            None => std::array::from_fn(|v| eta.mul_add(g[v], w[v])),
+            Some(u) => {
+                let u: Pair<S, T> = std::array::from_fn(|v| eta.mul_add(g[v], carry * u[v]));
+                store::<S, T>(u, &mut rows.next_velocity[at..]);
+                if step.nesterov {
+                    std::array::from_fn(|v| eta.mul_add(g[v], carry.mul_add(u[v], w[v])))
+                } else {
+                    std::array::from_fn(|v| w[v] + u[v])
+                }
+            }
+        };
+        poison = std::array::from_fn(|v| poison[v] + (next[v] - next[v]));
+        store::<S, T>(next, &mut rows.next[at..]);
+    }
+    poison
+}
+
+/// max |g| over a panel.
+#[inline(always)]
+pub(super) fn largest<S: Simd, T: Float>(s: S, gradient: &[T]) -> T {
+    let panel = 2 * T::Native::<S>::LEN;
+    let mut largest = T::Native::<S>::splat(s, T::zero());
+    for row in gradient.chunks_exact(panel) {
+        let [g0, g1] = load::<S, T>(s, row);
+        largest = largest.max(g0.abs()).max(g1.abs());
+    }
+    largest.as_slice().iter().fold(T::zero(), |a, &b| if b > a { b } else { a })
+}
