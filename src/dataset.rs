@@ -72,6 +72,9 @@ impl<T: Float> Dataset<T> {
             }
             values.extend_from_slice(row);
         }
+        if !rows.is_empty() {
+            check_count(labels.len(), rows.len(), "give one label for each row")?;
+        }
         let points = DMatrix::from_vec(dimension, rows.len(), values);
         Self::new(points, DVector::from_column_slice(labels))
     }
@@ -79,20 +82,11 @@ impl<T: Float> Dataset<T> {
     /// Every constructor ends here.
     pub(crate) fn checked(points: DMatrix<T>, labels: DVector<T>, names: Option<Vec<String>>) -> Result<Self, Error> {
         check_points(&points, names.as_deref())?;
-        let samples = points.ncols();
-        if labels.len() != samples {
-            let transposed = labels.len() == points.nrows();
-            return Err(Error::Shape {
-                what: "the number of labels".into(),
-                expected: samples,
-                found: labels.len(),
-                remedy: if transposed {
-                    "points are the columns of the d x n matrix: transpose it"
-                } else {
-                    "give one label for each point"
-                },
-            });
-        }
+        check_count(
+            labels.len(),
+            points.ncols(),
+            "give one label for each point; points are the columns of a d x n matrix",
+        )?;
         if let Some(i) = labels.iter().position(|label| !label.is_finite()) {
             return Err(Error::NotFinite {
                 what: "a label",
@@ -256,6 +250,18 @@ impl<T: Float> Dataset<T> {
         }
         Dataset::checked(points, labels, self.names.clone())
     }
+}
+
+fn check_count(labels: usize, samples: usize, remedy: &'static str) -> Result<(), Error> {
+    if labels == samples {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        what: "the number of labels".into(),
+        expected: samples,
+        found: labels,
+        remedy,
+    })
 }
 
 /// That `points` is not empty and all finite.

@@ -29,7 +29,7 @@ pub enum Error {
     },
 
     /// A NaN or an infinity in the input.
-    #[error("{what} is {value} at {place}; {remedy}")]
+    #[error("{what} is {value:?} at {place}; {remedy}")]
     NotFinite {
         /// Which quantity.
         what: &'static str,

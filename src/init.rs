@@ -1,57 +1,260 @@
-//! stub
-#![allow(missing_docs)]
+//! Random initial networks, one random stream a neuron.
+
 use crate::{Error, Float};
 use nalgebra::{DMatrix, DVector};
 use rand::{Rng, RngExt, SeedableRng};
-#[derive(Clone, Debug)]
+use rand_chacha::ChaCha8Rng;
+
+/// A recipe for a random network: `w_r ~ N(0, sigma^2 I)`, `a_r = +s` or `-s` with equal chances.
+///
+/// Neuron r depends on the seed and on r alone, as stream r of a `ChaCha8` generator. So a wider
+/// network begins with the neurons of a narrower one, a network split over machines
+/// ([`first_neuron`](Self::first_neuron)) has the same neurons as a whole one, and an `f32` network
+/// is the rounded `f64` network. The values for a seed are part of the crate's promise.
+///
+/// | setting | meaning | range | default |
+/// |---|---|---|---|
+/// | [`std_dev`](Self::std_dev) | sigma, of each weight | sigma >= 0 | 1 |
+/// | [`output_scale`](Self::output_scale) | s, of each output weight | s > 0 | 1 |
+/// | [`antisymmetric`](Self::antisymmetric) | neurons in pairs that cancel | | `false` |
+/// | [`seed`](Self::seed) | which of the random networks | | 0 |
+/// | [`first_neuron`](Self::first_neuron) | number r of the first neuron | | 0 |
+///
+/// Building costs d m normal draws and the memory of the network. Settings are checked there.
+///
+/// ```
+/// use expnet::Initializer;
+///
+/// let narrow = Initializer::new(3, 64).std_dev(0.5).seed(7).build::<f64>()?;
+/// let wide = Initializer::new(3, 128).std_dev(0.5).seed(7).build::<f64>()?;
+/// assert_eq!(wide.weights().columns(0, 64), narrow.weights().columns(0, 64));
+/// # Ok::<(), expnet::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Initializer {
-    d: usize,
-    m: usize,
-    s: f64,
-    anti: bool,
+    dimension: usize,
+    width: usize,
+    std_dev: f64,
+    output_scale: f64,
+    antisymmetric: bool,
     seed: u64,
+    first_neuron: usize,
 }
+
 impl Initializer {
-    pub fn new(d: usize, m: usize) -> Self {
+    /// A network of `width` m neurons on points of `dimension` d, with the default settings.
+    pub fn new(dimension: usize, width: usize) -> Self {
         Self {
-            d,
-            m,
-            s: 1.0,
-            anti: false,
+            dimension,
+            width,
+            std_dev: 1.0,
+            output_scale: 1.0,
+            antisymmetric: false,
             seed: 0,
+            first_neuron: 0,
         }
     }
-    pub fn std_dev(mut self, s: f64) -> Self {
-        self.s = s;
+
+    /// The standard deviation sigma of the weights: finite and at least 0, by default 1.
+    ///
+    /// 0 starts all neurons at w = 0.
+    pub fn std_dev(mut self, std_dev: f64) -> Self {
+        self.std_dev = std_dev;
         self
     }
-    pub fn antisymmetric(mut self, a: bool) -> Self {
-        self.anti = a;
+
+    /// Whether neurons 2p and 2p + 1 share their weights and have output weights +s and -s.
+    ///
+    /// Then F(W(0), x) is exactly 0 for every x, and training starts from the residual -y. The width
+    /// (and `first_neuron`) must be even. Pair p takes the weights of neuron p without this setting.
+    pub fn antisymmetric(mut self, antisymmetric: bool) -> Self {
+        self.antisymmetric = antisymmetric;
         self
     }
-    pub fn seed(mut self, a: u64) -> Self {
-        self.seed = a;
+
+    /// Which random network to draw, by default that of seed 0.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
         self
     }
+
+    /// The size s of the output weights: finite and more than 0, by default 1.
+    ///
+    /// 1/sqrt(m) makes the tangent kernel, and so the stable step sizes, independent of the width.
+    pub fn output_scale(mut self, scale: f64) -> Self {
+        self.output_scale = scale;
+        self
+    }
+
+    /// The number `k` of the first neuron, by default 0: builds neurons k, …, k + m - 1 of a wider
+    /// network, one machine's share of it.
+    ///
+    /// ```
+    /// # use expnet::Initializer;
+    /// let whole = Initializer::new(2, 8).seed(1).build::<f64>()?;
+    /// let share = Initializer::new(2, 4).seed(1).first_neuron(4).build::<f64>()?;
+    /// assert_eq!(whole.weights().columns(4, 4), share.weights().columns(0, 4));
+    /// # Ok::<(), expnet::Error>(())
+    /// ```
+    pub fn first_neuron(mut self, k: usize) -> Self {
+        self.first_neuron = k;
+        self
+    }
+
+    /// The weights W (d x m) and output weights a (m).
     pub(crate) fn draw<T: Float>(&self) -> Result<(DMatrix<T>, DVector<T>), Error> {
-        let mut w = DMatrix::zeros(self.d, self.m);
-        let mut a = DVector::zeros(self.m);
-        for r in 0..self.m {
-            let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(self.seed);
-            rng.set_stream(if self.anti { r as u64 / 2 } else { r as u64 });
-            let sign: bool = rng.random();
-            a[r] = if if self.anti { r % 2 == 0 } else { sign } {
-                T::one()
-            } else {
-                -T::one()
-            };
-            for k in 0..self.d {
-                w[(k, r)] = T::lit(self.s * f64::standard_normal(&mut rng));
+        self.check()?;
+        let output_scale = self.output_scale_as::<T>()?;
+        let mut weights = self.reserve(self.dimension, "a weight matrix")?;
+        let mut output_weights = self.reserve(1, "a vector of output weights")?;
+
+        let family = ChaCha8Rng::seed_from_u64(self.seed);
+        for neuron in self.first_neuron..self.first_neuron + self.width {
+            if self.antisymmetric && neuron % 2 == 1 {
+                // The twin of the neuron before it.
+                weights.extend_from_within(weights.len() - self.dimension..);
+                output_weights.push(-output_scale);
+                continue;
+            }
+            let stream = if self.antisymmetric { neuron / 2 } else { neuron };
+            let mut rng = family.clone();
+            rng.set_stream(stream as u64);
+            // Drawn in either case, so that pair p has the weights of neuron p.
+            let positive = rng.random::<bool>() || self.antisymmetric;
+            output_weights.push(if positive { output_scale } else { -output_scale });
+            for _ in 0..self.dimension {
+                // Scaled before it is rounded to T: an f32 network is the rounded f64 network.
+                weights.push(self.weight(f64::standard_normal(&mut rng))?);
             }
         }
-        Ok((w, a))
+        let weights = DMatrix::from_vec(self.dimension, self.width, weights);
+        Ok((weights, DVector::from_vec(output_weights)))
+    }
+
+    fn weight<T: Float>(&self, normal: f64) -> Result<T, Error> {
+        let weight = T::lit(self.std_dev * normal);
+        if weight.is_finite() {
+            return Ok(weight);
+        }
+        Err(Error::Setting {
+            setting: "std_dev",
+            value: format!("{:?}", self.std_dev),
+            expected: "so small that the weights are finite numbers of their type; 1 is usual",
+        })
+    }
+
+    /// s in the type of the network, where it may have become 0 or infinite.
+    fn output_scale_as<T: Float>(&self) -> Result<T, Error> {
+        let scale = T::lit(self.output_scale);
+        if scale.is_finite() && scale > T::zero() {
+            return Ok(scale);
+        }
+        Err(Error::Setting {
+            setting: "output_scale",
+            value: format!("{:?} in {}", self.output_scale, T::NAME),
+            expected: "a finite number more than 0; 1 is usual",
+        })
+    }
+
+    /// An empty vector with room for `rows` numbers a neuron, or an error where memory is too small.
+    fn reserve<T>(&self, rows: usize, what: &'static str) -> Result<Vec<T>, Error> {
+        let mut numbers = Vec::new();
+        let room = rows
+            .checked_mul(self.width)
+            .and_then(|length| numbers.try_reserve_exact(length).ok());
+        match room {
+            Some(()) => Ok(numbers),
+            None => Err(Error::TooLarge {
+                what,
+                dimension: self.dimension,
+                width: self.width,
+            }),
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let wrong = |setting, value: String, expected| {
+            Err(Error::Setting {
+                setting,
+                value,
+                expected,
+            })
+        };
+        if self.dimension == 0 {
+            return wrong("dimension", "0".into(), "at least 1");
+        }
+        if self.width == 0 {
+            return wrong("width", "0".into(), "at least 1 (2 for an antisymmetric start)");
+        }
+        if !(self.std_dev >= 0.0 && self.std_dev.is_finite()) {
+            return wrong("std_dev", format!("{:?}", self.std_dev), "finite and at least 0");
+        }
+        if self.first_neuron.checked_add(self.width).is_none() {
+            return wrong(
+                "first_neuron",
+                self.first_neuron.to_string(),
+                "so small that first_neuron + width fits in a usize",
+            );
+        }
+        if self.antisymmetric && self.first_neuron % 2 == 1 {
+            return wrong(
+                "first_neuron",
+                self.first_neuron.to_string(),
+                "even for an antisymmetric start, so as not to part a pair",
+            );
+        }
+        if self.antisymmetric && self.width % 2 == 1 {
+            return Err(Error::Shape {
+                what: "the width of an antisymmetric start".into(),
+                expected: self.width.checked_add(1).unwrap_or(self.width - 1),
+                found: self.width,
+                remedy: "its neurons come in pairs, so give an even width",
+            });
+        }
+        Ok(())
     }
 }
-pub(crate) fn seeded<R: Rng + ?Sized>(d: usize, m: usize, rng: &mut R) -> Initializer {
-    Initializer::new(d, m).seed(rng.random())
+
+/// The default settings with a seed drawn from `rng`.
+pub(crate) fn seeded<R: Rng + ?Sized>(dimension: usize, width: usize, rng: &mut R) -> Initializer {
+    Initializer::new(dimension, width).seed(rng.next_u64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// W and a must stay what they are for a seed: experiments are named by it.
+    #[test]
+    #[expect(clippy::unreadable_literal, reason = "as printed")]
+    fn values_of_a_seed_are_pinned() {
+        let recipe = Initializer::new(2, 3).std_dev(0.5).seed(42);
+        let (w, a) = recipe.draw::<f64>().unwrap();
+        let pinned = [
+            [-0.4158454035796036, 0.2860912034998585],
+            [0.25607915059724223, -0.4095953763842705],
+            [-0.27012905833765855, 0.19419128090656881],
+        ];
+        assert_eq!(w.as_slice(), pinned.as_flattened());
+        assert_eq!(a.as_slice(), [-1.0, 1.0, -1.0]);
+        let (w, a) = recipe.draw::<f32>().unwrap();
+        let pinned = [
+            [-0.4158454, 0.2860912],
+            [0.25607914, -0.40959537],
+            [-0.27012905, 0.19419128_f32],
+        ];
+        assert_eq!(w.as_slice(), pinned.as_flattened());
+        assert_eq!(a.as_slice(), [-1.0, 1.0, -1.0_f32]);
+    }
+
+    #[test]
+    fn a_seed_from_a_generator_is_its_next_word() {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let drawn = seeded(4, 6, &mut rng);
+        assert_eq!(
+            drawn,
+            Initializer::new(4, 6).seed(ChaCha8Rng::seed_from_u64(5).next_u64())
+        );
+        assert_ne!(drawn, seeded(4, 6, &mut rng));
+    }
 }

@@ -4,6 +4,7 @@ use super::Dataset;
 use crate::{Error, Float};
 use ::csv::{ByteRecord, ReaderBuilder};
 use nalgebra::{DMatrix, DVector};
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -67,8 +68,10 @@ impl<T: Float> Dataset<T> {
     /// # Ok::<(), expnet::Error>(())
     /// ```
     pub fn from_csv_path(path: impl AsRef<Path>, label_column: &str) -> Result<Self, Error> {
-        let path = path.as_ref().display();
-        let file = File::open(path.to_string()).map_err(|source| Error::Io {
+        let path = path.as_ref();
+        let opened = File::open(path);
+        let path = path.display();
+        let file = opened.map_err(|source| Error::Io {
             action: format!("opening the data file {path}"),
             source,
         })?;
@@ -205,13 +208,13 @@ impl<'a> Rows<'a> {
 
     fn check_length(&self, names: &[String]) -> Result<(), Error> {
         let (expected, found) = (names.len(), self.record.len());
-        let remedy = if found < expected {
-            let missing = title(found, names);
-            format!("the row ends before column {missing}: fill it up, or leave it out")
-        } else if found > expected {
-            "take the surplus fields out, or quote a field that holds the delimiter".into()
-        } else {
-            return Ok(());
+        let remedy = match found.cmp(&expected) {
+            Ordering::Equal => return Ok(()),
+            Ordering::Less => format!(
+                "the row ends before column {}: fill it up, or leave it out",
+                title(found, names)
+            ),
+            Ordering::Greater => "take the surplus fields out, or quote a field that holds the delimiter".into(),
         };
         let problem = format!("{found} fields under a header of {expected}; {remedy}");
         Err(self.error(problem))
@@ -230,10 +233,11 @@ fn find_label(names: &[String], label: &str, delimiter: u8) -> Result<usize, Str
     let mut found = (0..names.len()).filter(|&k| names[k] == label);
     let Some(first) = found.next() else {
         let listed: Vec<_> = names.iter().take(LISTED).map(|n| format!("{n:?}")).collect();
-        let mut problem = format!("no column {label:?}; there is {}", listed.join(", "));
-        if names.len() > LISTED {
-            problem += &format!(" and {} more", names.len() - LISTED);
-        }
+        let more = match names.len().saturating_sub(LISTED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let problem = format!("no column {label:?}; name one of {}{more}", listed.join(", "));
         return Err(problem + &delimiter_hint(names, delimiter));
     };
     if let Some(second) = found.next() {
