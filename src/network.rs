@@ -101,7 +101,7 @@ impl<T: Float> ExpNetwork<T> {
     pub fn forward(&self, points: &DMatrix<T>) -> Result<DVector<T>, Error> {
         self.check_dimension(points)?;
         check_finite("a coordinate", points, |k, i| format!("point {i}, coordinate {k}"))?;
-        let outputs = engine::outputs(&self.weights, &self.output_weights, points);
+        let outputs = engine::outputs(&self.weights, &self.output_weights, points)?;
         let outputs = DVector::from_iterator(outputs.len(), outputs.into_iter().map(T::lit));
         match outputs.iter().position(|f| !f.is_finite()) {
             Some(i) => Err(overflow::<T>(format!("point {i}"), outputs[i].as_f64())),
@@ -130,7 +130,7 @@ impl<T: Float> ExpNetwork<T> {
     }
 
     fn pull_back(&self, data: &Dataset<T>, dual: &DVector<T>) -> Result<DMatrix<T>, Error> {
-        let gradient = engine::gradient(&self.weights, &self.output_weights, data.points(), dual.as_slice());
+        let gradient = engine::gradient(&self.weights, &self.output_weights, data.points(), dual.as_slice())?;
         match gradient.iter().position(|g| !g.is_finite()) {
             Some(at) => Err(overflow::<T>(
                 format!("the gradient of neuron {}", at / self.dimension()),

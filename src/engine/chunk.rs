@@ -15,6 +15,7 @@ use super::pack::{Aligned, Points};
 use crate::{Error, Float};
 use fearless_simd::{Level, dispatch, prelude::*};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Lane sums go to `f64` every so many panels: the rounding of an `f32` network does not grow with its width.
 const FLUSH: usize = 32;
@@ -124,6 +125,23 @@ impl<T: Float> Chunk<T> {
         Ok(())
     }
 
+    /// Whether the sums of this many outputs have room.
+    pub fn sums_fit(&self, outputs: usize) -> bool {
+        self.sums.get().len() >= outputs * (self.lanes / 2)
+    }
+
+    /// Takes memory for `rows` rows of activations a panel (of one panel alone where they are not stored) and for the
+    /// sums of `outputs` outputs.
+    pub fn make_room(&mut self, stores: bool, rows: usize, outputs: usize) -> Result<(), Error> {
+        let panels = if stores { self.panels } else { 1 };
+        self.stores = stores;
+        self.activation_rows = rows;
+        self.activations.set_len(panels * rows * self.lanes)?;
+        self.sums.set_len(outputs * (self.lanes / 2))?;
+        self.partial.outputs.reserve(outputs);
+        Ok(())
+    }
+
     /// The kept gradient becomes the previous one.
     pub fn remember_gradient(&mut self) {
         std::mem::swap(&mut self.gradient, &mut self.previous);
@@ -192,13 +210,19 @@ fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, 
         (chunk.activations.get_mut(), &[][..])
     };
 
-    let recompute = sweep.backward == Backward::Recomputed;
-    if recompute {
-        let w = &chunk.weights[sweep.roles.current].get()[weights_at.clone()];
-        kernel::forward(s, sweep.now, w, None, Some(activations), scratch, &mut [], &[]);
+    let fresh = matches!(sweep.backward, Backward::Stored | Backward::Recomputed);
+    if sweep.backward == Backward::Stored {
+        kernel::backward(s, sweep.now, 0..sweep.now.samples, activations, a, gradient);
     }
-    if recompute || sweep.backward == Backward::Stored {
-        kernel::backward(s, sweep.now, activations, a, gradient);
+    if sweep.backward == Backward::Recomputed {
+        let w = &chunk.weights[sweep.roles.current].get()[weights_at.clone()];
+        for (blocks, range, at) in groups(sweep.now, stores, lanes) {
+            let activations = &mut activations[at..];
+            kernel::forward(s, sweep.now, blocks, w, None, Some(activations), scratch, &mut [], &[]);
+            kernel::backward(s, sweep.now, range, activations, a, gradient);
+        }
+    }
+    if fresh {
         let largest = kernel::largest(s, gradient).as_f64();
         chunk.partial.largest = chunk.partial.largest.max(largest);
     }
@@ -213,7 +237,14 @@ fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, 
         }
     }
     if sweep.tangent {
-        kernel::tangent(s, sweep.now, gradient, activations, a, scratch, chunk.sums.get_mut());
+        let w = &chunk.weights[sweep.roles.current].get()[weights_at.clone()];
+        for (blocks, _, at) in groups(sweep.now, stores, lanes) {
+            let activations = &mut activations[at..];
+            if !stores && sweep.now.groups.len() > 1 {
+                kernel::forward(s, sweep.now, blocks.clone(), w, None, Some(activations), scratch, &mut [], &[]);
+            }
+            kernel::tangent(s, sweep.now, blocks, gradient, activations, a, scratch, chunk.sums.get_mut());
+        }
     }
     if let Some(step) = sweep.update {
         let rows = gradient.len().min(dimension * lanes);
@@ -247,12 +278,29 @@ fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, 
     let w = &chunk.weights[role].get()[weights_at];
     if let Some(points) = sweep.then {
         let keep = sweep.store.then_some(activations);
-        kernel::forward(s, points, w, Some(a), keep, scratch, chunk.sums.get_mut(), ahead);
+        let blocks = 0..points.sample_blocks.len();
+        kernel::forward(s, points, blocks, w, Some(a), keep, scratch, chunk.sums.get_mut(), ahead);
     }
     if let Some(points) = sweep.watched {
         let sums = &mut chunk.sums.get_mut()[samples * (lanes / 2)..];
-        kernel::forward(s, points, w, Some(a), None, scratch, sums, &[]);
+        let blocks = 0..points.sample_blocks.len();
+        kernel::forward(s, points, blocks, w, Some(a), None, scratch, sums, &[]);
     }
+}
+
+/// The groups of samples: their blocks, their samples, and where their activations lie in a panel's (all at the
+/// beginning where only one group's are kept).
+fn groups<T: Float>(
+    points: &Points<T>,
+    stores: bool,
+    lanes: usize,
+) -> impl Iterator<Item = (Range<usize>, Range<usize>, usize)> + '_ {
+    points.groups.iter().map(move |blocks| {
+        let first = points.sample_blocks[blocks.start].first;
+        let last = &points.sample_blocks[blocks.end - 1];
+        let at = if stores { first * lanes } else { 0 };
+        (blocks.clone(), first..last.first + last.valid, at)
+    })
 }
 
 /// <a, b> in `f64`, in eight sums side by side.

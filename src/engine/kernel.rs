@@ -13,9 +13,10 @@ use super::exp::pow2;
 use super::pack::{Block, Points};
 use crate::Float;
 use fearless_simd::prelude::*;
+use std::ops::Range;
 
 /// Two vectors of neurons.
-type Pair<S, T> = [<T as fearless_simd::SimdFloatElement>::Native<S>; 2];
+type Pair<S, T> = [<T as SimdFloatElement>::Native<S>; 2];
 
 #[inline(always)]
 pub(super) fn load<S: Simd, T: Float>(s: S, from: &[T]) -> Pair<S, T> {
@@ -30,11 +31,16 @@ fn store<S: Simd, T: Float>(pair: Pair<S, T>, to: &mut [T]) {
     pair[1].store_slice(&mut to[n..2 * n]);
 }
 
-/// acc[r] = sum over t of a[t][r] b[t], written to `out[r]`.
+/// acc[r] = sum over t of a[t][r] b[t], written to `out[r]`; `onto` adds to what stands there.
 #[inline(always)]
-fn multiply<S: Simd, T: Float, const R: usize>(s: S, a: &[T], b: &[T], out: &mut [T]) {
+fn multiply<S: Simd, T: Float, const R: usize>(s: S, a: &[T], b: &[T], out: &mut [T], onto: bool) {
     let lanes = T::Native::<S>::LEN;
     let mut acc = [[T::Native::<S>::splat(s, T::zero()); 2]; R];
+    if onto {
+        for (acc, out) in acc.iter_mut().zip(out.chunks_exact(2 * lanes)) {
+            *acc = load::<S, T>(s, out);
+        }
+    }
     let (a, _) = a.as_chunks::<R>();
     for (a, b) in a.iter().zip(b.chunks_exact(2 * lanes)) {
         let [b0, b1] = load::<S, T>(s, b);
@@ -49,21 +55,36 @@ fn multiply<S: Simd, T: Float, const R: usize>(s: S, a: &[T], b: &[T], out: &mut
     }
 }
 
-/// The microkernel for a block of 4, 8 or 12 rows. Levels with 16 registers have blocks of 4 only.
+/// The microkernel for `rows` = 4, 8 or 12. Levels with 16 registers have blocks of 4 only.
 #[inline(always)]
-fn multiply_block<S: Simd, T: Float>(s: S, block: &Block, a: &[T], b: &[T], out: &mut [T]) {
-    let a = &a[block.offset..][..block.depth * block.rows];
+fn multiply_rows<S: Simd, T: Float>(s: S, rows: usize, a: &[T], b: &[T], out: &mut [T], onto: bool) {
     if super::path::has_32_registers(s.level()) {
-        match block.rows {
-            12 => return multiply::<S, T, 12>(s, a, b, out),
-            8 => return multiply::<S, T, 8>(s, a, b, out),
+        match rows {
+            12 => return multiply::<S, T, 12>(s, a, b, out, onto),
+            8 => return multiply::<S, T, 8>(s, a, b, out, onto),
             _ => {}
         }
     }
-    multiply::<S, T, 4>(s, a, b, out);
+    multiply::<S, T, 4>(s, a, b, out, onto);
 }
 
-/// E = exp(<w, x_i>) for every sample, into `activations`; a E is added to the lanes of `sums`.
+#[inline(always)]
+fn multiply_block<S: Simd, T: Float>(s: S, block: &Block, a: &[T], b: &[T], out: &mut [T]) {
+    let a = &a[block.offset..][..block.depth * block.rows];
+    multiply_rows(s, block.rows, a, b, out, false);
+}
+
+/// <x_i, w> for every point: a plain matrix product, [coordinate][P] to [point][P].
+#[inline(always)]
+pub(super) fn project<S: Simd, T: Float>(s: S, points: &Points<T>, weights: &[T], out: &mut [T]) {
+    let panel = 2 * T::Native::<S>::LEN;
+    for block in &points.sample_blocks {
+        multiply_block(s, block, points.forward.get(), weights, &mut out[block.first * panel..][..block.rows * panel]);
+    }
+}
+
+/// E = exp(<w, x_i>) for the samples of `blocks`, into `activations` (which begin with the first of
+/// them); a E is added to the lanes of `sums`.
 ///
 /// Without `activations` they go no further than `scratch` (a block's rows). `ahead` is where the next panel's
 /// activations lie: fetched meanwhile, since all of the misses would otherwise fall in its first
@@ -72,6 +93,7 @@ fn multiply_block<S: Simd, T: Float>(s: S, block: &Block, a: &[T], b: &[T], out:
 pub(super) fn forward<S: Simd, T: Float>(
     s: S,
     points: &Points<T>,
+    blocks: Range<usize>,
     weights: &[T],
     output_weights: Option<Pair<S, T>>,
     mut activations: Option<&mut [T]>,
@@ -81,13 +103,15 @@ pub(super) fn forward<S: Simd, T: Float>(
 ) {
     let lanes = T::Native::<S>::LEN;
     let panel = 2 * lanes;
-    for block in &points.sample_blocks {
+    let blocks = &points.sample_blocks[blocks];
+    let base = blocks.first().map_or(0, |block| block.first);
+    for block in blocks {
         let out = match &mut activations {
-            Some(e) => &mut e[block.first * panel..][..block.rows * panel],
+            Some(e) => &mut e[(block.first - base) * panel..][..block.rows * panel],
             None => &mut scratch[..block.rows * panel],
         };
         multiply_block(s, block, points.forward.get(), weights, out);
-        let next = ahead.get(block.first * panel..).unwrap_or(&[]);
+        let next = ahead.get((block.first - base) * panel..).unwrap_or(&[]);
         for (j, row) in out.chunks_exact_mut(panel).take(block.valid).enumerate() {
             prefetch(next, j * panel, panel);
             let z = load::<S, T>(s, row);
@@ -115,32 +139,42 @@ fn prefetch<T: Float>(from: &[T], at: usize, len: usize) {
     let _ = (from, at, len);
 }
 
-/// g = a sum_i v_i E_i x_i, the panel's part of J^T v, from the packed dual.
+/// g = a sum_i v_i E_i x_i, the panel's part of J^T v, from the packed dual: the samples of `range`, whose
+/// activations are given. Ranges come in order; the last one finishes g.
 #[inline(always)]
 pub(super) fn backward<S: Simd, T: Float>(
     s: S,
     points: &Points<T>,
+    range: Range<usize>,
     activations: &[T],
     output_weights: Pair<S, T>,
     gradient: &mut [T],
 ) {
     let panel = 2 * T::Native::<S>::LEN;
     for block in &points.feature_blocks {
-        let from = (points.samples - block.depth) * panel;
+        let start = points.samples - block.depth;
+        let from = range.start.max(start).min(range.end);
+        let dual = &points.dual.get()[block.offset..];
+        let dual = &dual[from.saturating_sub(start) * block.rows..range.end.saturating_sub(start) * block.rows];
         let out = &mut gradient[block.first * panel..][..block.rows * panel];
-        multiply_block(s, block, points.dual.get(), &activations[from..], out);
-        for row in out.chunks_exact_mut(panel) {
-            let [g0, g1] = load::<S, T>(s, row);
-            store::<S, T>([g0 * output_weights[0], g1 * output_weights[1]], row);
+        multiply_rows(s, block.rows, dual, &activations[(from - range.start) * panel..], out, range.start > 0);
+        if range.end == points.samples {
+            for row in out.chunks_exact_mut(panel) {
+                let [g0, g1] = load::<S, T>(s, row);
+                store::<S, T>([g0 * output_weights[0], g1 * output_weights[1]], row);
+            }
         }
     }
 }
 
-/// (J u)_i += a E_i <x_i, u> for u = `direction`, into the lanes of `sums`.
+/// (J u)_i += a E_i <x_i, u> for u = `direction` and the samples of `blocks`, into the lanes of `sums`.
+///
+/// log2(e) times that, since the points are packed so.
 #[inline(always)]
 pub(super) fn tangent<S: Simd, T: Float>(
     s: S,
     points: &Points<T>,
+    blocks: Range<usize>,
     direction: &[T],
     activations: &[T],
     output_weights: Pair<S, T>,
@@ -149,11 +183,13 @@ pub(super) fn tangent<S: Simd, T: Float>(
 ) {
     let lanes = T::Native::<S>::LEN;
     let panel = 2 * lanes;
-    for block in &points.sample_blocks {
+    let blocks = &points.sample_blocks[blocks];
+    let base = blocks.first().map_or(0, |block| block.first);
+    for block in blocks {
         multiply_block(s, block, points.forward.get(), direction, &mut scratch[..block.rows * panel]);
         for (j, row) in scratch.chunks_exact(panel).take(block.valid).enumerate() {
             let (i, z) = (block.first + j, load::<S, T>(s, row));
-            let e = load::<S, T>(s, &activations[i * panel..]);
+            let e = load::<S, T>(s, &activations[(i - base) * panel..]);
             let sum = &mut sums[i * lanes..][..lanes];
             let sum0 = T::Native::<S>::from_slice(s, sum);
             let ae = [output_weights[0] * e[0], output_weights[1] * e[1]];

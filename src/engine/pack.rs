@@ -13,6 +13,7 @@
 
 use crate::{Error, Float};
 use nalgebra::DMatrix;
+use std::ops::Range;
 
 /// Rows of a block are a multiple of this.
 pub(super) const UNIT: usize = 4;
@@ -75,6 +76,9 @@ pub(super) struct Block {
     pub offset: usize,
 }
 
+/// Samples whose activations are recomputed at a time: they stay in L2 from the forward half to the backward half.
+const GROUP: usize = 1024;
+
 /// Splits `len` rows into blocks of 4 to `4 * units` rows, as even as can be.
 fn split(len: usize, units: usize) -> impl Iterator<Item = (usize, usize)> {
     let all = len.div_ceil(UNIT);
@@ -108,6 +112,8 @@ impl<T: Float> Coordinates<T> {
 pub(super) struct Points<T> {
     pub samples: usize,
     pub sample_blocks: Vec<Block>,
+    /// Ranges of sample blocks with about 1024 samples each.
+    pub groups: Vec<Range<usize>>,
     pub forward: Aligned<T>,
     pub feature_blocks: Vec<Block>,
     backward: Aligned<T>,
@@ -119,19 +125,25 @@ impl<T: Float> Points<T> {
     /// Packs the samples `batch` (empty: all), whose first `trained` coordinates a step moves along, into
     /// blocks of at most `units` times 4 rows. Uses the memory of a former packing again.
     pub fn pack(&mut self, from: &Coordinates<T>, batch: &[usize], trained: usize, units: usize) -> Result<(), Error> {
-        self.samples = if batch.is_empty() { from.matrix.ncols() } else { batch.len() };
-        self.pack_forward(from, batch, units)?;
+        self.pack_forward(from, batch, units, std::f64::consts::LOG2_E)?;
         self.pack_backward(from, batch, trained, units)
     }
 
-    fn pack_forward(&mut self, from: &Coordinates<T>, batch: &[usize], units: usize) -> Result<(), Error> {
+    /// The forward half alone, with every coordinate multiplied by `factor`.
+    pub fn pack_forward(&mut self, from: &Coordinates<T>, batch: &[usize], units: usize, factor: f64) -> Result<(), Error> {
+        self.samples = if batch.is_empty() { from.matrix.ncols() } else { batch.len() };
         let sample = |i: usize| batch.get(i).copied().unwrap_or(i);
         let n = self.samples;
         self.sample_blocks.clear();
+        self.groups.clear();
         let mut offset = 0;
         for (first, rows) in split(n, units) {
             let valid = rows.min(n - first);
             let depth = (first..first + valid).map(|i| from.extent[sample(i)]).max().unwrap_or(0);
+            match self.groups.last_mut() {
+                Some(group) if first + rows - self.sample_blocks[group.start].first <= GROUP => group.end += 1,
+                _ => self.groups.push(self.sample_blocks.len()..self.sample_blocks.len() + 1),
+            }
             self.sample_blocks.push(Block { first, rows, valid, depth, offset });
             offset += depth * rows;
         }
@@ -142,7 +154,7 @@ impl<T: Float> Points<T> {
                 let point = (j < block.valid).then(|| from.matrix.column(sample(block.first + j)));
                 for k in 0..block.depth {
                     packed[block.offset + k * block.rows + j] = match &point {
-                        Some(point) => T::lit(point[k].as_f64() * std::f64::consts::LOG2_E),
+                        Some(point) => T::lit(point[k].as_f64() * factor),
                         None => T::zero(),
                     };
                 }
@@ -175,6 +187,16 @@ impl<T: Float> Points<T> {
             }
         }
         Ok(())
+    }
+
+    /// Rows that a panel's activations take, with padding.
+    pub fn rows(&self) -> usize {
+        self.samples.next_multiple_of(UNIT)
+    }
+
+    /// Rows that the activations of the largest group take.
+    pub fn group_rows(&self) -> usize {
+        self.rows().min(GROUP)
     }
 
     /// Multiplies sample i of the backward half by `dual[i]`.
