@@ -16,6 +16,8 @@ mod trainer;
 
 pub use dataset::Dataset;
 pub use engine::Memory;
+#[doc(hidden)]
+pub use engine::roofline;
 pub use error::Error;
 pub use float::Float;
 pub use init::Initializer;

@@ -212,7 +212,9 @@ fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, 
 
     let fresh = matches!(sweep.backward, Backward::Stored | Backward::Recomputed);
     if sweep.backward == Backward::Stored {
-        kernel::backward(s, sweep.now, 0..sweep.now.samples, activations, a, gradient);
+        for (_, range, at) in groups(sweep.now, stores, lanes) {
+            kernel::backward(s, sweep.now, range, &activations[at..], a, gradient);
+        }
     }
     if sweep.backward == Backward::Recomputed {
         let w = &chunk.weights[sweep.roles.current].get()[weights_at.clone()];

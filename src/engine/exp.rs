@@ -130,12 +130,13 @@ mod avx512 {
             let n = _mm512_sub_pd(shifted, magic);
             let r = _mm512_sub_pd(z, n);
             let t = _mm512_permutex2var_pd(low, _mm512_castpd_si512(shifted), high);
-            let q = _mm512_set1_pd(0.00015403348281360884);
-            let q = _mm512_fmadd_pd(q, r, _mm512_set1_pd(0.0013333818526483619));
-            let q = _mm512_fmadd_pd(q, r, _mm512_set1_pd(0.00961812911219207));
-            let q = _mm512_fmadd_pd(q, r, _mm512_set1_pd(0.055504108652133566));
-            let q = _mm512_fmadd_pd(q, r, _mm512_set1_pd(0.24022650695909906));
-            let q = _mm512_fmadd_pd(q, r, _mm512_set1_pd(0.6931471805599468));
+            // Pairs of terms side by side (Estrin): the schedulers hold few vectors at a time, so the length of the
+            // chain counts, not the number of operations.
+            let square = _mm512_mul_pd(r, r);
+            let q0 = _mm512_fmadd_pd(_mm512_set1_pd(0.24022650695909906), r, _mm512_set1_pd(0.6931471805599468));
+            let q2 = _mm512_fmadd_pd(_mm512_set1_pd(0.00961812911219207), r, _mm512_set1_pd(0.055504108652133566));
+            let q4 = _mm512_fmadd_pd(_mm512_set1_pd(0.00015403348281360884), r, _mm512_set1_pd(0.0013333818526483619));
+            let q = _mm512_fmadd_pd(_mm512_fmadd_pd(q4, square, q2), square, q0);
             _mm512_scalef_pd(_mm512_fmadd_pd(_mm512_mul_pd(t, r), q, t), n)
         }
     );

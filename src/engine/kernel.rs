@@ -111,14 +111,14 @@ pub(super) fn forward<S: Simd, T: Float>(
             None => &mut scratch[..block.rows * panel],
         };
         multiply_block(s, block, points.forward.get(), weights, out);
-        let next = ahead.get((block.first - base) * panel..).unwrap_or(&[]);
-        for (j, row) in out.chunks_exact_mut(panel).take(block.valid).enumerate() {
-            prefetch(next, j * panel, panel);
+        let mut next = ahead.get((block.first - base) * panel..).unwrap_or(&[]).chunks_exact(panel);
+        let mut sums = sums.get_mut(block.first * lanes..).unwrap_or(&mut []).chunks_exact_mut(lanes);
+        for row in out.chunks_exact_mut(panel).take(block.valid) {
+            next.next().into_iter().for_each(prefetch);
             let z = load::<S, T>(s, row);
             let e = [pow2::<S, T>(s, z[0]), pow2::<S, T>(s, z[1])];
             store::<S, T>(e, row);
-            if let Some(a) = output_weights {
-                let sum = &mut sums[(block.first + j) * lanes..][..lanes];
+            if let (Some(a), Some(sum)) = (output_weights, sums.next()) {
                 let sum0 = T::Native::<S>::from_slice(s, sum);
                 a[1].mul_add(e[1], a[0].mul_add(e[0], sum0)).store_slice(sum);
             }
@@ -126,17 +126,13 @@ pub(super) fn forward<S: Simd, T: Float>(
     }
 }
 
-/// Brings the cache lines of `len` numbers into L2.
+/// Brings the cache lines of a row into L2.
 #[inline(always)]
-fn prefetch<T: Float>(from: &[T], at: usize, len: usize) {
+fn prefetch<T: Float>(row: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    for line in (at..at + len).step_by(64 / size_of::<T>()) {
-        if let Some(x) = from.get(line) {
-            safe_arch::prefetch_t1(x);
-        }
-    }
+    row.chunks(64 / size_of::<T>()).filter_map(<[T]>::first).for_each(safe_arch::prefetch_t1);
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (from, at, len);
+    let _ = row;
 }
 
 /// g = a sum_i v_i E_i x_i, the panel's part of J^T v, from the packed dual: the samples of `range`, whose

@@ -27,6 +27,8 @@ mod path;
 #[cfg(test)]
 mod plain;
 mod reduce;
+#[doc(hidden)]
+pub mod roofline;
 #[cfg(test)]
 mod tests;
 mod training;

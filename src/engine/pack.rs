@@ -77,7 +77,7 @@ pub(super) struct Block {
 }
 
 /// Samples whose activations are recomputed at a time: they stay in L2 from the forward half to the backward half.
-const GROUP: usize = 1024;
+const GROUP: usize = 256;
 
 /// Splits `len` rows into blocks of 4 to `4 * units` rows, as even as can be.
 fn split(len: usize, units: usize) -> impl Iterator<Item = (usize, usize)> {
