@@ -20,9 +20,9 @@ use std::ops::Range;
 /// Lane sums go to `f64` every so many panels: the rounding of an `f32` network does not grow with its width.
 const FLUSH: usize = 32;
 
-/// Below this many multiply-adds and exponentials in a sweep one thread is faster than waking another
-/// (measured: `cargo bench --bench roofline -- threads`).
-pub(super) const ONE_THREAD: usize = 400_000;
+/// Below this much work in a sweep (multiply-adds, and eight for an exponential, times the bytes of a number) one thread
+/// is done before another has woken up: 15 microseconds on the machine of the README's table.
+pub(super) const ONE_THREAD: usize = 6_400_000;
 
 /// Panels of a chunk.
 pub(super) fn panels_in_chunk(panels: usize) -> usize {
@@ -72,7 +72,8 @@ pub(super) struct Sweep<'a, T> {
 pub(super) struct Partial {
     /// One number a sample, then one a watched point.
     pub outputs: Vec<f64>,
-    pub largest: f64,
+    /// J^T v is 0 so far.
+    pub is_zero: bool,
     pub norm_squared: f64,
     pub dot_previous: f64,
     pub dot_velocity: f64,
@@ -151,7 +152,7 @@ impl<T: Float> Chunk<T> {
 /// Runs a sweep over all chunks, on the caller's rayon pool where it is large enough.
 pub(super) fn run<T: Float>(level: Level, chunks: &mut [Chunk<T>], sweep: &Sweep<'_, T>, work: usize) {
     let one = |chunk: &mut Chunk<T>| dispatch!(level, s => sweep_chunk(s, chunk, sweep));
-    if work < ONE_THREAD || chunks.len() < 2 || rayon::current_num_threads() < 2 {
+    if work * size_of::<T>() < ONE_THREAD || chunks.len() < 2 || rayon::current_num_threads() < 2 {
         chunks.iter_mut().for_each(one);
     } else {
         chunks.par_iter_mut().for_each(one);
@@ -166,8 +167,8 @@ fn sweep_chunk<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, 
     let partial = &mut chunk.partial;
     partial.outputs.clear();
     partial.outputs.resize(outputs, 0.0);
-    (partial.largest, partial.norm_squared, partial.dot_previous, partial.dot_velocity) = (0.0, 0.0, 0.0, 0.0);
-    partial.all_finite = true;
+    (partial.norm_squared, partial.dot_previous, partial.dot_velocity) = (0.0, 0.0, 0.0);
+    (partial.is_zero, partial.all_finite) = (true, true);
     let sum_len = outputs * (chunk.lanes / 2);
     chunk.sums.get_mut()[..sum_len].fill(T::zero());
     for panel in 0..chunk.panels {
@@ -224,9 +225,8 @@ fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, 
             kernel::backward(s, sweep.now, range, activations, a, gradient);
         }
     }
-    if fresh {
-        let largest = kernel::largest(s, gradient).as_f64();
-        chunk.partial.largest = chunk.partial.largest.max(largest);
+    if fresh && chunk.partial.is_zero {
+        chunk.partial.is_zero = kernel::is_zero(s, gradient);
     }
     if sweep.keep && sweep.backward != Backward::Kept {
         let partial = &mut chunk.partial;
@@ -268,13 +268,12 @@ fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, 
             gradient: &gradient[..rows],
             current: &current.get()[weights_at.clone()],
             next: &mut next.get_mut()[weights_at.clone()],
+            ahead: &current.get()[weights_at.end..],
             initial,
             velocity,
             next_velocity,
         };
-        let poison = kernel::update(s, step, rows);
-        let finite = |v: T::Native<S>| v.as_slice().iter().all(|&x| x == T::zero());
-        chunk.partial.all_finite &= finite(poison[0]) && finite(poison[1]);
+        chunk.partial.all_finite &= kernel::update(s, step, rows);
     }
     let role = if sweep.update.is_some() { sweep.roles.next } else { sweep.roles.current };
     let w = &chunk.weights[role].get()[weights_at];

@@ -208,19 +208,24 @@ pub(super) struct Rows<'a, T> {
     pub gradient: &'a [T],
     pub current: &'a [T],
     pub next: &'a mut [T],
+    /// The next panel's current weights, fetched meanwhile.
+    pub ahead: &'a [T],
     pub initial: &'a [T],
     pub velocity: &'a [T],
     pub next_velocity: &'a mut [T],
 }
 
-/// Moves a panel. Returns a pair that is 0 where every new weight is finite, NaN elsewhere.
+/// Moves a panel. Says whether every new weight is finite.
 #[inline(always)]
-pub(super) fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: Rows<'_, T>) -> Pair<S, T> {
+pub(super) fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: Rows<'_, T>) -> bool {
     let panel = 2 * T::Native::<S>::LEN;
     let splat = |x: T| T::Native::<S>::splat(s, x);
     let (eta, carry, pull) = (splat(-step.step_size), splat(step.carry), splat(step.pull));
+    // x - x is 0 for a finite x, NaN otherwise.
     let mut poison = [splat(T::zero()); 2];
+    let mut ahead = rows.ahead.chunks_exact(panel);
     for at in (0..rows.gradient.len()).step_by(panel) {
+        ahead.next().into_iter().for_each(prefetch);
         let mut g = load::<S, T>(s, &rows.gradient[at..]);
         let w = load::<S, T>(s, &rows.current[at..]);
         let velocity = (!rows.velocity.is_empty()).then(|| load::<S, T>(s, &rows.velocity[at..]));
@@ -243,17 +248,12 @@ pub(super) fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: Rows<'_, T>
         poison = std::array::from_fn(|v| poison[v] + (next[v] - next[v]));
         store::<S, T>(next, &mut rows.next[at..]);
     }
-    poison
+    (poison[0] + poison[1]).simd_eq(splat(T::zero())).all_true()
 }
 
-/// max |g| over a panel.
+/// Whether all of a panel is 0.
 #[inline(always)]
-pub(super) fn largest<S: Simd, T: Float>(s: S, gradient: &[T]) -> T {
-    let panel = 2 * T::Native::<S>::LEN;
-    let mut largest = T::Native::<S>::splat(s, T::zero());
-    for row in gradient.chunks_exact(panel) {
-        let [g0, g1] = load::<S, T>(s, row);
-        largest = largest.max(g0.abs()).max(g1.abs());
-    }
-    largest.as_slice().iter().fold(T::zero(), |a, &b| if b > a { b } else { a })
+pub(super) fn is_zero<S: Simd, T: Float>(s: S, gradient: &[T]) -> bool {
+    let zero = T::Native::<S>::splat(s, T::zero());
+    gradient.chunks_exact(T::Native::<S>::LEN).all(|row| T::Native::<S>::from_slice(s, row).simd_eq(zero).all_true())
 }

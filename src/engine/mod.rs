@@ -58,8 +58,8 @@ pub(crate) struct Move {
 /// What a backward sweep learns on the way, over all weights.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sums {
-    /// max |J^T dual|: exactly 0 only where all of it is.
-    pub largest: f64,
+    /// J^T dual is exactly 0.
+    pub is_zero: bool,
     /// ||J^T dual||^2, where it was kept.
     pub norm_squared: f64,
     /// <J^T dual, the gradient kept from the step before>, 0 where none is kept.

@@ -422,9 +422,9 @@ impl<T: Float> Engine<T> {
     }
 
     fn sums(&self) -> Sums {
-        let mut sums = Sums::default();
-        for Partial { largest, norm_squared, dot_previous, dot_velocity, .. } in self.chunks.iter().map(|c| &c.partial) {
-            sums.largest = sums.largest.max(*largest);
+        let mut sums = Sums { is_zero: true, ..Sums::default() };
+        for Partial { is_zero, norm_squared, dot_previous, dot_velocity, .. } in self.chunks.iter().map(|c| &c.partial) {
+            sums.is_zero &= is_zero;
             sums.norm_squared += norm_squared;
             sums.dot_previous += dot_previous;
             sums.dot_velocity += dot_velocity;

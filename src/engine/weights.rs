@@ -15,6 +15,9 @@ use fearless_simd::dispatch;
 use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
+/// Weights that one thread packs faster than two.
+const SMALL: usize = 100_000;
+
 /// The reduced coordinates, as matrices for the panel kernel.
 #[derive(Clone, Debug)]
 pub(super) struct Basis<T> {
@@ -112,7 +115,7 @@ pub(super) fn pack<T: Float>(
         Ok(chunk)
     };
     let firsts: Vec<usize> = (0..panels).step_by(per_chunk).collect();
-    if weights.len() < super::chunk::ONE_THREAD {
+    if weights.len() < SMALL {
         firsts.into_iter().map(chunk).collect()
     } else {
         firsts.into_par_iter().map(chunk).collect()

@@ -227,7 +227,7 @@ impl<T: Float> Position<T> {
     /// Files what a backward sweep along the residual found.
     fn note_gradient(&mut self, sums: Sums) {
         self.facts.kept = Kept::Gradient;
-        self.facts.is_zero = sums.largest == 0.0;
+        self.facts.is_zero = sums.is_zero;
         self.facts.norm_squared = Some(sums.norm_squared);
         self.facts.dot_previous = sums.dot_previous;
         self.facts.dot_velocity = sums.dot_velocity;
@@ -299,7 +299,7 @@ impl<T: Float> Position<T> {
                     (true, _) => self.facts.kept = Kept::Direction,
                     (false, _) => self.facts.kept = Kept::Nothing,
                 }
-                self.facts.is_zero = sums.largest == 0.0;
+                self.facts.is_zero = sums.is_zero;
             }
         }
         let loss = self.read_outputs(next);
