@@ -161,7 +161,11 @@ pub(super) fn run<T: Float>(level: Level, chunks: &mut [Chunk<T>], sweep: &Sweep
 
 #[inline(always)]
 fn sweep_chunk<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>) {
-    let samples = sweep.then.map_or(if sweep.tangent { sweep.now.samples } else { 0 }, |points| points.samples);
+    let samples = sweep
+        .then
+        .map_or(if sweep.tangent { sweep.now.samples } else { 0 }, |points| {
+            points.samples
+        });
     let watched = sweep.watched.map_or(0, |points| points.samples);
     let outputs = samples + watched;
     let partial = &mut chunk.partial;
@@ -174,7 +178,11 @@ fn sweep_chunk<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, 
     for panel in 0..chunk.panels {
         sweep_panel(s, chunk, sweep, panel, samples);
         if panel % FLUSH == FLUSH - 1 || panel + 1 == chunk.panels {
-            flush(&mut chunk.sums.get_mut()[..sum_len], chunk.lanes / 2, &mut chunk.partial.outputs);
+            flush(
+                &mut chunk.sums.get_mut()[..sum_len],
+                chunk.lanes / 2,
+                &mut chunk.partial.outputs,
+            );
         }
     }
 }
@@ -193,7 +201,14 @@ fn flush<T: Float>(sums: &mut [T], lanes: usize, outputs: &mut [f64]) {
 
 #[inline(always)]
 fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>, panel: usize, samples: usize) {
-    let Chunk { dimension, gradient_rows, lanes, activation_rows, stores, .. } = *chunk;
+    let Chunk {
+        dimension,
+        gradient_rows,
+        lanes,
+        activation_rows,
+        stores,
+        ..
+    } = *chunk;
     let weights_at = panel * dimension * lanes..(panel + 1) * dimension * lanes;
     let gradient_at = panel * gradient_rows * lanes..(panel + 1) * gradient_rows * lanes;
     let a = kernel::load::<S, T>(s, &chunk.output_weights.get()[panel * lanes..]);
@@ -243,9 +258,28 @@ fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, 
         for (blocks, _, at) in groups(sweep.now, stores, lanes) {
             let activations = &mut activations[at..];
             if !stores && sweep.now.groups.len() > 1 {
-                kernel::forward(s, sweep.now, blocks.clone(), w, None, Some(activations), scratch, &mut [], &[]);
+                kernel::forward(
+                    s,
+                    sweep.now,
+                    blocks.clone(),
+                    w,
+                    None,
+                    Some(activations),
+                    scratch,
+                    &mut [],
+                    &[],
+                );
             }
-            kernel::tangent(s, sweep.now, blocks, gradient, activations, a, scratch, chunk.sums.get_mut());
+            kernel::tangent(
+                s,
+                sweep.now,
+                blocks,
+                gradient,
+                activations,
+                a,
+                scratch,
+                chunk.sums.get_mut(),
+            );
         }
     }
     if let Some(step) = sweep.update {
@@ -255,9 +289,10 @@ fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, 
             .get_disjoint_mut([sweep.roles.current, sweep.roles.next])
             .expect("the roles are three different copies");
         let (velocity, next_velocity): (&[T], &mut [T]) = match &mut chunk.velocity {
-            Some([now, next]) if step.carry != T::zero() => {
-                (&now.get()[gradient_at.clone()], &mut next.get_mut()[gradient_at.clone()])
-            }
+            Some([now, next]) if step.carry != T::zero() => (
+                &now.get()[gradient_at.clone()],
+                &mut next.get_mut()[gradient_at.clone()],
+            ),
             _ => (&[], &mut []),
         };
         let initial = match &chunk.initial {
@@ -275,12 +310,26 @@ fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, 
         };
         chunk.partial.all_finite &= kernel::update(s, step, rows);
     }
-    let role = if sweep.update.is_some() { sweep.roles.next } else { sweep.roles.current };
+    let role = if sweep.update.is_some() {
+        sweep.roles.next
+    } else {
+        sweep.roles.current
+    };
     let w = &chunk.weights[role].get()[weights_at];
     if let Some(points) = sweep.then {
         let keep = sweep.store.then_some(activations);
         let blocks = 0..points.sample_blocks.len();
-        kernel::forward(s, points, blocks, w, Some(a), keep, scratch, chunk.sums.get_mut(), ahead);
+        kernel::forward(
+            s,
+            points,
+            blocks,
+            w,
+            Some(a),
+            keep,
+            scratch,
+            chunk.sums.get_mut(),
+            ahead,
+        );
     }
     if let Some(points) = sweep.watched {
         let sums = &mut chunk.sums.get_mut()[samples * (lanes / 2)..];

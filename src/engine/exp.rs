@@ -77,7 +77,11 @@ fn portable<S: Simd, T: Float>(s: S, z: T::Native<S>) -> T::Native<S> {
     };
     let shifted = z + magic;
     let r = z - (shifted - magic);
-    let q = if size_of::<T>() == 8 { horner::<S, T, 11>(s, r, &Q64) } else { horner::<S, T, 6>(s, r, &Q32) };
+    let q = if size_of::<T>() == 8 {
+        horner::<S, T, 11>(s, r, &Q64)
+    } else {
+        horner::<S, T, 6>(s, r, &Q32)
+    };
     let p = q.mul_add(r, splat(1.0));
     let scaled = <T::Native<S> as SimdFloat<S>>::from_bits(p.to_bits() + (shifted.to_bits() << mantissa));
     let scaled = z.simd_lt(splat(lowest)).select(splat(0.0), scaled);
@@ -133,9 +137,21 @@ mod avx512 {
             // Pairs of terms side by side (Estrin): the schedulers hold few vectors at a time, so the length of the
             // chain counts, not the number of operations.
             let square = _mm512_mul_pd(r, r);
-            let q0 = _mm512_fmadd_pd(_mm512_set1_pd(0.24022650695909906), r, _mm512_set1_pd(0.6931471805599468));
-            let q2 = _mm512_fmadd_pd(_mm512_set1_pd(0.00961812911219207), r, _mm512_set1_pd(0.055504108652133566));
-            let q4 = _mm512_fmadd_pd(_mm512_set1_pd(0.00015403348281360884), r, _mm512_set1_pd(0.0013333818526483619));
+            let q0 = _mm512_fmadd_pd(
+                _mm512_set1_pd(0.24022650695909906),
+                r,
+                _mm512_set1_pd(0.6931471805599468),
+            );
+            let q2 = _mm512_fmadd_pd(
+                _mm512_set1_pd(0.00961812911219207),
+                r,
+                _mm512_set1_pd(0.055504108652133566),
+            );
+            let q4 = _mm512_fmadd_pd(
+                _mm512_set1_pd(0.00015403348281360884),
+                r,
+                _mm512_set1_pd(0.0013333818526483619),
+            );
             let q = _mm512_fmadd_pd(_mm512_fmadd_pd(q4, square, q2), square, q0);
             _mm512_scalef_pd(_mm512_fmadd_pd(_mm512_mul_pd(t, r), q, t), n)
         }

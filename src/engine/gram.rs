@@ -19,7 +19,12 @@ impl<T: Float> Engine<T> {
         let mut panel = super::pack::Aligned::zeros(points.rows() * self.path.lanes)?;
         let mut scratch = super::pack::Aligned::zeros(1)?;
         for chunk in &self.chunks {
-            let Chunk { panels, lanes, dimension, .. } = *chunk;
+            let Chunk {
+                panels,
+                lanes,
+                dimension,
+                ..
+            } = *chunk;
             let mut e = DMatrix::<f64>::zeros(n, panels * lanes);
             for p in 0..panels {
                 let w = &chunk.weights[role].get()[p * dimension * lanes..][..dimension * lanes];

@@ -21,7 +21,10 @@ type Pair<S, T> = [<T as SimdFloatElement>::Native<S>; 2];
 #[inline(always)]
 pub(super) fn load<S: Simd, T: Float>(s: S, from: &[T]) -> Pair<S, T> {
     let n = T::Native::<S>::LEN;
-    [T::Native::<S>::from_slice(s, &from[..n]), T::Native::<S>::from_slice(s, &from[n..2 * n])]
+    [
+        T::Native::<S>::from_slice(s, &from[..n]),
+        T::Native::<S>::from_slice(s, &from[n..2 * n]),
+    ]
 }
 
 #[inline(always)]
@@ -79,7 +82,13 @@ fn multiply_block<S: Simd, T: Float>(s: S, block: &Block, a: &[T], b: &[T], out:
 pub(super) fn project<S: Simd, T: Float>(s: S, points: &Points<T>, weights: &[T], out: &mut [T]) {
     let panel = 2 * T::Native::<S>::LEN;
     for block in &points.sample_blocks {
-        multiply_block(s, block, points.forward.get(), weights, &mut out[block.first * panel..][..block.rows * panel]);
+        multiply_block(
+            s,
+            block,
+            points.forward.get(),
+            weights,
+            &mut out[block.first * panel..][..block.rows * panel],
+        );
     }
 }
 
@@ -111,8 +120,14 @@ pub(super) fn forward<S: Simd, T: Float>(
             None => &mut scratch[..block.rows * panel],
         };
         multiply_block(s, block, points.forward.get(), weights, out);
-        let mut next = ahead.get((block.first - base) * panel..).unwrap_or(&[]).chunks_exact(panel);
-        let mut sums = sums.get_mut(block.first * lanes..).unwrap_or(&mut []).chunks_exact_mut(lanes);
+        let mut next = ahead
+            .get((block.first - base) * panel..)
+            .unwrap_or(&[])
+            .chunks_exact(panel);
+        let mut sums = sums
+            .get_mut(block.first * lanes..)
+            .unwrap_or(&mut [])
+            .chunks_exact_mut(lanes);
         for row in out.chunks_exact_mut(panel).take(block.valid) {
             next.next().into_iter().for_each(prefetch);
             let z = load::<S, T>(s, row);
@@ -130,7 +145,9 @@ pub(super) fn forward<S: Simd, T: Float>(
 #[inline(always)]
 fn prefetch<T: Float>(row: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    row.chunks(64 / size_of::<T>()).filter_map(<[T]>::first).for_each(safe_arch::prefetch_t1);
+    row.chunks(64 / size_of::<T>())
+        .filter_map(<[T]>::first)
+        .for_each(safe_arch::prefetch_t1);
     #[cfg(not(target_arch = "x86_64"))]
     let _ = row;
 }
@@ -153,7 +170,14 @@ pub(super) fn backward<S: Simd, T: Float>(
         let dual = &points.dual.get()[block.offset..];
         let dual = &dual[from.saturating_sub(start) * block.rows..range.end.saturating_sub(start) * block.rows];
         let out = &mut gradient[block.first * panel..][..block.rows * panel];
-        multiply_rows(s, block.rows, dual, &activations[(from - range.start) * panel..], out, range.start > 0);
+        multiply_rows(
+            s,
+            block.rows,
+            dual,
+            &activations[(from - range.start) * panel..],
+            out,
+            range.start > 0,
+        );
         if range.end == points.samples {
             for row in out.chunks_exact_mut(panel) {
                 let [g0, g1] = load::<S, T>(s, row);
@@ -182,7 +206,13 @@ pub(super) fn tangent<S: Simd, T: Float>(
     let blocks = &points.sample_blocks[blocks];
     let base = blocks.first().map_or(0, |block| block.first);
     for block in blocks {
-        multiply_block(s, block, points.forward.get(), direction, &mut scratch[..block.rows * panel]);
+        multiply_block(
+            s,
+            block,
+            points.forward.get(),
+            direction,
+            &mut scratch[..block.rows * panel],
+        );
         for (j, row) in scratch.chunks_exact(panel).take(block.valid).enumerate() {
             let (i, z) = (block.first + j, load::<S, T>(s, row));
             let e = load::<S, T>(s, &activations[(i - base) * panel..]);
@@ -255,5 +285,7 @@ pub(super) fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: Rows<'_, T>
 #[inline(always)]
 pub(super) fn is_zero<S: Simd, T: Float>(s: S, gradient: &[T]) -> bool {
     let zero = T::Native::<S>::splat(s, T::zero());
-    gradient.chunks_exact(T::Native::<S>::LEN).all(|row| T::Native::<S>::from_slice(s, row).simd_eq(zero).all_true())
+    gradient
+        .chunks_exact(T::Native::<S>::LEN)
+        .all(|row| T::Native::<S>::from_slice(s, row).simd_eq(zero).all_true())
 }

@@ -58,7 +58,11 @@ impl<T: Float> Aligned<T> {
 }
 
 fn too_large(len: usize) -> Error {
-    Error::TooLarge { what: "a work buffer of the engine", dimension: 1, width: len }
+    Error::TooLarge {
+        what: "a work buffer of the engine",
+        dimension: 1,
+        width: len,
+    }
 }
 
 /// Rows that the microkernel treats at once.
@@ -102,7 +106,10 @@ pub(super) struct Coordinates<T> {
 impl<T: Float> Coordinates<T> {
     pub fn new(matrix: DMatrix<T>) -> Self {
         let nonzero = |x: &T| *x != T::zero();
-        let extent = matrix.column_iter().map(|c| c.iter().rposition(nonzero).map_or(0, |last| last + 1)).collect();
+        let extent = matrix
+            .column_iter()
+            .map(|c| c.iter().rposition(nonzero).map_or(0, |last| last + 1))
+            .collect();
         Self { matrix, extent }
     }
 }
@@ -130,8 +137,18 @@ impl<T: Float> Points<T> {
     }
 
     /// The forward half alone, with every coordinate multiplied by `factor`.
-    pub fn pack_forward(&mut self, from: &Coordinates<T>, batch: &[usize], units: usize, factor: f64) -> Result<(), Error> {
-        self.samples = if batch.is_empty() { from.matrix.ncols() } else { batch.len() };
+    pub fn pack_forward(
+        &mut self,
+        from: &Coordinates<T>,
+        batch: &[usize],
+        units: usize,
+        factor: f64,
+    ) -> Result<(), Error> {
+        self.samples = if batch.is_empty() {
+            from.matrix.ncols()
+        } else {
+            batch.len()
+        };
         let sample = |i: usize| batch.get(i).copied().unwrap_or(i);
         let n = self.samples;
         self.sample_blocks.clear();
@@ -139,12 +156,21 @@ impl<T: Float> Points<T> {
         let mut offset = 0;
         for (first, rows) in split(n, units) {
             let valid = rows.min(n - first);
-            let depth = (first..first + valid).map(|i| from.extent[sample(i)]).max().unwrap_or(0);
+            let depth = (first..first + valid)
+                .map(|i| from.extent[sample(i)])
+                .max()
+                .unwrap_or(0);
             match self.groups.last_mut() {
                 Some(group) if first + rows - self.sample_blocks[group.start].first <= GROUP => group.end += 1,
                 _ => self.groups.push(self.sample_blocks.len()..self.sample_blocks.len() + 1),
             }
-            self.sample_blocks.push(Block { first, rows, valid, depth, offset });
+            self.sample_blocks.push(Block {
+                first,
+                rows,
+                valid,
+                depth,
+                offset,
+            });
             offset += depth * rows;
         }
         self.forward.set_len(offset)?;
@@ -163,7 +189,13 @@ impl<T: Float> Points<T> {
         Ok(())
     }
 
-    fn pack_backward(&mut self, from: &Coordinates<T>, batch: &[usize], trained: usize, units: usize) -> Result<(), Error> {
+    fn pack_backward(
+        &mut self,
+        from: &Coordinates<T>,
+        batch: &[usize],
+        trained: usize,
+        units: usize,
+    ) -> Result<(), Error> {
         let sample = |i: usize| batch.get(i).copied().unwrap_or(i);
         let n = self.samples;
         self.feature_blocks.clear();
@@ -171,7 +203,13 @@ impl<T: Float> Points<T> {
         for (first, rows) in split(trained, units) {
             let start = (0..n).find(|&i| from.extent[sample(i)] > first).unwrap_or(n);
             let valid = rows.min(trained - first);
-            self.feature_blocks.push(Block { first, rows, valid, depth: n - start, offset });
+            self.feature_blocks.push(Block {
+                first,
+                rows,
+                valid,
+                depth: n - start,
+                offset,
+            });
             offset += (n - start) * rows;
         }
         self.backward.set_len(offset)?;
@@ -181,8 +219,11 @@ impl<T: Float> Points<T> {
             for i in 0..block.depth {
                 let point = from.matrix.column(sample(n - block.depth + i));
                 for j in 0..block.rows {
-                    packed[block.offset + i * block.rows + j] =
-                        if j < block.valid { point[block.first + j] } else { T::zero() };
+                    packed[block.offset + i * block.rows + j] = if j < block.valid {
+                        point[block.first + j]
+                    } else {
+                        T::zero()
+                    };
                 }
             }
         }
@@ -270,7 +311,13 @@ mod tests {
         let matrix = DMatrix::from_fn(8, 16, |k, i| if k <= i { 1.0 + (k + i) as f64 } else { 0.0 });
         let mut points = Points::default();
         points.pack(&Coordinates::new(matrix), &[], 8, 1).unwrap();
-        assert_eq!(points.sample_blocks.iter().map(|b| b.depth).collect::<Vec<_>>(), [4, 8, 8, 8]);
-        assert_eq!(points.feature_blocks.iter().map(|b| b.depth).collect::<Vec<_>>(), [16, 12]);
+        assert_eq!(
+            points.sample_blocks.iter().map(|b| b.depth).collect::<Vec<_>>(),
+            [4, 8, 8, 8]
+        );
+        assert_eq!(
+            points.feature_blocks.iter().map(|b| b.depth).collect::<Vec<_>>(),
+            [16, 12]
+        );
     }
 }

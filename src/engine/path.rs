@@ -54,7 +54,12 @@ impl Path {
 
     pub fn at<T: Float>(level: Level, memory: Memory) -> Self {
         let units = if has_32_registers(level) { 3 } else { 1 };
-        Self { level, lanes: panel_width::<T>(level), units, budget: memory.budget() }
+        Self {
+            level,
+            lanes: panel_width::<T>(level),
+            units,
+            budget: memory.budget(),
+        }
     }
 
     /// Whether activations of this many samples and neurons are stored.

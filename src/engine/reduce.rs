@@ -79,7 +79,10 @@ struct Part {
 
 impl Span {
     fn new(dimension: usize) -> Self {
-        Self { dimension, basis: Vec::new() }
+        Self {
+            dimension,
+            basis: Vec::new(),
+        }
     }
 
     /// Adds the directions of these points, the longest remainder first, until what is left is rounding.
@@ -95,7 +98,9 @@ impl Span {
         let mut waiting: Vec<usize> = (0..rest.len()).collect();
         while self.basis.len() < self.dimension && !waiting.is_empty() {
             let norms: Vec<f64> = rest.iter().map(DVector::norm).collect();
-            let at = (0..waiting.len()).max_by(|&a, &b| norms[waiting[a]].total_cmp(&norms[waiting[b]])).unwrap_or(0);
+            let at = (0..waiting.len())
+                .max_by(|&a, &b| norms[waiting[a]].total_cmp(&norms[waiting[b]]))
+                .unwrap_or(0);
             let pivot = waiting[at];
             if norms[pivot] <= ROUNDING * longest {
                 break;
@@ -140,7 +145,9 @@ fn remove(q: &DVector<f64>, rest: &mut [DVector<f64>], rows: &mut [Vec<f64>], do
 impl Part {
     /// k x n, the points in the given order.
     fn coordinates(&self, k: usize, order: &[usize]) -> DMatrix<f64> {
-        DMatrix::from_fn(k, order.len(), |l, p| self.rows[order[p]].get(l).copied().unwrap_or(0.0))
+        DMatrix::from_fn(k, order.len(), |l, p| {
+            self.rows[order[p]].get(l).copied().unwrap_or(0.0)
+        })
     }
 }
 
@@ -180,7 +187,10 @@ mod tests {
         x.set_column(1, &shifted);
         let r = reduce(&x, None).unwrap();
         assert_eq!(r.trained, 4);
-        let (a, b) = (r.order.iter().position(|&i| i == 0).unwrap(), r.order.iter().position(|&i| i == 1).unwrap());
+        let (a, b) = (
+            r.order.iter().position(|&i| i == 0).unwrap(),
+            r.order.iter().position(|&i| i == 1).unwrap(),
+        );
         let distance = (r.samples.matrix.column(a) - r.samples.matrix.column(b)).norm();
         assert!((distance / (1e-10 * 50f64.sqrt()) - 1.0).abs() < 1e-4);
     }
@@ -199,6 +209,9 @@ mod tests {
     fn is_left_out_where_it_saves_little() {
         assert!(reduce(&points(16, 128, 16), None).is_none());
         assert!(reduce(&points(16, 128, 2), None).is_some());
-        assert!(reduce(&points(60, 100, 60), None).is_some(), "triangular samples save 30%");
+        assert!(
+            reduce(&points(60, 100, 60), None).is_some(),
+            "triangular samples save 30%"
+        );
     }
 }

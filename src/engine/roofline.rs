@@ -23,7 +23,10 @@ pub fn limits<T: Float>(threads: usize) -> Limits {
     let path = Path::new::<T>(Memory::Auto);
     let flops = best_rate(threads, || dispatch!(path.level, s => multiply_adds::<_, T>(s)));
     let exps = best_rate(threads, || dispatch!(path.level, s => exponentials::<_, T>(s)));
-    Limits { peak: 2.0 * flops, exp: 1.0 / exps }
+    Limits {
+        peak: 2.0 * flops,
+        exp: 1.0 / exps,
+    }
 }
 
 /// The name of the SIMD level in use.
@@ -55,7 +58,11 @@ fn best_rate(threads: usize, work: impl Fn() -> usize + Sync) -> f64 {
 #[inline(always)]
 fn multiply_adds<S: Simd, T: Float>(s: S) -> usize {
     const ROUNDS: usize = 20_000;
-    if super::path::has_32_registers(s.level()) { chains::<S, T, 24>(s, ROUNDS) } else { chains::<S, T, 8>(s, ROUNDS) }
+    if super::path::has_32_registers(s.level()) {
+        chains::<S, T, 24>(s, ROUNDS)
+    } else {
+        chains::<S, T, 8>(s, ROUNDS)
+    }
 }
 
 #[inline(always)]

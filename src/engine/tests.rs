@@ -37,7 +37,9 @@ impl<T: Float> Problem<T> {
     /// sum_r |a_r| exp(<w_r, x_i>), the scale of rounding.
     fn scale(&self) -> f64 {
         let a = self.output_weights.abs();
-        plain::outputs(&self.weights, &a, &self.points).into_iter().fold(1.0, f64::max)
+        plain::outputs(&self.weights, &a, &self.points)
+            .into_iter()
+            .fold(1.0, f64::max)
     }
 }
 
@@ -46,13 +48,21 @@ fn tolerance<T: Float>() -> f64 {
 }
 
 fn step(step_size: f64) -> Move {
-    Move { step_size, carry: 0.0, nesterov: false, pull: 0.0 }
+    Move {
+        step_size,
+        carry: 0.0,
+        nesterov: false,
+        pull: 0.0,
+    }
 }
 
 fn assert_close(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (i, (f, e)) in found.iter().zip(expected).enumerate() {
-        assert!((f - e).abs() <= tolerance, "{what}, entry {i}: {f} instead of {e}, tolerance {tolerance:e}");
+        assert!(
+            (f - e).abs() <= tolerance,
+            "{what}, entry {i}: {f} instead of {e}, tolerance {tolerance:e}"
+        );
     }
 }
 
@@ -73,28 +83,58 @@ fn compare<T: Float>(level: Level, (n, d, m): (usize, usize, usize), memory: Mem
     let gradient = plain::gradient(&p.weights, &p.output_weights, &p.points, &p.dual);
     let sums = engine.gradient(&p.dual).unwrap();
     let norm = gradient.iter().map(|g| g.as_f64().powi(2)).sum::<f64>();
-    assert!((sums.norm_squared - norm).abs() <= 1e3 * tolerance::<T>() * (norm + 1.0), "{name}: norm");
+    assert!(
+        (sums.norm_squared - norm).abs() <= 1e3 * tolerance::<T>() * (norm + 1.0),
+        "{name}: norm"
+    );
 
     let vector: Vec<f64> = p.dual.iter().map(|v| v.as_f64()).collect();
     let (mut product, mut expected) = (vec![0.0; n], vec![0.0; n]);
     engine.tangent_product(&vector, &mut product).unwrap();
     plain::tangent(&p.weights, &p.output_weights, &p.points, &gradient, &mut expected);
     let size = expected.iter().fold(1.0, |a: f64, b| a.max(b.abs())) + p.scale() * n as f64;
-    assert_close(&format!("{name}: G v"), &product, &expected, 10.0 * tolerance::<T>() * size);
+    assert_close(
+        &format!("{name}: G v"),
+        &product,
+        &expected,
+        10.0 * tolerance::<T>() * size,
+    );
 
     let eta = 1e-3 / (m as f64);
     engine.propose(Some(&p.dual), step(eta), false, Ahead::Batch).unwrap();
     let moved = &p.weights - &gradient * T::lit(eta);
     let expected = plain::outputs(&moved, &p.output_weights, &p.points);
-    assert_close(&format!("{name}: outputs after a step"), engine.outputs(), &expected, 2.0 * unit);
+    assert_close(
+        &format!("{name}: outputs after a step"),
+        engine.outputs(),
+        &expected,
+        2.0 * unit,
+    );
     engine.accept(false, false).unwrap();
     let mut weights = p.weights.clone();
     engine.advance(&mut weights).unwrap();
-    assert_close(&format!("{name}: weights"), &as_f64(&weights), &as_f64(&moved), 10.0 * tolerance::<T>());
-    assert_close(&format!("{name}: evaluate"), engine.evaluate(Set::All), &expected, 2.0 * unit);
-    let frobenius = (&weights - &p.weights).iter().map(|x| x.as_f64().powi(2)).sum::<f64>().sqrt();
+    assert_close(
+        &format!("{name}: weights"),
+        &as_f64(&weights),
+        &as_f64(&moved),
+        10.0 * tolerance::<T>(),
+    );
+    assert_close(
+        &format!("{name}: evaluate"),
+        engine.evaluate(Set::All),
+        &expected,
+        2.0 * unit,
+    );
+    let frobenius = (&weights - &p.weights)
+        .iter()
+        .map(|x| x.as_f64().powi(2))
+        .sum::<f64>()
+        .sqrt();
     let movement = engine.movement(&p.weights).frobenius;
-    assert!((movement - frobenius).abs() <= 1e3 * tolerance::<T>(), "{name}: movement {movement} {frobenius}");
+    assert!(
+        (movement - frobenius).abs() <= 1e3 * tolerance::<T>(),
+        "{name}: movement {movement} {frobenius}"
+    );
 }
 
 fn compare_everywhere<T: Float>(shape: (usize, usize, usize)) {
@@ -144,7 +184,12 @@ fn tangent_gram_is_the_plain_one() {
                 let gram = engine.tangent_gram().unwrap();
                 let expected = plain::tangent_gram(&p.weights, &p.output_weights, &p.points);
                 let size = expected.amax();
-                assert_close(&format!("{shape:?} {level:?}"), gram.as_slice(), expected.as_slice(), 1e-13 * size);
+                assert_close(
+                    &format!("{shape:?} {level:?}"),
+                    gram.as_slice(),
+                    expected.as_slice(),
+                    1e-13 * size,
+                );
                 assert_eq!(gram, gram.transpose());
             }
         }
@@ -158,18 +203,35 @@ fn bits<T: Float>((n, d, m): (usize, usize, usize), memory: Memory, threads: usi
         let p = problem::<T>(n, d, m);
         let path = Path::new::<T>(memory);
         let reduction = reduce(&p.points, None);
-        let mut engine =
-            Engine::with(path, reduction, &p.weights, &p.output_weights, &p.points, Some(&p.points)).unwrap();
+        let mut engine = Engine::with(
+            path,
+            reduction,
+            &p.weights,
+            &p.output_weights,
+            &p.points,
+            Some(&p.points),
+        )
+        .unwrap();
         engine.forward().unwrap();
         let mut bits = Vec::new();
         for t in 0..4 {
             let carry = if t > 1 { 0.5 } else { 0.0 };
             let eta = 1e-3 / m as f64;
-            engine.propose(Some(&p.dual), step(3.0 * eta), true, Ahead::Batch).unwrap();
+            engine
+                .propose(Some(&p.dual), step(3.0 * eta), true, Ahead::Batch)
+                .unwrap();
             let sums = engine.gradient(&p.dual).unwrap();
-            engine.propose(None, Move { carry, ..step(eta) }, t == 2, Ahead::BatchAndWatched).unwrap();
+            engine
+                .propose(None, Move { carry, ..step(eta) }, t == 2, Ahead::BatchAndWatched)
+                .unwrap();
             bits.extend([sums.norm_squared.to_bits(), sums.dot_velocity.to_bits()]);
-            bits.extend(engine.outputs().iter().chain(engine.watched_outputs()).map(|f| f.to_bits()));
+            bits.extend(
+                engine
+                    .outputs()
+                    .iter()
+                    .chain(engine.watched_outputs())
+                    .map(|f| f.to_bits()),
+            );
             engine.accept(carry > 0.0, t == 1).unwrap();
         }
         let mut product = vec![0.0; n];
@@ -199,8 +261,14 @@ fn bits_do_not_depend_on_threads_or_memory() {
         let first_f32 = bits::<f32>(shape, Memory::Store, 1);
         for threads in [1, 2, 3] {
             for memory in [Memory::Store, Memory::Recompute, Memory::Auto] {
-                assert!(bits::<f64>(shape, memory, threads) == first, "{shape:?} {threads} {memory:?}");
-                assert!(bits::<f32>(shape, memory, threads) == first_f32, "{shape:?} {threads} {memory:?}");
+                assert!(
+                    bits::<f64>(shape, memory, threads) == first,
+                    "{shape:?} {threads} {memory:?}"
+                );
+                assert!(
+                    bits::<f32>(shape, memory, threads) == first_f32,
+                    "{shape:?} {threads} {memory:?}"
+                );
             }
         }
     }
@@ -234,7 +302,11 @@ fn wide_f32_networks_add_in_f64() {
     let p = problem::<f32>(n, 3, m);
     let mut engine = p.engine(Level::new(), Memory::Recompute, false);
     engine.forward().unwrap();
-    let exact = plain::outputs(&p.weights.map(f64::from), &p.output_weights.map(f64::from), &p.points.map(f64::from));
+    let exact = plain::outputs(
+        &p.weights.map(f64::from),
+        &p.output_weights.map(f64::from),
+        &p.points.map(f64::from),
+    );
     // Each activation rounds on its own, so the error grows like sqrt(m), not like m.
     let unit = f64::from(f32::EPSILON) * p.scale() / (m as f64).sqrt();
     assert_close("outputs", engine.outputs(), &exact, 20.0 * unit);
@@ -250,7 +322,17 @@ fn undo_restores_everything() {
             engine.forward().unwrap();
         }
         let other: Vec<f64> = p.dual.iter().map(|v| v * 3.0 + 1.0).collect();
-        with_undo.propose(Some(&other), Move { carry: 0.7, ..step(1e-2) }, true, Ahead::Batch).unwrap();
+        with_undo
+            .propose(
+                Some(&other),
+                Move {
+                    carry: 0.7,
+                    ..step(1e-2)
+                },
+                true,
+                Ahead::Batch,
+            )
+            .unwrap();
         for engine in [&mut plain_run, &mut with_undo] {
             engine.propose(Some(&p.dual), step(1e-4), false, Ahead::Batch).unwrap();
             engine.accept(false, false).unwrap();

@@ -5,7 +5,7 @@ use super::kernel::Update;
 use super::pack::{Coordinates, Points};
 use super::path::{Memory, Path};
 use super::reduce::{Reduction, reduce};
-use super::{Ahead, Movement, Move, Set, Sums, weights};
+use super::{Ahead, Move, Movement, Set, Sums, weights};
 use crate::{Error, Float};
 use nalgebra::{DMatrix, DVector};
 
@@ -79,7 +79,13 @@ impl<T: Float> Engine<T> {
             Some(r) => (Some(r.basis), r.samples, r.watched, r.order, r.trained),
             None => {
                 let watched = watched.map(|points| Coordinates::new(points.clone()));
-                (None, Coordinates::new(points.clone()), watched, (0..n).collect(), points.nrows())
+                (
+                    None,
+                    Coordinates::new(points.clone()),
+                    watched,
+                    (0..n).collect(),
+                    points.nrows(),
+                )
             }
         };
         let mut place = vec![0; n];
@@ -96,7 +102,10 @@ impl<T: Float> Engine<T> {
             }
             None => None,
         };
-        let mut all = Batch { slots: order, ..Batch::default() };
+        let mut all = Batch {
+            slots: order,
+            ..Batch::default()
+        };
         all.points.pack(&samples, &[], trained, path.units)?;
         let chunks = weights::pack(&path, weights, output_weights, basis.as_ref(), trained, copies)?;
         Ok(Self {
@@ -140,7 +149,9 @@ impl<T: Float> Engine<T> {
         self.place.extend(0..n);
         self.batches[0].slots.clone_from(&self.place);
         self.holds = Holds::Nothing;
-        self.batches[0].points.pack(&self.samples, &[], self.trained, self.path.units)
+        self.batches[0]
+            .points
+            .pack(&self.samples, &[], self.trained, self.path.units)
     }
 
     /// The kept gradient of an engine without reduction, d x m.
@@ -168,9 +179,13 @@ impl<T: Float> Engine<T> {
             batch.slots.clear();
             batch.slots.extend(0..chosen.len());
             // In the order of the samples' coordinates, so that what is triangular stays so.
-            batch.slots.sort_unstable_by_key(|&slot| (self.place[chosen[slot]], slot));
+            batch
+                .slots
+                .sort_unstable_by_key(|&slot| (self.place[chosen[slot]], slot));
             let columns: Vec<usize> = batch.slots.iter().map(|&slot| self.place[chosen[slot]]).collect();
-            batch.points.pack(&self.samples, &columns, self.trained, self.path.units)?;
+            batch
+                .points
+                .pack(&self.samples, &columns, self.trained, self.path.units)?;
         }
         Ok(())
     }
@@ -221,7 +236,11 @@ impl<T: Float> Engine<T> {
             None => Backward::Kept,
         };
         self.make_room()?;
-        let backward = if backward == Backward::Stored { self.backward() } else { backward };
+        let backward = if backward == Backward::Stored {
+            self.backward()
+        } else {
+            backward
+        };
         for chunk in &mut self.chunks {
             chunk.prepare(keep, step.carry != 0.0)?;
         }
@@ -247,7 +266,11 @@ impl<T: Float> Engine<T> {
         self.roles.current = self.roles.next;
         self.choose_next();
         self.now = self.then;
-        self.holds = if self.holds == Holds::Next { Holds::Current } else { Holds::Nothing };
+        self.holds = if self.holds == Holds::Next {
+            Holds::Current
+        } else {
+            Holds::Nothing
+        };
         for chunk in &mut self.chunks {
             match &mut chunk.velocity {
                 Some([now, next]) if carry => std::mem::swap(now, next),
@@ -317,12 +340,24 @@ impl<T: Float> Engine<T> {
 
     /// Turns the initial weights into the current ones.
     pub fn advance(&self, weights: &mut DMatrix<T>) -> Result<(), Error> {
-        weights::unpack(&self.path, &self.chunks, self.basis.as_ref(), self.roles.current, weights)
+        weights::unpack(
+            &self.path,
+            &self.chunks,
+            self.basis.as_ref(),
+            self.roles.current,
+            weights,
+        )
     }
 
     /// How far the current weights are from the initial ones.
     pub fn movement(&self, initial: &DMatrix<T>) -> Movement {
-        weights::movement(&self.path, &self.chunks, self.basis.as_ref(), self.roles.current, initial)
+        weights::movement(
+            &self.path,
+            &self.chunks,
+            self.basis.as_ref(),
+            self.roles.current,
+            initial,
+        )
     }
 
     /// Keeps a packed copy of the initial weights, for steps that pull towards them.
@@ -361,7 +396,11 @@ impl<T: Float> Engine<T> {
     }
 
     fn backward(&self) -> Backward {
-        if self.holds == Holds::Current { Backward::Stored } else { Backward::Recomputed }
+        if self.holds == Holds::Current {
+            Backward::Stored
+        } else {
+            Backward::Recomputed
+        }
     }
 
     /// Sees to it that the chunks' buffers hold the samples of the next sweep.
@@ -373,7 +412,9 @@ impl<T: Float> Engine<T> {
         let outputs = outputs.max(self.batches[0].points.samples);
         let stores = self.path.stores::<T>(rows, self.shape.1);
         let fits = |chunk: &Chunk<T>| {
-            chunk.stores == stores && chunk.activation_rows >= if stores { rows } else { group } && chunk.sums_fit(outputs)
+            chunk.stores == stores
+                && chunk.activation_rows >= if stores { rows } else { group }
+                && chunk.sums_fit(outputs)
         };
         if self.chunks.iter().all(fits) {
             return Ok(());
@@ -422,8 +463,18 @@ impl<T: Float> Engine<T> {
     }
 
     fn sums(&self) -> Sums {
-        let mut sums = Sums { is_zero: true, ..Sums::default() };
-        for Partial { is_zero, norm_squared, dot_previous, dot_velocity, .. } in self.chunks.iter().map(|c| &c.partial) {
+        let mut sums = Sums {
+            is_zero: true,
+            ..Sums::default()
+        };
+        for Partial {
+            is_zero,
+            norm_squared,
+            dot_previous,
+            dot_velocity,
+            ..
+        } in self.chunks.iter().map(|c| &c.partial)
+        {
             sums.is_zero &= is_zero;
             sums.norm_squared += norm_squared;
             sums.dot_previous += dot_previous;

@@ -5,11 +5,11 @@
 //!                                  <-unpack-                          <-- W_0 + Q (P - P_0)
 //! ```
 
+use super::Movement;
 use super::chunk::{Chunk, panels_in_chunk};
 use super::kernel;
 use super::pack::{Aligned, Coordinates, Points, UNIT, pack_panel, unpack_panel};
 use super::path::Path;
-use super::Movement;
 use crate::{Error, Float};
 use fearless_simd::dispatch;
 use nalgebra::{DMatrix, DVector};
@@ -50,7 +50,13 @@ impl<'a, T: Float> Reader<'a, T> {
         let reduced = basis.map_or(0, |basis| basis.into.rows() * path.lanes);
         // The way back writes whole blocks of rows: room for padding.
         let raw = weights.nrows().next_multiple_of(UNIT) * path.lanes;
-        Ok(Self { path, weights, basis, raw: Aligned::zeros(raw)?, reduced: Aligned::zeros(reduced)? })
+        Ok(Self {
+            path,
+            weights,
+            basis,
+            raw: Aligned::zeros(raw)?,
+            reduced: Aligned::zeros(reduced)?,
+        })
     }
 
     /// The panel whose first neuron this is: [coordinate][P].
@@ -97,7 +103,8 @@ pub(super) fn pack<T: Float>(
             ..Chunk::default()
         };
         chunk.output_weights = Aligned::zeros(panels * lanes)?;
-        chunk.output_weights.get_mut()[..neurons].copy_from_slice(&output_weights.as_slice()[first_neuron..][..neurons]);
+        chunk.output_weights.get_mut()[..neurons]
+            .copy_from_slice(&output_weights.as_slice()[first_neuron..][..neurons]);
         chunk.scratch = Aligned::zeros((3 * UNIT + chunk.gradient_rows) * lanes)?;
         for copy in &mut chunk.weights[..copies] {
             *copy = Aligned::zeros(panels * dimension * lanes)?;
@@ -132,7 +139,11 @@ pub(super) fn keep_initial<T: Float>(
     chunks.par_iter_mut().try_for_each(|chunk| {
         let mut copy = Aligned::zeros(chunk.weights_len())?;
         let mut reader = Reader::new(path, initial, basis)?;
-        for (panel, to) in copy.get_mut().chunks_exact_mut(chunk.dimension * chunk.lanes).enumerate() {
+        for (panel, to) in copy
+            .get_mut()
+            .chunks_exact_mut(chunk.dimension * chunk.lanes)
+            .enumerate()
+        {
             let read = reader.read(chunk.first_neuron + panel * chunk.lanes);
             to.copy_from_slice(&read[..to.len()]);
         }
@@ -229,10 +240,17 @@ pub(super) fn movement<T: Float>(
     let of_chunk = |chunk: &Chunk<T>| -> Movement {
         let mut movement = Movement::default();
         let Ok(mut reader) = Reader::new(path, initial, basis) else {
-            return Movement { largest: f64::NAN, frobenius: f64::NAN };
+            return Movement {
+                largest: f64::NAN,
+                frobenius: f64::NAN,
+            };
         };
         let mut squares = vec![0.0; chunk.lanes];
-        for (panel, now) in chunk.weights[role].get().chunks_exact(chunk.dimension * chunk.lanes).enumerate() {
+        for (panel, now) in chunk.weights[role]
+            .get()
+            .chunks_exact(chunk.dimension * chunk.lanes)
+            .enumerate()
+        {
             let start = reader.read(chunk.first_neuron + panel * chunk.lanes);
             squares.fill(0.0);
             for (now, start) in now.chunks_exact(chunk.lanes).zip(start.chunks_exact(chunk.lanes)) {
@@ -248,5 +266,8 @@ pub(super) fn movement<T: Float>(
     let parts: Vec<Movement> = chunks.par_iter().map(of_chunk).collect();
     let largest = parts.iter().map(|part| part.largest).fold(0.0, f64::max);
     let frobenius: f64 = parts.iter().map(|part| part.frobenius).sum();
-    Movement { largest: largest.sqrt(), frobenius: frobenius.sqrt() }
+    Movement {
+        largest: largest.sqrt(),
+        frobenius: frobenius.sqrt(),
+    }
 }

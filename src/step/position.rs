@@ -60,6 +60,7 @@ pub(crate) struct Position<T: Float> {
     /// A query of a schedule has no way to return an error: the trainer finds it here.
     failure: Option<Error>,
     last_batch_size: usize,
+    last_step_size: Option<f64>,
 }
 
 impl<T: Float> Position<T> {
@@ -87,6 +88,7 @@ impl<T: Float> Position<T> {
             trials: 0,
             failure: None,
             last_batch_size: 0,
+            last_step_size: None,
             labels,
         }
     }
@@ -140,6 +142,11 @@ impl<T: Float> Position<T> {
 
     pub fn width(&self) -> usize {
         self.shape.1
+    }
+
+    /// The size of the last step.
+    pub fn last_step_size(&self) -> Option<f64> {
+        self.last_step_size
     }
 
     /// The number of samples in all.
@@ -344,10 +351,12 @@ impl<T: Float> Position<T> {
             // A direction of another kind was followed: the gradient itself has to be swept for.
             self.keep_gradient()?;
         }
-        self.engine.accept(self.direction.carry != 0.0, self.remembers.is_some())?;
+        self.engine
+            .accept(self.direction.carry != 0.0, self.remembers.is_some())?;
         self.last_batch_size = self.residual.len();
         self.enter(next);
         self.loss = proposal.loss;
+        self.last_step_size = Some(proposal.step_size);
         self.iteration += 1;
         Ok(())
     }
