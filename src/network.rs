@@ -2,7 +2,7 @@
 
 use crate::dataset::Dataset;
 use crate::engine;
-use crate::init::{self, Initializer};
+use crate::init::Initializer;
 use crate::{Error, Float};
 use nalgebra::{DMatrix, DVector};
 use rand::Rng;
@@ -59,17 +59,19 @@ impl<T: Float> ExpNetwork<T> {
         })
     }
 
-    /// A network with w_r ~ N(0, I) and random signs a_r = +-1, from a seed drawn from `rng`.
+    /// A network with w_r ~ N(0, I) and random signs a_r = +-1, drawn from `rng` neuron by neuron, weights before sign.
     ///
     /// Use [`Initializer`] for another scale or a network that can be widened or sharded.
     pub fn gaussian<R: Rng + ?Sized>(dimension: usize, width: usize, rng: &mut R) -> Result<Self, Error> {
-        init::seeded(dimension, width, rng).build()
+        let (weights, output_weights) = Initializer::new(dimension, width).draw_from(rng)?;
+        Self::from_parts(weights, output_weights)
     }
 
     /// A network that starts at F = 0: neurons 2p and 2p + 1 share w ~ N(0, I) and have the signs
     /// +1 and -1. The width must be even.
     pub fn antisymmetric<R: Rng + ?Sized>(dimension: usize, width: usize, rng: &mut R) -> Result<Self, Error> {
-        init::seeded(dimension, width, rng).antisymmetric(true).build()
+        let (weights, output_weights) = Initializer::new(dimension, width).antisymmetric(true).draw_from(rng)?;
+        Self::from_parts(weights, output_weights)
     }
 
     /// The weights W, d x m, a neuron a column.

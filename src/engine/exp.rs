@@ -13,6 +13,9 @@
 //! number, NaN for NaN, 0 below the smallest one; portable code gives 0 for subnormal results too.
 //! q by Remez's algorithm: `tests/data/exp2.py`.
 
+// The numbers are what Remez's algorithm gives, digit for digit.
+#![allow(clippy::approx_constant, clippy::excessive_precision, clippy::wildcard_imports)]
+
 use crate::Float;
 use fearless_simd::prelude::*;
 use std::any::Any;

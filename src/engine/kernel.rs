@@ -246,6 +246,7 @@ pub(super) struct Rows<'a, T> {
 }
 
 /// Moves a panel. Says whether every new weight is finite.
+#[allow(clippy::eq_op)]
 #[inline(always)]
 pub(super) fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: Rows<'_, T>) -> bool {
     let panel = 2 * T::Native::<S>::LEN;

@@ -20,6 +20,14 @@
 //! # Ok::<(), expnet::Error>(())
 //! ```
 
+mod history;
+#[cfg(feature = "progress")]
+mod progress_bar;
+
+pub use history::History;
+#[cfg(feature = "progress")]
+pub use progress_bar::ProgressBar;
+
 use crate::engine::Movement as Moved;
 use crate::report::FitReport;
 use crate::step::Position;
