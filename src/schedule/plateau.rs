@@ -131,3 +131,32 @@ impl<T: Float> Schedule<T> for ReduceOnPlateau {
         require(size, "`ReduceOnPlateau::min_size`", min_size, "finite and at least 0")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    /// `tests/data/schedules.py`: PyTorch, on a given sequence of losses.
+    #[test]
+    fn matches_pytorch_on_given_losses() {
+        let table: Value = serde_json::from_str(include_str!("../../tests/data/schedules.json")).unwrap();
+        let cases = table.as_array().unwrap().iter().filter(|case| case["schedule"] == "ReduceOnPlateau");
+        let mut compared = 0;
+        for case in cases {
+            let float = |key: &str| case[key].as_f64().unwrap();
+            let int = |key: &str| usize::try_from(case[key].as_u64().unwrap()).unwrap();
+            let schedule = ReduceOnPlateau::new(float("initial")).unwrap().factor(float("factor"));
+            let schedule = schedule.patience(int("patience")).threshold(float("threshold"));
+            let mut schedule = schedule.cooldown(int("cooldown")).min_size(float("min_size"));
+            let pairs = case["losses"].as_array().unwrap().iter().zip(case["values"].as_array().unwrap());
+            for (step, (loss, value)) in pairs.enumerate() {
+                let found = schedule.look_at(loss.as_f64().unwrap());
+                let expected = value.as_f64().unwrap();
+                assert!((found - expected).abs() <= 1e-12 * expected, "step {step} of {case}: {found}");
+            }
+            compared += 1;
+        }
+        assert_eq!(compared, 3);
+    }
+}

@@ -7,7 +7,8 @@ use crate::{Error, Float};
 
 /// `size = scaling min((L - minimum) / (||grad L||^2 + eps), max)`.
 ///
-/// Follows `optax.polyak_sgd`, defaults included. The minimum of the loss is 0 for a network wide enough to
+/// Follows `optax.polyak_sgd` as documented, defaults included (optax 0.2.8 itself takes the norm after scaling, which
+/// differs where the scaling is not 1). The minimum of the loss is 0 for a network wide enough to
 /// interpolate. Costs two sweeps a step that do the work of one. For methods that follow the gradient.
 ///
 /// ```
