@@ -101,7 +101,7 @@ fn central_difference(points: &DMatrix<f64>, residual: &[f64], a: f64, activatio
     if largest == 0.0 {
         return 0.0;
     }
-    let h = 1e-5 / largest;
+    let h = 1e-7 / largest;
     let sum: f64 = (0..residual.len())
         .map(|i| {
             let x = points[(k, i)];

@@ -132,10 +132,7 @@ impl Initializer {
     }
 
     /// The same from one generator, neuron by neuron, weights before sign: for callers who bring their own.
-    pub(crate) fn draw_from<T: Float, R: Rng + ?Sized>(
-        &self,
-        rng: &mut R,
-    ) -> Result<(DMatrix<T>, DVector<T>), Error> {
+    pub(crate) fn draw_from<T: Float, R: Rng + ?Sized>(&self, rng: &mut R) -> Result<(DMatrix<T>, DVector<T>), Error> {
         self.check()?;
         let mut weights = self.reserve(self.dimension, "a weight matrix")?;
         let mut output_weights: Vec<T> = self.reserve(1, "a vector of output weights")?;

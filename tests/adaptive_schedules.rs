@@ -9,13 +9,19 @@ use expnet::{Dataset, FitReport, Float, Initializer, Termination, Trainer};
 use nalgebra::{DMatrix, DVector};
 
 fn data<T: Float>() -> Dataset<T> {
-    let points = DMatrix::from_fn(5, 12, |k, i| T::lit(((2 * k + 3 * i + 5 * k * i + 1) as f64).sin() / 2.0));
+    let points = DMatrix::from_fn(5, 12, |k, i| {
+        T::lit(((2 * k + 3 * i + 5 * k * i + 1) as f64).sin() / 2.0)
+    });
     Dataset::new(points, DVector::from_fn(12, |i, _| T::lit((i as f64).cos()))).unwrap()
 }
 
 fn run<T: Float>(trainer: Trainer<'_, T>) -> (FitReport<T>, History) {
     let mut history = History::default();
-    let mut net = Initializer::new(5, 512).antisymmetric(true).seed(1).build::<T>().unwrap();
+    let mut net = Initializer::new(5, 512)
+        .antisymmetric(true)
+        .seed(1)
+        .build::<T>()
+        .unwrap();
     let report = trainer.observe(&mut history).fit(&mut net, &data::<T>()).unwrap();
     (report, history)
 }
@@ -60,7 +66,11 @@ fn backtracking_never_rises<T: Float>() {
     let momentum = GradientDescent::default().momentum(0.5);
     let (report, _) = run::<T>(Trainer::new(Backtracking::default()).method(momentum).max_steps(100));
     assert!(report.loss() < report.initial_loss() * T::lit(0.1));
-    let (report, _) = run::<T>(Trainer::new(Backtracking::default()).method(Minibatch::new(5)).max_steps(60));
+    let (report, _) = run::<T>(
+        Trainer::new(Backtracking::default())
+            .method(Minibatch::new(5))
+            .max_steps(60),
+    );
     assert!(report.loss() < report.initial_loss());
 }
 
@@ -92,7 +102,10 @@ fn delta_bar_delta_grows_and_takes_back<T: Float>() {
     let sizes: Vec<f64> = history.step_sizes().iter().flatten().copied().collect();
     // The second step is the first that could know a gradient before it, and keeping begins with the first question.
     assert!((sizes[1] / sizes[0] - 1.1).abs() < 1e-6 && sizes[20] > 2.0 * sizes[0]);
-    assert!(sizes.windows(2).any(|pair| pair[1] < pair[0]), "it shrinks or takes back at last");
+    assert!(
+        sizes.windows(2).any(|pair| pair[1] < pair[0]),
+        "it shrinks or takes back at last"
+    );
     assert!(report.loss() < report.initial_loss() * T::lit(0.5));
 }
 
@@ -100,7 +113,11 @@ fn polyak_and_plateau_descend<T: Float>() {
     let (report, _) = run::<T>(Trainer::new(Polyak::default()).max_steps(200));
     assert!(report.loss() < report.initial_loss() * T::lit(0.1));
     assert_eq!(report.passes(), 401, "a backward and a forward sweep each");
-    let plateau = ReduceOnPlateau::new(1e-4).unwrap().factor(0.5).patience(3).threshold(0.01);
+    let plateau = ReduceOnPlateau::new(1e-4)
+        .unwrap()
+        .factor(0.5)
+        .patience(3)
+        .threshold(0.01);
     let (_, history) = run::<T>(Trainer::new(plateau).max_steps(300));
     let sizes: Vec<f64> = history.step_sizes().iter().flatten().copied().collect();
     assert!(sizes[299] < sizes[0]);
@@ -112,9 +129,19 @@ fn combinators_pass_everything_on<T: Float>() {
     let sizes: Vec<f64> = history.step_sizes().iter().flatten().copied().collect();
     assert_eq!(sizes[0], 0.0);
     assert!((sizes[5] / sizes[12] - 0.5).abs() < 1e-5);
-    let joined = Constant::new(1e-6).unwrap().warmup(3).then(5, 2e-6).scale(2.0).clamp(0.0, 3e-6);
+    let joined = Constant::new(1e-6)
+        .unwrap()
+        .warmup(3)
+        .then(5, 2e-6)
+        .scale(2.0)
+        .clamp(0.0, 3e-6);
     let (_, history) = run::<T>(Trainer::new(joined).max_steps(7));
-    let sizes: Vec<f64> = history.step_sizes().iter().flatten().map(|size| (size * 1e7).round()).collect();
+    let sizes: Vec<f64> = history
+        .step_sizes()
+        .iter()
+        .flatten()
+        .map(|size| (size * 1e7).round())
+        .collect();
     assert_eq!(sizes, [0.0, 7.0, 13.0, 20.0, 20.0, 30.0, 30.0]);
 }
 
@@ -126,8 +153,12 @@ fn every_form_of_schedule_is_the_same<T: Float>() {
         run::<T>(Trainer::new(1e-4).max_steps(5)).0.loss(),
         run::<T>(Trainer::new(boxed).max_steps(5)).0.loss(),
         run::<T>(Trainer::new(closure).max_steps(5)).0.loss(),
-        run::<T>(Trainer::new(schedule::from_fn(|_| T::lit(1e-4))).max_steps(5)).0.loss(),
-        run::<T>(Trainer::new(&mut constant as &mut dyn Schedule<T>).max_steps(5)).0.loss(),
+        run::<T>(Trainer::new(schedule::from_fn(|_| T::lit(1e-4))).max_steps(5))
+            .0
+            .loss(),
+        run::<T>(Trainer::new(&mut constant as &mut dyn Schedule<T>).max_steps(5))
+            .0
+            .loss(),
     ];
     assert!(losses.iter().all(|loss| *loss == losses[0]));
 }

@@ -14,7 +14,10 @@ fn allocations<T: Float>(schedule: Box<dyn Schedule<T>>, method: Box<dyn Method<
     let data = Dataset::new(points, DVector::from_fn(40, |i, _| T::lit((i as f64).cos()))).unwrap();
     let validation = data.clone();
     let mut net = Initializer::new(6, 2000).antisymmetric(true).build::<T>().unwrap();
-    let trainer = Trainer::new(schedule).method(method).memory(memory).validation(&validation, 1000);
+    let trainer = Trainer::new(schedule)
+        .method(method)
+        .memory(memory)
+        .validation(&validation, 1000);
     let mut session = trainer.start(&mut net, &data).unwrap();
     for _ in 0..12 {
         session.step().unwrap();
@@ -32,12 +35,28 @@ fn check<T: Float>() {
     pool.install(|| {
         for memory in [Memory::Store, Memory::Recompute] {
             let plain = || Box::new(GradientDescent::default());
-            assert_eq!(allocations::<T>(Box::new(1e-5), plain(), memory), 0, "constant, {memory:?}");
-            assert_eq!(allocations::<T>(Box::new(KernelStable::default()), plain(), memory), 0, "{memory:?}");
+            assert_eq!(
+                allocations::<T>(Box::new(1e-5), plain(), memory),
+                0,
+                "constant, {memory:?}"
+            );
+            assert_eq!(
+                allocations::<T>(Box::new(KernelStable::default()), plain(), memory),
+                0,
+                "{memory:?}"
+            );
             let search = Backtracking::default().initial(1e-5);
-            assert_eq!(allocations::<T>(Box::new(search), plain(), memory), 0, "line search, {memory:?}");
+            assert_eq!(
+                allocations::<T>(Box::new(search), plain(), memory),
+                0,
+                "line search, {memory:?}"
+            );
             let momentum = GradientDescent::default().momentum(0.5);
-            assert_eq!(allocations::<T>(Box::new(1e-5), Box::new(momentum), memory), 0, "momentum, {memory:?}");
+            assert_eq!(
+                allocations::<T>(Box::new(1e-5), Box::new(momentum), memory),
+                0,
+                "momentum, {memory:?}"
+            );
         }
     });
 }

@@ -32,23 +32,35 @@ fn says(message: &str, words: &[&str]) {
 
 #[test]
 fn no_neurons() {
-    refused(ExpNetwork::from_parts(DMatrix::<f64>::zeros(2, 0), DVector::zeros(0)), &["weight matrix", "empty", "column"]);
+    refused(
+        ExpNetwork::from_parts(DMatrix::<f64>::zeros(2, 0), DVector::zeros(0)),
+        &["weight matrix", "empty", "column"],
+    );
 }
 
 #[test]
 fn no_dimension() {
-    refused(ExpNetwork::from_parts(DMatrix::<f64>::zeros(0, 2), DVector::zeros(2)), &["weight matrix", "empty", "row"]);
+    refused(
+        ExpNetwork::from_parts(DMatrix::<f64>::zeros(0, 2), DVector::zeros(2)),
+        &["weight matrix", "empty", "row"],
+    );
 }
 
 #[test]
 fn too_few_output_weights() {
-    refused(ExpNetwork::from_parts(DMatrix::<f64>::zeros(2, 3), DVector::zeros(2)), &["output weights", "3", "2"]);
+    refused(
+        ExpNetwork::from_parts(DMatrix::<f64>::zeros(2, 3), DVector::zeros(2)),
+        &["output weights", "3", "2"],
+    );
 }
 
 #[test]
 fn a_weight_that_is_nan() {
     let weights = dmatrix![0.0, 1.0; f64::NAN, 1.0];
-    refused(ExpNetwork::from_parts(weights, dvector![1.0, 1.0]), &["weight", "NaN", "neuron 0", "coordinate 1"]);
+    refused(
+        ExpNetwork::from_parts(weights, dvector![1.0, 1.0]),
+        &["weight", "NaN", "neuron 0", "coordinate 1"],
+    );
 }
 
 #[test]
@@ -59,13 +71,19 @@ fn an_output_weight_that_is_infinite() {
 
 #[test]
 fn points_of_another_dimension() {
-    refused(net().forward(&DMatrix::zeros(3, 4)), &["dimension of the points", "expected 2", "found 3", "columns"]);
+    refused(
+        net().forward(&DMatrix::zeros(3, 4)),
+        &["dimension of the points", "expected 2", "found 3", "columns"],
+    );
 }
 
 #[test]
 fn a_coordinate_that_is_nan() {
     let points = dmatrix![0.0, 1.0; 0.0, f64::NAN];
-    refused(net().forward(&points), &["coordinate", "NaN", "point 1", "coordinate 1"]);
+    refused(
+        net().forward(&points),
+        &["coordinate", "NaN", "point 1", "coordinate 1"],
+    );
 }
 
 #[test]
@@ -80,7 +98,10 @@ fn data_of_another_dimension() {
 #[test]
 fn validation_data_of_another_dimension() {
     let other = Dataset::new(dmatrix![1.0, 2.0], dvector![1.0, 2.0]).unwrap();
-    says(&fails(Trainer::new(0.1).validation(&other, 5)), &["expected 2", "found 1"]);
+    says(
+        &fails(Trainer::new(0.1).validation(&other, 5)),
+        &["expected 2", "found 1"],
+    );
 }
 
 #[test]
@@ -90,7 +111,10 @@ fn an_activation_that_overflows() {
     refused(net.forward(&dmatrix![0.5, 1.0]), &words);
     let data = Dataset::new(dmatrix![0.5, 1.0], dvector![0.0, 0.0]).unwrap();
     refused(net.loss(&data), &words);
-    refused(Trainer::new(0.1).fit(&mut net.clone(), &data), &["sample 1", "inf", "f64", "Scaling"]);
+    refused(
+        Trainer::new(0.1).fit(&mut net.clone(), &data),
+        &["sample 1", "inf", "f64", "Scaling"],
+    );
     let small = ExpNetwork::from_parts(dmatrix![100.0_f32], dvector![1.0]).unwrap();
     refused(small.forward(&dmatrix![1.0_f32]), &["point 0", "inf", "f32"]);
 }
@@ -131,7 +155,9 @@ fn a_step_that_overflows() {
     let mut net = net();
     let before = net.clone();
     let data = Dataset::new(data().points() * 1e10, data().labels() * 1e300);
-    let data = data.map(|data| Dataset::new(data.points() * 1e-10, data.labels() * 1e-150).unwrap()).unwrap();
+    let data = data
+        .map(|data| Dataset::new(data.points() * 1e-10, data.labels() * 1e-150).unwrap())
+        .unwrap();
     let error = net.step(&data, f64::MAX).unwrap_err();
     assert!(matches!(error, Error::Diverged { .. }), "{error}");
     assert_eq!(net, before);
@@ -140,7 +166,10 @@ fn a_step_that_overflows() {
 #[test]
 fn step_sizes_that_are_none_from_a_number() {
     for bad in [f64::NAN, f64::INFINITY, -0.1] {
-        says(&fails(Trainer::new(bad)), &["step size of step 0", &bad.to_string(), "not negative"]);
+        says(
+            &fails(Trainer::new(bad)),
+            &["step size of step 0", &bad.to_string(), "not negative"],
+        );
     }
 }
 
@@ -155,13 +184,19 @@ fn step_sizes_that_are_none_from_a_closure() {
 #[test]
 fn step_sizes_that_are_none_from_constant() {
     for bad in [f64::NAN, f64::INFINITY, -0.1, 0.0] {
-        refused(schedule::Constant::new(bad), &["Constant", &bad.to_string(), "positive"]);
+        refused(
+            schedule::Constant::new(bad),
+            &["Constant", &bad.to_string(), "positive"],
+        );
     }
 }
 
 #[test]
 fn divergence() {
-    says(&fails(Trainer::new(1e9)), &["diverged", "step 0", "1e9", "KernelStable"]);
+    says(
+        &fails(Trainer::new(1e9)),
+        &["diverged", "step 0", "1e9", "KernelStable"],
+    );
 }
 
 /// A weight can run to -inf while its activation goes to 0 and the loss stays finite.
@@ -177,21 +212,33 @@ fn weights_that_overflow_behind_a_finite_loss() {
 #[test]
 fn a_momentum_of_one() {
     for bad in [1.0, -0.1, f64::NAN] {
-        says(&fails(Trainer::new(0.1).method(GradientDescent::default().momentum(bad))), &["momentum", "below 1"]);
-        says(&fails(Trainer::new(0.1).method(Minibatch::new(2).nesterov(bad))), &["momentum", "below 1"]);
+        says(
+            &fails(Trainer::new(0.1).method(GradientDescent::default().momentum(bad))),
+            &["momentum", "below 1"],
+        );
+        says(
+            &fails(Trainer::new(0.1).method(Minibatch::new(2).nesterov(bad))),
+            &["momentum", "below 1"],
+        );
     }
 }
 
 #[test]
 fn a_clip_norm_of_zero() {
     for bad in [0.0, -1.0, f64::INFINITY, f64::NAN] {
-        says(&fails(Trainer::new(0.1).method(GradientDescent::default().clip_norm(bad))), &["clip_norm", "positive"]);
+        says(
+            &fails(Trainer::new(0.1).method(GradientDescent::default().clip_norm(bad))),
+            &["clip_norm", "positive"],
+        );
     }
 }
 
 #[test]
 fn batches_of_nothing() {
-    says(&fails(Trainer::new(0.1).method(Minibatch::new(0))), &["Minibatch", "0", "at least 1"]);
+    says(
+        &fails(Trainer::new(0.1).method(Minibatch::new(0))),
+        &["Minibatch", "0", "at least 1"],
+    );
 }
 
 #[test]
@@ -204,13 +251,22 @@ fn a_tolerance_that_is_none() {
 #[test]
 fn a_patience_of_zero() {
     let data = data();
-    says(&fails(Trainer::new(0.1).validation(&data, 0)), &["patience", "0", "at least 1"]);
+    says(
+        &fails(Trainer::new(0.1).validation(&data, 0)),
+        &["patience", "0", "at least 1"],
+    );
 }
 
 #[test]
 fn a_stall_test_that_is_none() {
-    says(&fails(Trainer::new(0.1).stall(0, 0.1)), &["window", "stall", "at least 1"]);
-    says(&fails(Trainer::new(0.1).stall(5, 1.0)), &["fraction", "stall", "below 1"]);
+    says(
+        &fails(Trainer::new(0.1).stall(0, 0.1)),
+        &["window", "stall", "at least 1"],
+    );
+    says(
+        &fails(Trainer::new(0.1).stall(5, 1.0)),
+        &["fraction", "stall", "below 1"],
+    );
     says(&fails(Trainer::new(0.1).stall(5, f64::NAN)), &["fraction", "stall"]);
 }
 
@@ -239,23 +295,53 @@ impl Method<f64> for Told {
 
 #[test]
 fn a_dual_of_the_wrong_length() {
-    let method = Told { dual: Some(vec![1.0]), ..Told::default() };
-    says(&fails(Trainer::new(0.1).method(method)), &["dual", "expected 3", "found 1"]);
+    let method = Told {
+        dual: Some(vec![1.0]),
+        ..Told::default()
+    };
+    says(
+        &fails(Trainer::new(0.1).method(method)),
+        &["dual", "expected 3", "found 1"],
+    );
 }
 
 #[test]
 fn a_dual_that_is_nan() {
-    let method = Told { dual: Some(vec![1.0, f64::NAN, 0.0]), ..Told::default() };
-    says(&fails(Trainer::new(0.1).method(method)), &["dual", "NaN", "sample 1", "step 0"]);
+    let method = Told {
+        dual: Some(vec![1.0, f64::NAN, 0.0]),
+        ..Told::default()
+    };
+    says(
+        &fails(Trainer::new(0.1).method(method)),
+        &["dual", "NaN", "sample 1", "step 0"],
+    );
 }
 
 #[test]
 fn a_carry_or_pull_that_is_nan() {
-    says(&fails(Trainer::new(0.1).method(Told { carry: f64::NAN, ..Told::default() })), &["carry", "NaN"]);
-    says(&fails(Trainer::new(0.1).method(Told { pull: -1.0, ..Told::default() })), &["pull", "-1"]);
+    says(
+        &fails(Trainer::new(0.1).method(Told {
+            carry: f64::NAN,
+            ..Told::default()
+        })),
+        &["carry", "NaN"],
+    );
+    says(
+        &fails(Trainer::new(0.1).method(Told {
+            pull: -1.0,
+            ..Told::default()
+        })),
+        &["pull", "-1"],
+    );
 }
 
 #[test]
 fn a_batch_beyond_the_data() {
-    says(&fails(Trainer::new(0.1).method(Told { batch: vec![0, 3], ..Told::default() })), &["batch", "3", "2", "from 0"]);
+    says(
+        &fails(Trainer::new(0.1).method(Told {
+            batch: vec![0, 3],
+            ..Told::default()
+        })),
+        &["batch", "3", "2", "from 0"],
+    );
 }

@@ -26,7 +26,10 @@ fn constructors_refuse_sizes_that_are_none() {
         refused(InverseTime::new(x, 1.0), &["InverseTime", &value, "positive"]);
         refused(StepDecay::new(x, 0.5, 3), &["StepDecay", &value, "positive"]);
         refused(StepDecay::new(1.0, x, 3), &["factor", "StepDecay", &value]);
-        refused(ExponentialDecay::new(x, 0.5, 3), &["ExponentialDecay", &value, "positive"]);
+        refused(
+            ExponentialDecay::new(x, 0.5, 3),
+            &["ExponentialDecay", &value, "positive"],
+        );
         refused(ExponentialDecay::new(1.0, x, 3), &["rate", "ExponentialDecay", &value]);
         refused(Cosine::new(x, 3), &["Cosine", &value, "positive"]);
         refused(OneCycle::new(x, 3), &["OneCycle", &value, "positive"]);
@@ -45,7 +48,10 @@ fn constructors_refuse_sizes_that_are_none() {
 #[test]
 fn constructors_refuse_no_steps() {
     refused(StepDecay::new(1.0, 0.5, 0), &["StepDecay", "0", "at least 1"]);
-    refused(ExponentialDecay::new(1.0, 0.5, 0), &["ExponentialDecay", "0", "at least 1"]);
+    refused(
+        ExponentialDecay::new(1.0, 0.5, 0),
+        &["ExponentialDecay", "0", "at least 1"],
+    );
     refused(Polynomial::new(1.0, 0.5, 0), &["Polynomial", "0", "at least 1"]);
     refused(Cosine::new(1.0, 0), &["Cosine", "0", "at least 1"]);
     refused(OneCycle::new(1.0, 0), &["OneCycle", "0", "at least 1"]);
@@ -54,17 +60,47 @@ fn constructors_refuse_no_steps() {
 
 #[test]
 fn setters_of_functions_of_the_step() {
-    bad(InverseTime::new(1.0, 1.0).unwrap().steps(0), &["InverseTime::steps", "0", "at least 1"]);
-    bad(ExponentialDecay::new(1.0, 0.5, 3).unwrap().end(-1.0), &["ExponentialDecay::end", "-1"]);
-    bad(Polynomial::new(1.0, 0.5, 3).unwrap().power(0.0), &["Polynomial::power", "0", "positive"]);
-    bad(Cosine::new(1.0, 3).unwrap().alpha(1.5), &["Cosine::alpha", "1.5", "0 to 1"]);
+    bad(
+        InverseTime::new(1.0, 1.0).unwrap().steps(0),
+        &["InverseTime::steps", "0", "at least 1"],
+    );
+    bad(
+        ExponentialDecay::new(1.0, 0.5, 3).unwrap().end(-1.0),
+        &["ExponentialDecay::end", "-1"],
+    );
+    bad(
+        Polynomial::new(1.0, 0.5, 3).unwrap().power(0.0),
+        &["Polynomial::power", "0", "positive"],
+    );
+    bad(
+        Cosine::new(1.0, 3).unwrap().alpha(1.5),
+        &["Cosine::alpha", "1.5", "0 to 1"],
+    );
     bad(Cosine::new(1.0, 3).unwrap().exponent(-2.0), &["Cosine::exponent", "-2"]);
-    bad(Cosine::new(1.0, 3).unwrap().restarts(0), &["Cosine::restarts", "0", "at least 1"]);
-    bad(OneCycle::new(1.0, 3).unwrap().start_share(1.0), &["OneCycle::start_share", "1", "below 1"]);
-    bad(OneCycle::new(1.0, 3).unwrap().div_factor(0.0), &["OneCycle::div_factor", "0", "positive"]);
-    bad(OneCycle::new(1.0, 3).unwrap().final_div_factor(f64::NAN), &["OneCycle::final_div_factor", "NaN"]);
-    bad(Cyclic::new(0.1, 1.0, 3).unwrap().down(0), &["Cyclic::down", "0", "at least 1"]);
-    bad(Cyclic::new(0.1, 1.0, 3).unwrap().decay(1.5), &["Cyclic::decay", "1.5", "at most 1"]);
+    bad(
+        Cosine::new(1.0, 3).unwrap().restarts(0),
+        &["Cosine::restarts", "0", "at least 1"],
+    );
+    bad(
+        OneCycle::new(1.0, 3).unwrap().start_share(1.0),
+        &["OneCycle::start_share", "1", "below 1"],
+    );
+    bad(
+        OneCycle::new(1.0, 3).unwrap().div_factor(0.0),
+        &["OneCycle::div_factor", "0", "positive"],
+    );
+    bad(
+        OneCycle::new(1.0, 3).unwrap().final_div_factor(f64::NAN),
+        &["OneCycle::final_div_factor", "NaN"],
+    );
+    bad(
+        Cyclic::new(0.1, 1.0, 3).unwrap().down(0),
+        &["Cyclic::down", "0", "at least 1"],
+    );
+    bad(
+        Cyclic::new(0.1, 1.0, 3).unwrap().decay(1.5),
+        &["Cyclic::decay", "1.5", "at most 1"],
+    );
 }
 
 #[test]
@@ -73,7 +109,10 @@ fn setters_of_schedules_that_look() {
     bad(plateau().factor(1.0), &["ReduceOnPlateau::factor", "1", "below 1"]);
     bad(plateau().threshold(-0.1), &["ReduceOnPlateau::threshold", "-0.1"]);
     bad(plateau().min_size(f64::NAN), &["ReduceOnPlateau::min_size", "NaN"]);
-    bad(KernelStable::default().factor(0.0), &["KernelStable::factor", "0", "positive"]);
+    bad(
+        KernelStable::default().factor(0.0),
+        &["KernelStable::factor", "0", "positive"],
+    );
     bad(Polyak::default().scaling(0.0), &["Polyak::scaling", "0"]);
     bad(Polyak::default().max(-1.0), &["Polyak::max", "-1"]);
     bad(Polyak::default().minimum(-1.0), &["Polyak::minimum", "-1"]);
@@ -83,8 +122,14 @@ fn setters_of_schedules_that_look() {
     bad(Backtracking::default().shrink(1.0), &["Backtracking::shrink", "1"]);
     bad(Backtracking::default().grow(0.9), &["Backtracking::grow", "0.9"]);
     bad(Backtracking::default().max(0.0), &["Backtracking::max", "0"]);
-    bad(BarzilaiBorwein::default().initial(-1.0), &["BarzilaiBorwein::initial", "-1"]);
-    bad(DeltaBarDelta::default().initial(-1.0), &["DeltaBarDelta::initial", "-1"]);
+    bad(
+        BarzilaiBorwein::default().initial(-1.0),
+        &["BarzilaiBorwein::initial", "-1"],
+    );
+    bad(
+        DeltaBarDelta::default().initial(-1.0),
+        &["DeltaBarDelta::initial", "-1"],
+    );
     bad(DeltaBarDelta::default().growth(-1.0), &["DeltaBarDelta::growth", "-1"]);
     bad(DeltaBarDelta::default().shrink(0.0), &["DeltaBarDelta::shrink", "0"]);
 }
@@ -92,13 +137,28 @@ fn setters_of_schedules_that_look() {
 #[test]
 fn combinators() {
     let fine = || Constant::new(1.0).unwrap();
-    bad(Schedule::<f64>::clamp(fine(), 2.0, 1.0), &["upper bound of `clamp`", "1", "at least the lower"]);
-    bad(Schedule::<f64>::clamp(fine(), -1.0, 1.0), &["lower bound of `clamp`", "-1"]);
-    bad(Schedule::<f64>::clamp(fine(), f64::NAN, 1.0), &["lower bound of `clamp`", "NaN"]);
+    bad(
+        Schedule::<f64>::clamp(fine(), 2.0, 1.0),
+        &["upper bound of `clamp`", "1", "at least the lower"],
+    );
+    bad(
+        Schedule::<f64>::clamp(fine(), -1.0, 1.0),
+        &["lower bound of `clamp`", "-1"],
+    );
+    bad(
+        Schedule::<f64>::clamp(fine(), f64::NAN, 1.0),
+        &["lower bound of `clamp`", "NaN"],
+    );
     bad(Schedule::<f64>::scale(fine(), 0.0), &["factor of `scale`", "0"]);
     let hidden = KernelStable::default().factor(-1.0);
-    bad(Schedule::<f64>::warmup(hidden, 3).scale(2.0).clamp(0.0, 1.0), &["KernelStable::factor", "-1"]);
-    bad(Schedule::<f64>::then(fine(), 3, hidden), &["KernelStable::factor", "-1"]);
+    bad(
+        Schedule::<f64>::warmup(hidden, 3).scale(2.0).clamp(0.0, 1.0),
+        &["KernelStable::factor", "-1"],
+    );
+    bad(
+        Schedule::<f64>::then(fine(), 3, hidden),
+        &["KernelStable::factor", "-1"],
+    );
 }
 
 /// A method that follows something else than the gradient.
@@ -113,15 +173,33 @@ impl Method<f64> for Other {
 #[test]
 fn schedules_that_make_no_sense_for_a_method() {
     let words = |name| ["does not go with", "gradient", name];
-    refused(start(Trainer::new(KernelStable::default()).method(Other)), &words("KernelStable"));
+    refused(
+        start(Trainer::new(KernelStable::default()).method(Other)),
+        &words("KernelStable"),
+    );
     refused(start(Trainer::new(Polyak::default()).method(Other)), &words("Polyak"));
-    refused(start(Trainer::new(BarzilaiBorwein::default()).method(Other)), &words("BarzilaiBorwein"));
-    refused(start(Trainer::new(DeltaBarDelta::default()).method(Other)), &words("DeltaBarDelta"));
+    refused(
+        start(Trainer::new(BarzilaiBorwein::default()).method(Other)),
+        &words("BarzilaiBorwein"),
+    );
+    refused(
+        start(Trainer::new(DeltaBarDelta::default()).method(Other)),
+        &words("DeltaBarDelta"),
+    );
     let momentum = GradientDescent::default().momentum(0.5);
-    refused(start(Trainer::new(BarzilaiBorwein::default()).method(momentum)), &["momentum", "KernelStable"]);
+    refused(
+        start(Trainer::new(BarzilaiBorwein::default()).method(momentum)),
+        &["momentum", "KernelStable"],
+    );
     let clipped = GradientDescent::default().clip_norm(0.5);
-    refused(start(Trainer::new(DeltaBarDelta::default()).method(clipped)), &["clipping"]);
-    refused(start(Trainer::new(BarzilaiBorwein::default()).method(Minibatch::new(1))), &["minibatches"]);
+    refused(
+        start(Trainer::new(DeltaBarDelta::default()).method(clipped)),
+        &["clipping"],
+    );
+    refused(
+        start(Trainer::new(BarzilaiBorwein::default()).method(Minibatch::new(1))),
+        &["minibatches"],
+    );
     let joined = Schedule::<f64>::then(1e-3, 5, KernelStable::default());
     refused(start(Trainer::new(joined).method(Other)), &words("KernelStable"));
     start(Trainer::default().method(Other)).unwrap();

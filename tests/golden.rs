@@ -44,8 +44,12 @@ impl Case {
     }
 
     fn data<T: Float>(&self) -> Dataset<T> {
-        let rows: Vec<Vec<T>> =
-            self.json["x"].as_array().unwrap().iter().map(|row| numbers(row).into_iter().map(T::lit).collect()).collect();
+        let rows: Vec<Vec<T>> = self.json["x"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| numbers(row).into_iter().map(T::lit).collect())
+            .collect();
         let labels: Vec<T> = numbers(&self.json["y"]).into_iter().map(T::lit).collect();
         Dataset::from_rows(&rows, &labels).unwrap()
     }
@@ -78,7 +82,12 @@ impl Case {
         let (n, scale) = (self.samples as f64, number(self.expected("forward_scale")));
         let bound = self.tolerance::<T>() * (expected + scale * (2.0 * n * expected).sqrt());
         let error = (found.as_f64() - expected).abs();
-        assert!(error <= bound, "{} {} {what}: {found} instead of {expected}, bound {bound:e}", self.name, T::NAME);
+        assert!(
+            error <= bound,
+            "{} {} {what}: {found} instead of {expected}, bound {bound:e}",
+            self.name,
+            T::NAME
+        );
     }
 
     /// A matrix m x d of the file against the columns of `found`; `bound(expected)` is the allowed error of an entry.
@@ -93,7 +102,12 @@ impl Case {
         for (r, row) in rows {
             for (k, expected) in row.into_iter().enumerate() {
                 let error = (found[(k, r)].as_f64() - expected).abs();
-                assert!(error <= bound(expected), "{} {} {what} neuron {r}, {k}: error {error:e}", self.name, T::NAME);
+                assert!(
+                    error <= bound(expected),
+                    "{} {} {what} neuron {r}, {k}: error {error:e}",
+                    self.name,
+                    T::NAME
+                );
             }
         }
         // The Frobenius norm, summed in f64: in f32 the squares of `large` overflow, as its README says.
@@ -101,7 +115,12 @@ impl Case {
         let expected = number(&expected["fro"]);
         let relative = if T::NAME == "f32" { 1e-5 } else { 1e-12 };
         let slack = relative * expected;
-        assert!((fro - expected).abs() <= slack, "{} {} {what}: norm {fro} instead of {expected}", self.name, T::NAME);
+        assert!(
+            (fro - expected).abs() <= slack,
+            "{} {} {what}: norm {fro} instead of {expected}",
+            self.name,
+            T::NAME
+        );
     }
 }
 
@@ -129,21 +148,35 @@ fn check<T: Float>() {
         let scale = number(case.expected("forward_scale"));
         for (i, (found, expected)) in forward.iter().zip(numbers(case.expected("forward0"))).enumerate() {
             let error = (found.as_f64() - expected).abs();
-            assert!(error <= tolerance * scale, "{} {} forward {i}: error {error:e}", case.name, T::NAME);
+            assert!(
+                error <= tolerance * scale,
+                "{} {} forward {i}: error {error:e}",
+                case.name,
+                T::NAME
+            );
         }
         case.check_loss("loss0", net.loss(&data).unwrap(), number(case.expected("loss0")));
 
         let scale = number(case.expected("gradient_scale"));
         let gradient = net.gradient(&data).unwrap();
-        case.check_matrix("gradient0", &gradient, case.expected("gradient0"), |_| tolerance * scale);
+        case.check_matrix("gradient0", &gradient, case.expected("gradient0"), |_| {
+            tolerance * scale
+        });
 
         gradient_descent(case, &data, &net);
         momentum(case, &data, &net);
 
         let mut half = net.clone();
-        let report = Trainer::new(case.eta()).method(FirstHalf).max_steps(1).fit(&mut half, &data).unwrap();
+        let report = Trainer::new(case.eta())
+            .method(FirstHalf)
+            .max_steps(1)
+            .fit(&mut half, &data)
+            .unwrap();
         case.check_loss("minibatch", report.loss(), number(case.expected("minibatch_loss")));
-        assert_eq!(number(case.expected("minibatch_size")), (case.samples / 2).max(1) as f64);
+        assert_eq!(
+            number(case.expected("minibatch_size")),
+            (case.samples / 2).max(1) as f64
+        );
     }
 }
 
@@ -151,7 +184,10 @@ fn check<T: Float>() {
 fn gradient_descent<T: Float>(case: &Case, data: &Dataset<T>, net: &ExpNetwork<T>) {
     let losses = numbers(case.expected("gd_losses"));
     let (mut trained, mut stepped) = (net.clone(), net.clone());
-    let mut session = Trainer::new(case.eta()).max_steps(losses.len()).start(&mut trained, data).unwrap();
+    let mut session = Trainer::new(case.eta())
+        .max_steps(losses.len())
+        .start(&mut trained, data)
+        .unwrap();
     for (t, &expected) in losses.iter().enumerate() {
         session.step().unwrap();
         case.check_loss(&format!("gd step {t}"), session.loss(), expected);
@@ -161,15 +197,29 @@ fn gradient_descent<T: Float>(case: &Case, data: &Dataset<T>, net: &ExpNetwork<T
     session.finish().unwrap();
     let relative = if T::NAME == "f32" { 1e-5 } else { 1e-12 };
     let bound = |expected: f64| relative * expected.abs().max(1.0);
-    case.check_matrix("weights after 10 steps", trained.weights(), case.expected("gd_weights10"), bound);
-    case.check_matrix("weights after 10 `step`s", stepped.weights(), case.expected("gd_weights10"), bound);
+    case.check_matrix(
+        "weights after 10 steps",
+        trained.weights(),
+        case.expected("gd_weights10"),
+        bound,
+    );
+    case.check_matrix(
+        "weights after 10 `step`s",
+        stepped.weights(),
+        case.expected("gd_weights10"),
+        bound,
+    );
 }
 
 fn momentum<T: Float>(case: &Case, data: &Dataset<T>, net: &ExpNetwork<T>) {
     let losses = numbers(case.expected("momentum_losses"));
     let mut net = net.clone();
     let method = GradientDescent::default().momentum(0.9);
-    let mut session = Trainer::new(case.eta()).method(method).max_steps(losses.len()).start(&mut net, data).unwrap();
+    let mut session = Trainer::new(case.eta())
+        .method(method)
+        .max_steps(losses.len())
+        .start(&mut net, data)
+        .unwrap();
     for (t, &expected) in losses.iter().enumerate() {
         session.step().unwrap();
         case.check_loss(&format!("momentum step {t}"), session.loss(), expected);

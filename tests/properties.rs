@@ -128,7 +128,12 @@ fn antisymmetric_starts_at_zero<T: Float>() {
     for (n, d, m) in [(1, 1, 2), (7, 3, 10), (20, 5, 258), (3, 30, 1000)] {
         let points = DMatrix::from_fn(d, n, |k, i| T::lit(((k + 3 * i) as f64).sin()));
         for seed in 0..5 {
-            let net = Initializer::new(d, m).antisymmetric(true).output_scale(0.7).seed(seed).build::<T>().unwrap();
+            let net = Initializer::new(d, m)
+                .antisymmetric(true)
+                .output_scale(0.7)
+                .seed(seed)
+                .build::<T>()
+                .unwrap();
             let forward = net.forward(&points).unwrap();
             assert!(forward.iter().all(|f| *f == T::zero()), "{n} {d} {m} {}", T::NAME);
         }
@@ -144,11 +149,22 @@ fn an_antisymmetric_start_is_exactly_zero() {
 #[test]
 fn widening_keeps_neurons_and_their_outputs() {
     let points = DMatrix::from_fn(3, 8, |k, i| ((k + 3 * i) as f64).sin());
-    let recipe = |width, first| Initializer::new(3, width).seed(5).first_neuron(first).build::<f64>().unwrap();
+    let recipe = |width, first| {
+        Initializer::new(3, width)
+            .seed(5)
+            .first_neuron(first)
+            .build::<f64>()
+            .unwrap()
+    };
     let (narrow, rest, wide) = (recipe(100, 0), recipe(156, 100), recipe(256, 0));
     assert_eq!(wide.weights().columns(0, 100), narrow.weights().columns(0, 100));
     let sum = narrow.forward(&points).unwrap() + rest.forward(&points).unwrap();
-    assert_relative_eq!(sum, wide.forward(&points).unwrap(), max_relative = 1e-11, epsilon = 1e-11);
+    assert_relative_eq!(
+        sum,
+        wide.forward(&points).unwrap(),
+        max_relative = 1e-11,
+        epsilon = 1e-11
+    );
 }
 
 /// A million points must not need a million activations a neuron at once: the blocks of `forward` agree with single points.

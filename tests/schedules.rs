@@ -18,7 +18,9 @@ struct Case<'a>(&'a Value);
 
 impl Case<'_> {
     fn float(&self, key: &str) -> f64 {
-        self.0[key].as_f64().unwrap_or_else(|| panic!("{key} in {}", self.0["schedule"]))
+        self.0[key]
+            .as_f64()
+            .unwrap_or_else(|| panic!("{key} in {}", self.0["schedule"]))
     }
 
     fn int(&self, key: &str) -> usize {
@@ -30,11 +32,21 @@ impl Case<'_> {
     }
 
     fn floats(&self, key: &str) -> Vec<f64> {
-        self.0[key].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+        self.0[key]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|x| x.as_f64().unwrap())
+            .collect()
     }
 
     fn steps(&self) -> Vec<usize> {
-        self.0["steps"].as_array().unwrap().iter().map(|x| usize::try_from(x.as_u64().unwrap()).unwrap()).collect()
+        self.0["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|x| usize::try_from(x.as_u64().unwrap()).unwrap())
+            .collect()
     }
 }
 
@@ -69,8 +81,14 @@ fn schedule(case: &Case<'_>) -> Option<Box<dyn Schedule<f64>>> {
             Box::new(schedule.alpha(case.float("alpha")).restarts(case.int("multiplier")))
         }
         "OneCycle" => {
-            let schedule = OneCycle::new(case.float("peak"), every()).unwrap().start_share(case.float("share"));
-            Box::new(schedule.div_factor(case.float("div")).final_div_factor(case.float("final")))
+            let schedule = OneCycle::new(case.float("peak"), every())
+                .unwrap()
+                .start_share(case.float("share"));
+            Box::new(
+                schedule
+                    .div_factor(case.float("div"))
+                    .final_div_factor(case.float("final")),
+            )
         }
         "Cyclic" => {
             let schedule = Cyclic::new(case.float("base"), case.float("peak"), case.int("up")).unwrap();
@@ -82,7 +100,9 @@ fn schedule(case: &Case<'_>) -> Option<Box<dyn Schedule<f64>>> {
             })
         }
         "WarmupCosine" => {
-            let schedule = Cosine::new(case.float("peak"), case.int("decay")).unwrap().alpha(case.float("alpha"));
+            let schedule = Cosine::new(case.float("peak"), case.int("decay"))
+                .unwrap()
+                .alpha(case.float("alpha"));
             Box::new(schedule.warmup(case.int("warmup")))
         }
         "Joined" => {
@@ -103,7 +123,11 @@ fn sizes(schedule: Box<dyn Schedule<f64>>, unit: f64, steps: usize) -> Vec<f64> 
         sizes.push(progress.step_size().unwrap() / unit);
         ControlFlow::Continue(())
     };
-    Trainer::new(schedule.scale(unit)).max_steps(steps).observe(record).fit(&mut net, &data).unwrap();
+    Trainer::new(schedule.scale(unit))
+        .max_steps(steps)
+        .observe(record)
+        .fit(&mut net, &data)
+        .unwrap();
     sizes
 }
 
@@ -120,7 +144,12 @@ fn functions_of_the_step_match_value_for_value() {
         let scale = values.iter().copied().fold(0.0, f64::max);
         for (step, expected) in steps.into_iter().zip(values) {
             let error = (found[step] - expected).abs();
-            assert!(error <= 1e-12 * scale, "{:?} at step {step}: {} instead of {expected}", case.0, found[step]);
+            assert!(
+                error <= 1e-12 * scale,
+                "{:?} at step {step}: {} instead of {expected}",
+                case.0,
+                found[step]
+            );
         }
         *compared.entry(case.0["schedule"].to_string()).or_insert(0) += 1;
     }
@@ -138,13 +167,20 @@ fn polyak_matches_optax() {
         let inputs = case.0["inputs"].as_array().unwrap().iter();
         for (input, expected) in inputs.zip(case.floats("values")) {
             let found = schedule.at(input[0].as_f64().unwrap(), input[1].as_f64().unwrap());
-            assert!((found - expected).abs() <= 1e-12 * expected.abs(), "{input}: {found} instead of {expected}");
+            assert!(
+                (found - expected).abs() <= 1e-12 * expected.abs(),
+                "{input}: {found} instead of {expected}"
+            );
         }
         cases += 1;
     }
     assert_eq!(cases, 3);
     assert_eq!(Polyak::default().at(1.0, 0.0), 0.0);
-    assert_eq!(Polyak::default().scaling(0.5).at(1.0, 4.0), 0.125, "a factor for every size");
+    assert_eq!(
+        Polyak::default().scaling(0.5).at(1.0, 4.0),
+        0.125,
+        "a factor for every size"
+    );
 }
 
 #[test]

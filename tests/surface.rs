@@ -1,17 +1,20 @@
 //! The whole surface as another crate would use it: in functions whose only bound is `T: Float`.
 
 use expnet::method::{Direction, Evaluation, GradientDescent, Kind, Method, Minibatch, Outcome, Verdict};
-use expnet::observer::{History, Observer, ProgressBar, Progress};
+use expnet::observer::{History, Observer, Progress, ProgressBar};
 use expnet::schedule::*;
 use expnet::{
-    Dataset, Error, ExpNetwork, ExpRegressor, FitReport, Float, Initializer, Memory, Scaling, Termination, Trainer, check,
+    Dataset, Error, ExpNetwork, ExpRegressor, FitReport, Float, Initializer, Memory, Scaling, Termination, Trainer,
+    check,
 };
 use nalgebra::{DMatrix, DVector};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 fn data<T: Float>() -> Result<Dataset<T>, Error> {
-    let rows: Vec<[T; 3]> = (0..24).map(|i| std::array::from_fn(|k| T::lit((1.0 + 2.0 * (i * k + i) as f64).sin()))).collect();
+    let rows: Vec<[T; 3]> = (0..24)
+        .map(|i| std::array::from_fn(|k| T::lit((1.0 + 2.0 * (i * k + i) as f64).sin())))
+        .collect();
     let labels: Vec<T> = (0..24).map(|i| T::lit((f64::from(i) / 3.0).cos())).collect();
     Dataset::from_rows(&rows, &labels)
 }
@@ -26,11 +29,30 @@ fn every_schedule<T: Float>() -> Result<Vec<Box<dyn Schedule<T>>>, Error> {
         Box::new(ExponentialDecay::new(size, 0.5, 4)?.begin(1).staircase(true).end(1e-7)),
         Box::new(Polynomial::new(size, 1e-7, 5)?.power(2.0).begin(1)),
         Box::new(Cosine::new(size, 5)?.alpha(0.1).exponent(2.0).restarts(2)),
-        Box::new(OneCycle::new(size, 6)?.start_share(0.5).div_factor(10.0).final_div_factor(100.0)),
+        Box::new(
+            OneCycle::new(size, 6)?
+                .start_share(0.5)
+                .div_factor(10.0)
+                .final_div_factor(100.0),
+        ),
         Box::new(Cyclic::new(1e-6, size, 2)?.down(3).halving()),
-        Box::new(ReduceOnPlateau::new(size)?.factor(0.5).patience(1).threshold(0.1).cooldown(1).min_size(1e-9)),
+        Box::new(
+            ReduceOnPlateau::new(size)?
+                .factor(0.5)
+                .patience(1)
+                .threshold(0.1)
+                .cooldown(1)
+                .min_size(1e-9),
+        ),
         Box::new(KernelStable::default().factor(0.5).refresh(3)),
-        Box::new(Backtracking::default().initial(size).armijo(0.1).shrink(0.3).grow(2.0).max(1.0)),
+        Box::new(
+            Backtracking::default()
+                .initial(size)
+                .armijo(0.1)
+                .shrink(0.3)
+                .grow(2.0)
+                .max(1.0),
+        ),
         Box::new(Polyak::default().scaling(0.5).max(0.1).minimum(0.0).eps(1e-9)),
         Box::new(BarzilaiBorwein::default().initial(size).short(true)),
         Box::new(DeltaBarDelta::default().initial(size).growth(0.2).shrink(0.5)),
@@ -39,7 +61,11 @@ fn every_schedule<T: Float>() -> Result<Vec<Box<dyn Schedule<T>>>, Error> {
         Box::new(from_fn(|state| T::lit(1e-5 / (1.0 + state.iteration() as f64)))),
         Box::new(|state: &mut StepState<'_, T>| {
             let big = T::lit(1e-3);
-            if state.loss_at(big) < state.loss() { big } else { T::lit(1e-6) }
+            if state.loss_at(big) < state.loss() {
+                big
+            } else {
+                T::lit(1e-6)
+            }
         }),
     ])
 }
@@ -53,7 +79,10 @@ impl<T: Float> Method<T> for Softer {
     fn direction(&mut self, evaluation: &mut Evaluation<'_, T>, direction: &mut Direction<T>) -> Result<(), Error> {
         assert_eq!(evaluation.residual().len(), direction.dual.len());
         let shrink = T::lit(0.5_f64.powi(i32::try_from(self.undone.min(60)).unwrap_or(60)));
-        direction.dual.iter_mut().for_each(|e| *e = e.signum() * e.abs().sqrt() * shrink);
+        direction
+            .dual
+            .iter_mut()
+            .for_each(|e| *e = e.signum() * e.abs().sqrt() * shrink);
         Ok(())
     }
 
@@ -80,7 +109,11 @@ struct Watch<T> {
 impl<T: Float> Observer<T> for Watch<T> {
     fn step(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
         self.losses.push(progress.loss());
-        if self.losses.len() == 6 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.losses.len() == 6 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     fn end(&mut self, report: &FitReport<T>) {
@@ -93,7 +126,10 @@ fn study<T: Float>() -> Result<(), Error> {
     let (train, test) = data.split(0.75, 3)?;
     let scaling = Scaling::fit(&train)?;
     let (train, test) = (scaling.apply(&train)?, scaling.apply(&test)?);
-    let start = Initializer::new(train.dimension(), 256).antisymmetric(true).seed(2).build::<T>()?;
+    let start = Initializer::new(train.dimension(), 256)
+        .antisymmetric(true)
+        .seed(2)
+        .build::<T>()?;
     assert!(check::gradient(&start, &train)?.agrees());
 
     for schedule in every_schedule::<T>()? {
@@ -108,11 +144,20 @@ fn study<T: Float>() -> Result<(), Error> {
         Box::new(Softer { undone: 0 }),
     ] {
         let schedule = Backtracking::default().initial(1e-4);
-        let report = Trainer::new(schedule).method(method).max_steps(30).fit(&mut start.clone(), &train)?;
+        let report = Trainer::new(schedule)
+            .method(method)
+            .max_steps(30)
+            .fit(&mut start.clone(), &train)?;
         assert!(report.steps() == 30);
     }
 
-    let (mut history, mut watch) = (History::default().every(2), Watch { losses: Vec::new(), reported: None });
+    let (mut history, mut watch) = (
+        History::default().every(2),
+        Watch {
+            losses: Vec::new(),
+            reported: None,
+        },
+    );
     let mut net = start.clone();
     let report = Trainer::default()
         .memory(Memory::Budget(1 << 20))

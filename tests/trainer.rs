@@ -34,7 +34,10 @@ fn a_thousand_steps_by_default_and_nothing_else_ends_a_run() {
 fn no_steps_are_allowed() {
     let (after, report) = fit(Trainer::new(1e-3).max_steps(0));
     assert_eq!(after, net());
-    assert_eq!((report.steps(), report.passes(), report.termination()), (0, 1, Termination::MaxSteps));
+    assert_eq!(
+        (report.steps(), report.passes(), report.termination()),
+        (0, 1, Termination::MaxSteps)
+    );
     assert_eq!(report.last_step_size(), None);
 }
 
@@ -48,8 +51,16 @@ fn k_constant_steps_take_k_plus_one_passes() {
 fn the_report_speaks_of_the_network_handed_back() {
     let (after, report) = fit(Trainer::new(1e-3).max_steps(20));
     assert_relative_eq!(report.loss(), after.loss(&data()).unwrap(), max_relative = 1e-11);
-    assert_relative_eq!(report.residual_norm(), after.residual(&data()).unwrap().norm(), max_relative = 1e-11);
-    assert_relative_eq!(report.initial_loss(), net().loss(&data()).unwrap(), max_relative = 1e-12);
+    assert_relative_eq!(
+        report.residual_norm(),
+        after.residual(&data()).unwrap().norm(),
+        max_relative = 1e-11
+    );
+    assert_relative_eq!(
+        report.initial_loss(),
+        net().loss(&data()).unwrap(),
+        max_relative = 1e-12
+    );
     assert!(report.to_string().contains("20 steps"), "{report}");
 }
 
@@ -59,7 +70,9 @@ fn the_tolerance_is_tested_before_the_first_step_and_after_the_last() {
     let (_, report) = fit(Trainer::new(1e-3).tolerance(norm * 1.001));
     assert_eq!((report.steps(), report.termination()), (0, Termination::Converged));
     let (_, first) = fit(Trainer::new(1e-3).max_steps(5));
-    let (_, report) = fit(Trainer::new(1e-3).max_steps(5).tolerance(first.residual_norm() * 1.000_001));
+    let (_, report) = fit(Trainer::new(1e-3)
+        .max_steps(5)
+        .tolerance(first.residual_norm() * 1.000_001));
     assert_eq!((report.steps(), report.termination()), (5, Termination::Converged));
 }
 
@@ -78,7 +91,10 @@ fn the_best_weights_on_the_validation_set_are_put_back() {
     let (train, test) = data().split(0.6, 4).unwrap();
     let mut net = net();
     let mut history = History::default();
-    let trainer = Trainer::default().max_steps(2000).validation(&test, 15).observe(&mut history);
+    let trainer = Trainer::default()
+        .max_steps(2000)
+        .validation(&test, 15)
+        .observe(&mut history);
     let report = trainer.fit(&mut net, &train).unwrap();
     assert_eq!(report.termination(), Termination::NoImprovement);
     assert_eq!(report.steps(), report.best_step().unwrap() + 15);
@@ -93,7 +109,11 @@ fn the_best_weights_on_the_validation_set_are_put_back() {
 #[test]
 fn an_observer_may_stop() {
     let stop = |progress: &Progress<'_, f64>| {
-        if progress.steps() == 4 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if progress.steps() == 4 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     };
     let (_, report) = fit(Trainer::new(1e-4).observe(stop));
     assert_eq!((report.steps(), report.termination()), (4, Termination::Stopped));
@@ -133,7 +153,9 @@ impl Observer<f64> for Calls {
 #[test]
 fn observers_are_called_at_the_start_every_so_often_and_at_the_end() {
     let mut calls = Calls::default();
-    fit(Trainer::new(1e-4).max_steps(7).observe(&mut calls as &mut dyn Observer<f64>));
+    fit(Trainer::new(1e-4)
+        .max_steps(7)
+        .observe(&mut calls as &mut dyn Observer<f64>));
     assert_eq!((calls.start, calls.steps, calls.end), (1, vec![3, 6], 1));
 }
 
@@ -145,7 +167,10 @@ fn observers_change_no_bit() {
     assert_eq!(watched, alone);
     let moved = (watched.weights() - net().weights()).norm();
     assert_relative_eq!(history.movements()[30].frobenius, moved, max_relative = 1e-10);
-    let largest = (watched.weights() - net().weights()).column_iter().map(|c| c.norm()).fold(0.0, f64::max);
+    let largest = (watched.weights() - net().weights())
+        .column_iter()
+        .map(|c| c.norm())
+        .fold(0.0, f64::max);
     assert_relative_eq!(history.movements()[30].largest, largest, max_relative = 1e-10);
 }
 
@@ -158,14 +183,19 @@ fn a_history_is_a_table() {
     history.to_csv(&mut table).unwrap();
     let table = String::from_utf8(table).unwrap();
     let lines: Vec<&str> = table.lines().collect();
-    assert_eq!(lines[0], "step,loss,step_size,validation_loss,seconds,largest_movement,frobenius_movement");
+    assert_eq!(
+        lines[0],
+        "step,loss,step_size,validation_loss,seconds,largest_movement,frobenius_movement"
+    );
     assert_eq!(lines.len(), 4);
     assert!(lines[1].starts_with("0,") && lines[3].starts_with("4,"), "{table}");
 }
 
 #[test]
 fn time_may_end_a_run() {
-    let (_, report) = fit(Trainer::new(1e-6).max_steps(usize::MAX).max_time(Duration::from_millis(20)));
+    let (_, report) = fit(Trainer::new(1e-6)
+        .max_steps(usize::MAX)
+        .max_time(Duration::from_millis(20)));
     assert_eq!(report.termination(), Termination::MaxTime);
     assert!(report.elapsed() >= Duration::from_millis(20));
 }
@@ -183,7 +213,14 @@ fn divergence_names_the_step_and_leaves_the_last_finite_weights() {
     let mut net = net();
     let jump = schedule::from_fn(|state| if state.iteration() < 3 { 1e-4 } else { 1e6 });
     let error = Trainer::new(jump).fit(&mut net, &data()).unwrap_err();
-    let Error::Diverged { step, step_size, last_loss } = error else { panic!("{error}") };
+    let Error::Diverged {
+        step,
+        step_size,
+        last_loss,
+    } = error
+    else {
+        panic!("{error}")
+    };
     assert_eq!((step, step_size), (3, 1e6));
     let (expected, report) = fit(Trainer::new(1e-4).max_steps(3));
     assert_eq!(net, expected);
@@ -200,9 +237,17 @@ fn a_loss_that_rises_first_is_not_divergence() {
     let mut net = Initializer::new(2, 4096).antisymmetric(true).build::<f64>().unwrap();
     let data = Dataset::from_rows(&[[1.0, 0.0], [0.8, 0.6]], &[1.0, 0.5]).unwrap();
     let schedule = schedule::KernelStable::default().factor(2.2);
-    let report = Trainer::new(schedule).observe(watch).max_steps(3000).tolerance(1e-8).fit(&mut net, &data).unwrap();
+    let report = Trainer::new(schedule)
+        .observe(watch)
+        .max_steps(3000)
+        .tolerance(1e-8)
+        .fit(&mut net, &data)
+        .unwrap();
     assert_eq!(report.termination(), Termination::Converged);
-    assert!(losses.windows(2).any(|pair| pair[1] > pair[0]), "the loss was meant to rise");
+    assert!(
+        losses.windows(2).any(|pair| pair[1] > pair[0]),
+        "the loss was meant to rise"
+    );
 }
 
 #[test]
@@ -217,7 +262,10 @@ fn a_session_by_hand_is_fit() {
     }
     assert_eq!(session.step().unwrap(), Some(Termination::MaxSteps), "it stays over");
     let mine = session.finish().unwrap();
-    assert_eq!((by_hand, mine.loss(), mine.passes()), (fitted, report.loss(), report.passes()));
+    assert_eq!(
+        (by_hand, mine.loss(), mine.passes()),
+        (fitted, report.loss(), report.passes())
+    );
 }
 
 #[test]
@@ -242,7 +290,12 @@ fn a_step_of_zero_does_not_move() {
 fn memory_changes_no_bit() {
     let run = |memory| fit(Trainer::default().memory(memory).max_steps(30)).0;
     let auto = run(Memory::Auto);
-    for memory in [Memory::Store, Memory::Recompute, Memory::Budget(1000), Memory::Budget(usize::MAX)] {
+    for memory in [
+        Memory::Store,
+        Memory::Recompute,
+        Memory::Budget(1000),
+        Memory::Budget(usize::MAX),
+    ] {
         assert_eq!(run(memory), auto, "{memory:?}");
     }
 }
@@ -269,7 +322,11 @@ fn what_a_state_knows_is_right() {
         if state.iteration() == 0 {
             let gradient = net.gradient(&data).unwrap();
             assert_relative_eq!(state.loss(), net.loss(&data).unwrap(), max_relative = 1e-12);
-            assert_relative_eq!(state.gradient_norm_squared(), gradient.norm_squared(), max_relative = 1e-11);
+            assert_relative_eq!(
+                state.gradient_norm_squared(),
+                gradient.norm_squared(),
+                max_relative = 1e-11
+            );
             assert_relative_eq!(state.slope(), -gradient.norm_squared(), max_relative = 1e-11);
             assert_eq!((state.samples(), state.dimension(), state.width()), (15, 4, 90));
             let mut moved = net.clone();
@@ -281,7 +338,10 @@ fn what_a_state_knows_is_right() {
             assert_eq!((state.gradient_dot_previous(), state.last_step_size()), (None, None));
             let exact = jacobian_gram(&net, &data).symmetric_eigen().eigenvalues.max();
             let found = state.largest_kernel_eigenvalue();
-            assert!(found >= exact * (1.0 - 1e-9) && found <= 1.02 * exact, "{found} {exact}");
+            assert!(
+                found >= exact * (1.0 - 1e-9) && found <= 1.02 * exact,
+                "{found} {exact}"
+            );
         } else {
             let mut moved = net.clone();
             moved.step(&data, 1e-4).unwrap();
@@ -314,16 +374,21 @@ fn by_loops(beta: f64, nesterov: bool, steps: usize, eta: f64) -> DMatrix<f64> {
         let now = ExpNetwork::from_parts(weights.clone(), start.output_weights().clone()).unwrap();
         let gradient = now.gradient(&data).unwrap();
         velocity = velocity * beta - &gradient * eta;
-        weights += if nesterov { &velocity * beta - gradient * eta } else { velocity.clone() };
+        weights += if nesterov {
+            &velocity * beta - gradient * eta
+        } else {
+            velocity.clone()
+        };
     }
     weights
 }
 
 #[test]
 fn momentum_and_nesterov_are_the_loops_in_their_docs() {
-    for (method, nesterov) in
-        [(GradientDescent::default().momentum(0.8), false), (GradientDescent::default().nesterov(0.8), true)]
-    {
+    for (method, nesterov) in [
+        (GradientDescent::default().momentum(0.8), false),
+        (GradientDescent::default().nesterov(0.8), true),
+    ] {
         let (after, report) = fit(Trainer::new(2e-4).method(method).max_steps(6));
         assert_relative_eq!(*after.weights(), by_loops(0.8, nesterov, 6, 2e-4), epsilon = 1e-12);
         assert_eq!(report.passes(), 7);
@@ -333,11 +398,15 @@ fn momentum_and_nesterov_are_the_loops_in_their_docs() {
 #[test]
 fn clipping_shortens_the_gradient_to_its_bound() {
     let gradient = net().gradient(&data()).unwrap();
-    let (after, report) = fit(Trainer::new(0.1).method(GradientDescent::default().clip_norm(0.5)).max_steps(1));
+    let (after, report) = fit(Trainer::new(0.1)
+        .method(GradientDescent::default().clip_norm(0.5))
+        .max_steps(1));
     let expected = net().weights() - &gradient * (0.1 * 0.5 / gradient.norm());
     assert_relative_eq!(*after.weights(), expected, epsilon = 1e-13);
     assert_eq!(report.steps(), 1);
-    let (loose, _) = fit(Trainer::new(1e-4).method(GradientDescent::default().clip_norm(1e9)).max_steps(5));
+    let (loose, _) = fit(Trainer::new(1e-4)
+        .method(GradientDescent::default().clip_norm(1e9))
+        .max_steps(5));
     let (plain, _) = fit(Trainer::new(1e-4).max_steps(5));
     assert_relative_eq!(*loose.weights(), *plain.weights(), epsilon = 1e-13);
 }
@@ -366,7 +435,12 @@ impl Method<f64> for Noted<'_> {
 #[test]
 fn an_epoch_deals_every_sample_once_and_keeps_the_short_batch() {
     let mut dealt = Vec::new();
-    fit(Trainer::new(1e-4).method(Noted { inner: Minibatch::new(4).seed(9), dealt: &mut dealt }).max_steps(8));
+    fit(Trainer::new(1e-4)
+        .method(Noted {
+            inner: Minibatch::new(4).seed(9),
+            dealt: &mut dealt,
+        })
+        .max_steps(8));
     for epoch in dealt.chunks_exact(4) {
         assert_eq!(epoch.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 4, 3]);
         let mut all = epoch.concat();
@@ -379,7 +453,12 @@ fn an_epoch_deals_every_sample_once_and_keeps_the_short_batch() {
 #[test]
 fn a_minibatch_step_follows_its_own_batch() {
     let mut dealt = Vec::new();
-    let (after, _) = fit(Trainer::new(1e-3).method(Noted { inner: Minibatch::new(4).seed(9), dealt: &mut dealt }).max_steps(3));
+    let (after, _) = fit(Trainer::new(1e-3)
+        .method(Noted {
+            inner: Minibatch::new(4).seed(9),
+            dealt: &mut dealt,
+        })
+        .max_steps(3));
     let mut expected = net();
     for batch in &dealt[..3] {
         expected.step(&data().select(batch).unwrap(), 1e-3).unwrap();
@@ -391,7 +470,10 @@ fn a_minibatch_step_follows_its_own_batch() {
 
 #[test]
 fn minibatches_test_the_tolerance_once_an_epoch() {
-    let (_, report) = fit(Trainer::new(1e-4).method(Minibatch::new(4)).tolerance(1e3).max_steps(100));
+    let (_, report) = fit(Trainer::new(1e-4)
+        .method(Minibatch::new(4))
+        .tolerance(1e3)
+        .max_steps(100));
     assert_eq!((report.steps(), report.termination()), (4, Termination::Converged));
 }
 
@@ -420,7 +502,9 @@ impl Method<f64> for Careful {
 #[test]
 fn a_method_may_take_steps_back() {
     let mut careful = Careful { share: 1.0, undone: 0 };
-    let (_, report) = fit(Trainer::new(1.0).method(&mut careful as &mut dyn Method<f64>).max_steps(20));
+    let (_, report) = fit(Trainer::new(1.0)
+        .method(&mut careful as &mut dyn Method<f64>)
+        .max_steps(20));
     assert_eq!((report.steps(), report.undone_steps()), (20, careful.undone));
     assert!(careful.undone > 3 && report.loss() < report.initial_loss());
     let (halved, _) = fit(Trainer::new(careful.share).max_steps(20));
@@ -443,7 +527,10 @@ impl Method<f64> for Never {
 #[test]
 fn a_method_that_takes_everything_back_stalls() {
     let (after, report) = fit(Trainer::new(1e-4).method(Never));
-    assert_eq!((after, report.steps(), report.termination()), (net(), 0, Termination::Stalled));
+    assert_eq!(
+        (after, report.steps(), report.termination()),
+        (net(), 0, Termination::Stalled)
+    );
 }
 
 /// Ridge: pulls towards the initial weights.
@@ -490,9 +577,23 @@ fn runs<T: Float>() -> Vec<u64> {
     let points = DMatrix::from_fn(6, 40, |k, i| T::lit(((2 * k + 3 * i + k * i) as f64).sin()));
     let data = Dataset::new(points, DVector::from_fn(40, |i, _| T::lit((i as f64).cos()))).unwrap();
     let mut net = Initializer::new(6, 30_000).antisymmetric(true).build::<T>().unwrap();
-    let report = Trainer::default().method(Minibatch::new(16).momentum(0.5)).max_steps(6).fit(&mut net, &data).unwrap();
-    let report = report.loss().as_f64() + Trainer::default().max_steps(5).fit(&mut net, &data).unwrap().loss().as_f64();
-    net.weights().iter().map(|w| w.as_f64().to_bits()).chain([report.to_bits()]).collect()
+    let report = Trainer::default()
+        .method(Minibatch::new(16).momentum(0.5))
+        .max_steps(6)
+        .fit(&mut net, &data)
+        .unwrap();
+    let report = report.loss().as_f64()
+        + Trainer::default()
+            .max_steps(5)
+            .fit(&mut net, &data)
+            .unwrap()
+            .loss()
+            .as_f64();
+    net.weights()
+        .iter()
+        .map(|w| w.as_f64().to_bits())
+        .chain([report.to_bits()])
+        .collect()
 }
 
 #[test]
@@ -528,7 +629,10 @@ fn step_size_is_asked_once_a_counted_step() {
         asked += 1;
         1.0
     };
-    let report = fit(Trainer::new(counting).method(Careful { share: 1.0, undone: 0 }).max_steps(20)).1;
+    let report = fit(Trainer::new(counting)
+        .method(Careful { share: 1.0, undone: 0 })
+        .max_steps(20))
+    .1;
     assert_eq!(asked, report.steps());
 }
 

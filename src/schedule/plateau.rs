@@ -141,7 +141,11 @@ mod tests {
     #[test]
     fn matches_pytorch_on_given_losses() {
         let table: Value = serde_json::from_str(include_str!("../../tests/data/schedules.json")).unwrap();
-        let cases = table.as_array().unwrap().iter().filter(|case| case["schedule"] == "ReduceOnPlateau");
+        let cases = table
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|case| case["schedule"] == "ReduceOnPlateau");
         let mut compared = 0;
         for case in cases {
             let float = |key: &str| case[key].as_f64().unwrap();
@@ -149,11 +153,18 @@ mod tests {
             let schedule = ReduceOnPlateau::new(float("initial")).unwrap().factor(float("factor"));
             let schedule = schedule.patience(int("patience")).threshold(float("threshold"));
             let mut schedule = schedule.cooldown(int("cooldown")).min_size(float("min_size"));
-            let pairs = case["losses"].as_array().unwrap().iter().zip(case["values"].as_array().unwrap());
+            let pairs = case["losses"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .zip(case["values"].as_array().unwrap());
             for (step, (loss, value)) in pairs.enumerate() {
                 let found = schedule.look_at(loss.as_f64().unwrap());
                 let expected = value.as_f64().unwrap();
-                assert!((found - expected).abs() <= 1e-12 * expected, "step {step} of {case}: {found}");
+                assert!(
+                    (found - expected).abs() <= 1e-12 * expected,
+                    "step {step} of {case}: {found}"
+                );
             }
             compared += 1;
         }

@@ -1,0 +1,177 @@
+//! Inputs and runs that the benches share.
+#![allow(dead_code)] // each bench uses its part
+
+use expnet::{Dataset, ExpNetwork, Float, Memory, Trainer};
+use nalgebra::{DMatrix, DVector};
+use std::process::Command;
+use std::time::Instant;
+
+/// A problem's size.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub name: &'static str,
+    pub n: usize,
+    pub d: usize,
+    pub m: usize,
+}
+
+impl Shape {
+    const fn new(name: &'static str, n: usize, d: usize, m: usize) -> Self {
+        Self { name, n, d, m }
+    }
+
+    pub fn size(&self) -> String {
+        format!("{} ({}, {}, {})", self.name, self.n, self.d, self.m)
+    }
+}
+
+/// The shapes the engine is judged on.
+pub const SHAPES: [Shape; 5] = [
+    Shape::new("A", 128, 16, 16384),
+    Shape::new("B", 256, 32, 65536),
+    Shape::new("C", 1000, 16, 10000),
+    Shape::new("D", 128, 784, 16384),
+    Shape::new("E", 32, 4, 1024),
+];
+
+/// Shapes nobody tuned for.
+pub const OTHERS: [Shape; 4] = [
+    Shape::new("odd", 101, 7, 9973),
+    Shape::new("d 100", 333, 100, 5003),
+    Shape::new("long", 2503, 11, 3001),
+    Shape::new("wide", 37, 19, 100_003),
+];
+
+const TINY: [Shape; 2] = [Shape::new("tiny", 9, 3, 70), Shape::new("reduced", 5, 20, 40)];
+
+/// `EXPNET_BENCH=tiny` runs every bench at sizes that take no time, so that they cannot rot.
+pub fn is_tiny() -> bool {
+    std::env::var("EXPNET_BENCH").is_ok_and(|size| size == "tiny")
+}
+
+pub fn shapes() -> Vec<Shape> {
+    if is_tiny() { TINY.to_vec() } else { SHAPES.to_vec() }
+}
+
+/// The inputs of `peers/gd_step.py`.
+pub fn problem<T: Float>(shape: Shape) -> (ExpNetwork<T>, Dataset<T>) {
+    let Shape { n, d, m, .. } = shape;
+    let mut points = DMatrix::from_fn(d, n, |k, i| {
+        (1.0 + 0.7 * i as f64 + 1.3 * k as f64 + 0.37 * (i * k * k) as f64).sin()
+    });
+    for mut point in points.column_iter_mut() {
+        point.normalize_mut();
+    }
+    let labels = DVector::from_fn(n, |i, _| T::lit((0.3 * i as f64).cos()));
+    let weights = DMatrix::from_fn(d, m, |k, r| T::lit((0.9 * k as f64 + 0.37 * r as f64).sin()));
+    let output_weights = DVector::from_fn(m, |r, _| if r % 2 == 0 { T::one() } else { -T::one() });
+    let net = ExpNetwork::from_parts(weights, output_weights).expect("closed-form weights are finite");
+    (
+        net,
+        Dataset::new(points.map(T::lit), labels).expect("closed-form points are finite"),
+    )
+}
+
+/// What a run of `steps` steps costs.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// The median of five batches, seconds a step.
+    pub step: f64,
+    /// Packing, reduction and the first forward pass.
+    pub setup: f64,
+    /// After the first batch.
+    pub loss: f64,
+}
+
+/// As a peer does it: five batches of `steps` steps.
+pub fn run<T: Float>(shape: Shape, steps: usize, memory: Memory) -> Timing {
+    let (mut net, data) = problem::<T>(shape);
+    let begin = Instant::now();
+    let trainer = Trainer::new(1e-3 / shape.m as f64).max_steps(usize::MAX).memory(memory);
+    let mut session = trainer.start(&mut net, &data).expect("the problem is sound");
+    let setup = begin.elapsed().as_secs_f64();
+    let (mut times, mut loss) = (Vec::new(), f64::NAN);
+    for batch in 0..6 {
+        let begin = Instant::now();
+        for _ in 0..steps {
+            session.step().expect("the step is small");
+        }
+        if batch == 0 {
+            loss = session.loss().as_f64();
+        } else {
+            times.push(begin.elapsed().as_secs_f64() / steps as f64);
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    Timing {
+        step: times[2],
+        setup,
+        loss,
+    }
+}
+
+/// About a fifth of a second of steps.
+pub fn steps(shape: Shape) -> usize {
+    let flops = (4 * shape.n * shape.d * shape.m + 60 * shape.n * shape.m) as f64;
+    let most = if is_tiny() { 2.0 } else { 2000.0 };
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 2 and 2000
+    let steps = (2e10 / flops).clamp(2.0, most) as usize;
+    steps
+}
+
+/// The programs that `peers/` knows, where they can be run here.
+pub struct Peers {
+    python: String,
+    found: Vec<&'static str>,
+}
+
+impl Peers {
+    /// Tries each of them once, and says which are missing.
+    pub fn find() -> Self {
+        let python = std::env::var("EXPNET_PYTHON").unwrap_or_else(|_| "python3".into());
+        let mut peers = Self {
+            python,
+            found: Vec::new(),
+        };
+        let tiny = Shape::new("", 3, 2, 8);
+        for peer in ["jax", "torch-compile", "numpy", "nalgebra", "faer", "candle"] {
+            if is_tiny() && peer != "numpy" {
+                continue;
+            }
+            match peers.run(peer, tiny, "f64", 2) {
+                Some(_) => peers.found.push(peer),
+                None => println!("{peer}: not found here (see benches/peers/README.md)"),
+            }
+        }
+        peers
+    }
+
+    pub fn names(&self) -> &[&'static str] {
+        &self.found
+    }
+
+    /// Seconds a step, and the loss after `steps` steps.
+    pub fn run(&self, peer: &str, shape: Shape, dtype: &str, steps: usize) -> Option<(f64, f64)> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
+        let mut command = if ["nalgebra", "faer", "candle"].contains(&peer) {
+            Command::new(format!("{folder}/rust/target/release/rust-peers"))
+        } else {
+            let mut command = Command::new(&self.python);
+            command.arg(format!("{folder}/gd_step.py"));
+            command
+        };
+        command.args([
+            peer,
+            &shape.n.to_string(),
+            &shape.d.to_string(),
+            &shape.m.to_string(),
+            dtype,
+            &steps.to_string(),
+        ]);
+        command.env_remove("OPENBLAS_CORETYPE").env_remove("OPENBLAS_L2_SIZE");
+        let output = command.output().ok()?;
+        let line = String::from_utf8(output.stdout).ok()?;
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        Some((fields.get(5)?.parse().ok()?, fields.get(7)?.parse().ok()?))
+    }
+}
