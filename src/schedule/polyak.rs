@@ -7,8 +7,8 @@ use crate::{Error, Float};
 
 /// `size = scaling min((L - minimum) / (||grad L||^2 + eps), max)`.
 ///
-/// Follows `optax.polyak_sgd`, defaults included, as documented: with a scaling other than 1 its code (of version 0.2.8) takes
-/// the norm of the scaled gradient. The minimum of the loss is 0 for a network wide enough to
+/// Follows `optax.polyak_sgd`, defaults included, as documented there; with a scaling other than 1 its code (version
+/// 0.2.8) divides by the norm of the scaled gradient. The minimum of the loss is 0 for a network wide enough to
 /// interpolate. Costs two sweeps a step that do the work of one. For methods that follow the gradient.
 ///
 /// ```
