@@ -7,8 +7,8 @@ use crate::{Error, Float};
 
 /// `size = scaling min((L - minimum) / (||grad L||^2 + eps), max)`.
 ///
-/// Follows `optax.polyak_sgd` as documented, defaults included (optax 0.2.8 itself takes the norm after scaling, which
-/// differs where the scaling is not 1). The minimum of the loss is 0 for a network wide enough to
+/// Follows `optax.polyak_sgd`, defaults included, as documented there; with a scaling other than 1 its code (version
+/// 0.2.8) divides by the norm of the scaled gradient. The minimum of the loss is 0 for a network wide enough to
 /// interpolate. Costs two sweeps a step that do the work of one. For methods that follow the gradient.
 ///
 /// ```
@@ -71,16 +71,13 @@ impl Polyak {
         } else {
             0.0
         };
-        self.scaling * size.min(self.max)
+        self.scaling * size.min(self.max).max(0.0)
     }
 }
 
 impl<T: Float> Schedule<T> for Polyak {
     fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
-        T::lit(
-            self.at(state.loss().as_f64(), state.gradient_norm_squared().as_f64())
-                .max(0.0),
-        )
+        T::lit(self.at(state.loss().as_f64(), state.gradient_norm_squared().as_f64()))
     }
 
     fn check(&self, kind: Kind) -> Result<(), Error> {
