@@ -272,14 +272,14 @@ fn one_cycle_start_share() {
 
 #[test]
 fn one_cycle_div() {
-    positive(|x| OneCycle::new(0.1, 10).unwrap().div(x), "`OneCycle::div`");
+    positive(|x| OneCycle::new(0.1, 10).unwrap().div_factor(x), "`OneCycle::div_factor`");
 }
 
 #[test]
 fn one_cycle_final_div() {
     positive(
-        |x| OneCycle::new(0.1, 10).unwrap().final_div(x),
-        "`OneCycle::final_div`",
+        |x| OneCycle::new(0.1, 10).unwrap().final_div_factor(x),
+        "`OneCycle::final_div_factor`",
     );
 }
 
