@@ -45,6 +45,7 @@
 //! | [`method`] | which way to step: the trait, its methods, and how to write one |
 //! | [`observer`] | watching a run: history, progress bar, closures |
 //! | [`ExpRegressor`] | all of it in one: fit, predict, score |
+//! | [`check`] | checkers for a network and data of your own |
 //! | [`Float`], [`Error`], [`Memory`] | the scalar types; the one error type; whether activations are stored |
 //!
 //! # Symbols
@@ -70,11 +71,18 @@
 //!
 //! All matrices are nalgebra's, column-major.
 //!
+//! # Bits
+//!
+//! A run gives the same bits on any number of threads, with activations stored or recomputed, with or without observers.
+//! Another SIMD level rounds differently; `EXPNET_SIMD=avx2` (or `sse4.2`, `sse2`) makes a machine use a lower level than
+//! its best.
+//!
 //! # Features
 //!
 //! `csv` (`Dataset::from_csv`, `History::to_csv`) and `progress` (`observer::ProgressBar`), both on by default. No feature
 //! changes a result.
 
+pub mod check;
 mod dataset;
 mod engine;
 mod error;
@@ -92,6 +100,8 @@ mod trainer;
 
 pub use dataset::Dataset;
 pub use engine::Memory;
+#[doc(hidden)]
+pub use engine::roofline;
 pub use error::Error;
 pub use float::Float;
 pub use init::Initializer;
@@ -101,7 +111,7 @@ pub use report::{FitReport, Termination};
 pub use scaling::{Scaling, ScalingOptions};
 pub use trainer::{Session, Trainer};
 
-/// The README's example is tested with the others.
+/// The README's examples are tested.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

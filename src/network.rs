@@ -2,7 +2,7 @@
 
 use crate::dataset::Dataset;
 use crate::engine;
-use crate::init::{self, Initializer};
+use crate::init::Initializer;
 use crate::{Error, Float};
 use nalgebra::{DMatrix, DVector};
 use rand::Rng;
@@ -59,17 +59,19 @@ impl<T: Float> ExpNetwork<T> {
         })
     }
 
-    /// A network with w_r ~ N(0, I) and random signs a_r = +-1, from a seed drawn from `rng`.
+    /// A network with w_r ~ N(0, I) and random signs a_r = +-1, drawn from `rng` neuron by neuron, weights before sign.
     ///
     /// Use [`Initializer`] for another scale or a network that can be widened or sharded.
     pub fn gaussian<R: Rng + ?Sized>(dimension: usize, width: usize, rng: &mut R) -> Result<Self, Error> {
-        init::seeded(dimension, width, rng).build()
+        let (weights, output_weights) = Initializer::new(dimension, width).draw_from(rng)?;
+        Self::from_parts(weights, output_weights)
     }
 
     /// A network that starts at F = 0: neurons 2p and 2p + 1 share w ~ N(0, I) and have the signs
     /// +1 and -1. The width must be even.
     pub fn antisymmetric<R: Rng + ?Sized>(dimension: usize, width: usize, rng: &mut R) -> Result<Self, Error> {
-        init::seeded(dimension, width, rng).antisymmetric(true).build()
+        let (weights, output_weights) = Initializer::new(dimension, width).antisymmetric(true).draw_from(rng)?;
+        Self::from_parts(weights, output_weights)
     }
 
     /// The weights W, d x m, a neuron a column.
@@ -101,7 +103,7 @@ impl<T: Float> ExpNetwork<T> {
     pub fn forward(&self, points: &DMatrix<T>) -> Result<DVector<T>, Error> {
         self.check_dimension(points)?;
         check_finite("a coordinate", points, |k, i| format!("point {i}, coordinate {k}"))?;
-        let outputs = engine::outputs(&self.weights, &self.output_weights, points);
+        let outputs = engine::outputs(&self.weights, &self.output_weights, points)?;
         let outputs = DVector::from_iterator(outputs.len(), outputs.into_iter().map(T::lit));
         match outputs.iter().position(|f| !f.is_finite()) {
             Some(i) => Err(overflow::<T>(format!("point {i}"), outputs[i].as_f64())),
@@ -130,7 +132,7 @@ impl<T: Float> ExpNetwork<T> {
     }
 
     fn pull_back(&self, data: &Dataset<T>, dual: &DVector<T>) -> Result<DMatrix<T>, Error> {
-        let gradient = engine::gradient(&self.weights, &self.output_weights, data.points(), dual.as_slice());
+        let gradient = engine::gradient(&self.weights, &self.output_weights, data.points(), dual.as_slice())?;
         match gradient.iter().position(|g| !g.is_finite()) {
             Some(at) => Err(overflow::<T>(
                 format!("the gradient of neuron {}", at / self.dimension()),

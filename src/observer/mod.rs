@@ -20,10 +20,18 @@
 //! # Ok::<(), expnet::Error>(())
 //! ```
 
+mod history;
+#[cfg(feature = "progress")]
+mod progress_bar;
+
+pub use history::History;
+#[cfg(feature = "progress")]
+pub use progress_bar::ProgressBar;
+
 use crate::engine::Movement as Moved;
 use crate::report::FitReport;
 use crate::step::Position;
-use crate::{ExpNetwork, Float};
+use crate::{Error, ExpNetwork, Float};
 use nalgebra::DMatrix;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -138,10 +146,12 @@ impl<T: Float> Progress<'_, T> {
     }
 
     /// The current weights, d x m. Costs a copy.
-    pub fn weights(&self) -> DMatrix<T> {
+    ///
+    /// Errors: no memory for it.
+    pub fn weights(&self) -> Result<DMatrix<T>, Error> {
         let mut weights = self.network.weights().clone();
-        self.position.engine().advance(&mut weights);
-        weights
+        self.position.engine().advance(&mut weights)?;
+        Ok(weights)
     }
 }
 

@@ -15,12 +15,11 @@ use crate::{Error, Float};
 ///
 /// ```
 /// use expnet::schedule::KernelStable;
-/// use expnet::{ExpNetwork, Dataset, Trainer};
-/// use nalgebra::{dmatrix, dvector};
+/// use expnet::{Dataset, Initializer, Trainer};
 ///
-/// let data = Dataset::from_rows(&[[1.0], [0.5]], &[1.0, 2.0])?;
-/// let mut net = ExpNetwork::from_parts(dmatrix![0.3, -0.2], dvector![1.0, 1.0])?;
-/// let report = Trainer::new(KernelStable::default()).max_steps(2000).tolerance(1e-9).fit(&mut net, &data)?;
+/// let data = Dataset::from_rows(&[[1.0, 0.0], [0.6, 0.8]], &[1.0, -2.0])?;
+/// let mut net = Initializer::new(2, 256).antisymmetric(true).build::<f64>()?;
+/// let report = Trainer::new(KernelStable::default()).tolerance(1e-9).fit(&mut net, &data)?;
 /// assert!(report.residual_norm() <= 1e-9);
 /// # Ok::<(), expnet::Error>(())
 /// ```

@@ -27,16 +27,55 @@
 //! let joined = Trainer::<f32>::new(Constant::new(1e-3)?.warmup(100).then(1000, 1e-4));
 //! # Ok::<(), expnet::Error>(())
 //! ```
+//!
+//! | schedule | size at step t | follows |
+//! |---|---|---|
+//! | a number, [`Constant`] | eta | `optax.constant_schedule` |
+//! | [`InverseTime`] | eta / (1 + rate t / k) | `jax.example_libraries.optimizers.inverse_time_decay` |
+//! | [`StepDecay`] | eta factor^floor(t / k) | `torch StepLR` |
+//! | [`ExponentialDecay`] | eta rate^(t / k) | `optax.exponential_decay` |
+//! | [`Polynomial`] | (eta - end) (1 - t / k)^p + end | `optax.polynomial_schedule` |
+//! | [`Cosine`] | eta (1 + cos(pi t / k)) / 2 | `optax.cosine_decay_schedule`, `torch CosineAnnealingWarmRestarts` |
+//! | [`OneCycle`] | up and down half a cosine | `optax.cosine_onecycle_schedule` |
+//! | [`Cyclic`] | triangles | `torch CyclicLR` |
+//! | [`ReduceOnPlateau`] | falls when the loss does not | `torch ReduceLROnPlateau` |
+//! | [`KernelStable`] | c / `lambda_max(G)` | |
+//! | [`Backtracking`] | the first that lowers the loss enough | Armijo |
+//! | [`Polyak`] | L / norm(grad L)^2 | `optax.polyak_sgd` |
+//! | [`BarzilaiBorwein`] | the secant's inverse curvature | |
+//! | [`DeltaBarDelta`] | grows while the gradient keeps its direction | |
+//!
+//! [`warmup`](Schedule::warmup), [`clamp`](Schedule::clamp), [`then`](Schedule::then) and [`scale`](Schedule::scale) make new
+//! ones of them.
 
+mod backtracking;
+mod barzilai_borwein;
+mod combinators;
 mod constant;
+mod cosine;
+mod cyclic;
+mod decay;
+mod delta_bar_delta;
 mod kernel_stable;
+mod plateau;
+mod polyak;
 
 pub use crate::step::StepState;
+pub use backtracking::Backtracking;
+pub use barzilai_borwein::BarzilaiBorwein;
+pub use combinators::{Clamp, Scale, Then, Warmup};
 pub use constant::Constant;
+pub use cosine::{Cosine, OneCycle};
+pub use cyclic::Cyclic;
+pub use decay::{ExponentialDecay, InverseTime, Polynomial, StepDecay};
+pub use delta_bar_delta::DeltaBarDelta;
 pub use kernel_stable::KernelStable;
+pub use plateau::ReduceOnPlateau;
+pub use polyak::Polyak;
 
 use crate::method::Kind;
 use crate::{Error, Float};
+use std::marker::PhantomData;
 
 /// How far to step.
 ///
@@ -52,6 +91,81 @@ pub trait Schedule<T: Float> {
         let _ = kind;
         Ok(())
     }
+
+    /// Rises linearly from 0 for `steps` steps: t / steps times this schedule's step 0, then this schedule from its step 0 on.
+    ///
+    /// Follows `optax.join_schedules` of a linear schedule and this one, so that a cosine gives
+    /// `optax.warmup_cosine_decay_schedule` from an initial value of 0.
+    fn warmup(self, steps: usize) -> Warmup<Self, T>
+    where
+        Self: Sized,
+    {
+        Warmup {
+            inner: self,
+            steps,
+            of: PhantomData,
+        }
+    }
+
+    /// Keeps every size within `low..=high`, 0 <= low <= high.
+    fn clamp(self, low: f64, high: f64) -> Clamp<Self, T>
+    where
+        Self: Sized,
+    {
+        Clamp {
+            inner: self,
+            low,
+            high,
+            of: PhantomData,
+        }
+    }
+
+    /// This schedule for `steps` steps, then `next` from its own step 0 on: `optax.join_schedules`.
+    fn then<N: Schedule<T>>(self, steps: usize, next: N) -> Then<Self, N, T>
+    where
+        Self: Sized,
+    {
+        Then {
+            first: self,
+            steps,
+            next,
+            of: PhantomData,
+        }
+    }
+
+    /// Every size times `factor`, positive.
+    fn scale(self, factor: f64) -> Scale<Self, T>
+    where
+        Self: Sized,
+    {
+        Scale {
+            inner: self,
+            factor,
+            of: PhantomData,
+        }
+    }
+}
+
+/// Implements the trait for a function of the step alone: `at(t)`, and a check of settings where one is named.
+macro_rules! function_of_step {
+    ($name:ident $(, $check:ident)?) => {
+        impl<T: crate::Float> Schedule<T> for $name {
+            fn step_size(&mut self, state: &mut super::StepState<'_, T>) -> T {
+                T::lit(self.at(state.iteration()))
+            }
+
+            $(fn check(&self, _: crate::method::Kind) -> Result<(), Error> {
+                self.$check()
+            })?
+        }
+    };
+}
+use function_of_step;
+
+/// 1 / `lambda_max`, or 1 where nothing moves the outputs.
+fn natural_size<T: Float>(state: &mut StepState<'_, T>) -> f64 {
+    let eigenvalue = state.largest_kernel_eigenvalue().as_f64();
+    if eigenvalue == 0.0 { 1.0 } else { 1.0 / eigenvalue }
 }
 
 /// `f`, with its argument's type inferred: a closure can then be written without annotations.
@@ -120,4 +234,21 @@ fn gradient_only(schedule: &'static str, kind: Kind) -> Result<(), Error> {
         }),
         _ => Ok(()),
     }
+}
+
+/// For schedules that compare the gradients of two steps.
+fn plain_gradient_only(schedule: &'static str, kind: Kind) -> Result<(), Error> {
+    let reason = "it compares the gradients of two steps; use `KernelStable` or `Backtracking`, or plain \
+                  full-batch `GradientDescent::default()`";
+    let with = match kind {
+        Kind::Gradient => return Ok(()),
+        Kind::ModifiedGradient => "momentum or clipping",
+        Kind::BatchGradient => "minibatches",
+        Kind::Dual => "a method that does not follow the gradient",
+    };
+    Err(Error::Incompatible {
+        what: schedule,
+        with,
+        reason,
+    })
 }

@@ -79,7 +79,9 @@ impl<'a, T: Float> Evaluation<'a, T> {
     /// The tangent Gram matrix G = J J^T of the current batch, n x n, in `f64`.
     ///
     /// Costs n^2 m flops and n^2 numbers of memory.
-    pub fn tangent_gram(&mut self) -> DMatrix<f64> {
+    ///
+    /// Errors: no memory for it.
+    pub fn tangent_gram(&mut self) -> Result<DMatrix<f64>, Error> {
         self.position.tangent_gram()
     }
 }

@@ -79,6 +79,11 @@ impl<'a, T: Float> StepState<'a, T> {
         self.position.width()
     }
 
+    /// The size of the last step, as it was really taken; `None` before the first.
+    pub fn last_step_size(&self) -> Option<T> {
+        self.position.last_step_size().map(T::lit)
+    }
+
     /// ||grad L||^2 (Frobenius norm). Costs a backward sweep the first time it is asked in a step,
     /// which the step itself then saves.
     pub fn gradient_norm_squared(&mut self) -> T {

@@ -2,7 +2,7 @@
 
 use super::Direction;
 use super::eigenvalue::largest_eigenvalue;
-use crate::engine::{Engine, Move, Set, Sums};
+use crate::engine::{Ahead, Engine, Move, Set, Sums};
 use crate::{Error, Float};
 use nalgebra::{DMatrix, DVector};
 
@@ -57,7 +57,10 @@ pub(crate) struct Position<T: Float> {
     /// Gradients are kept from step to step since this one.
     remembers: Option<usize>,
     trials: usize,
+    /// A query of a schedule has no way to return an error: the trainer finds it here.
+    failure: Option<Error>,
     last_batch_size: usize,
+    last_step_size: Option<f64>,
 }
 
 impl<T: Float> Position<T> {
@@ -83,17 +86,30 @@ impl<T: Float> Position<T> {
             trial: None,
             remembers: None,
             trials: 0,
+            failure: None,
             last_batch_size: 0,
+            last_step_size: None,
             labels,
         }
     }
 
     /// Evaluates the current weights on `batch` (empty for all samples), in one pass.
-    pub fn evaluate(&mut self, batch: &[usize]) {
-        self.engine.set_batch(batch);
-        self.engine.forward();
+    pub fn evaluate(&mut self, batch: &[usize]) -> Result<(), Error> {
+        self.engine.set_batch(batch)?;
+        self.engine.forward()?;
         self.loss = self.read_outputs(batch);
         self.enter(batch);
+        Ok(())
+    }
+
+    /// What went wrong in a query since the last call.
+    pub fn check(&mut self) -> Result<(), Error> {
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    fn fail(&mut self, error: Error) -> f64 {
+        self.failure = Some(error);
+        f64::NAN
     }
 
     pub fn engine(&self) -> &Engine<T> {
@@ -126,6 +142,11 @@ impl<T: Float> Position<T> {
 
     pub fn width(&self) -> usize {
         self.shape.1
+    }
+
+    /// The size of the last step.
+    pub fn last_step_size(&self) -> Option<f64> {
+        self.last_step_size
     }
 
     /// The number of samples in all.
@@ -196,22 +217,24 @@ impl<T: Float> Position<T> {
     }
 
     pub fn gradient_norm_squared(&mut self) -> f64 {
-        if let Some(norm) = self.facts.norm_squared {
-            return norm;
+        if self.facts.norm_squared.is_none()
+            && let Err(error) = self.keep_gradient()
+        {
+            return self.fail(error);
         }
-        self.keep_gradient();
         self.facts.norm_squared.unwrap_or(f64::NAN)
     }
 
-    fn keep_gradient(&mut self) {
-        let sums = self.engine.gradient(&self.residual);
+    fn keep_gradient(&mut self) -> Result<(), Error> {
+        let sums = self.engine.gradient(&self.residual)?;
         self.note_gradient(sums);
+        Ok(())
     }
 
     /// Files what a backward sweep along the residual found.
     fn note_gradient(&mut self, sums: Sums) {
         self.facts.kept = Kept::Gradient;
-        self.facts.is_zero = sums.largest == 0.0;
+        self.facts.is_zero = sums.is_zero;
         self.facts.norm_squared = Some(sums.norm_squared);
         self.facts.dot_previous = sums.dot_previous;
         self.facts.dot_velocity = sums.dot_velocity;
@@ -234,24 +257,30 @@ impl<T: Float> Position<T> {
         let proposal = self.propose(step_size, &batch, true, true);
         self.batch = batch;
         self.trials += 1;
-        self.trial = Some(proposal);
-        proposal.loss
+        match proposal {
+            Ok(proposal) => {
+                self.trial = Some(proposal);
+                proposal.loss
+            }
+            Err(error) => self.fail(error),
+        }
     }
 
     /// The step of this size, with the samples of `next` evaluated after it; a trial of the same
     /// size on the same samples is used again.
-    pub fn step_to(&mut self, step_size: f64, next: &[usize], watch: bool) -> Proposal {
+    pub fn step_to(&mut self, step_size: f64, next: &[usize], watch: bool) -> Result<Proposal, Error> {
         match self.trial.take() {
             Some(trial) if trial.step_size == step_size && next == self.batch => {
                 self.trials -= 1;
-                trial
+                Ok(trial)
             }
             _ => self.propose(step_size, next, self.remembers.is_some(), watch),
         }
     }
 
-    fn propose(&mut self, step_size: f64, next: &[usize], keep: bool, watch: bool) -> Proposal {
-        self.engine.set_batch(next);
+    fn propose(&mut self, step_size: f64, next: &[usize], keep: bool, watch: bool) -> Result<Proposal, Error> {
+        self.engine.set_batch(next)?;
+        let ahead = if watch { Ahead::BatchAndWatched } else { Ahead::Batch };
         let multiple = self.multiple;
         let d = &self.direction;
         let mut step = Move {
@@ -265,23 +294,23 @@ impl<T: Float> Position<T> {
             (Kept::Gradient, Some(multiple)) => {
                 step.step_size *= multiple;
                 step.pull /= if multiple == 0.0 { 1.0 } else { multiple };
-                self.engine.propose(None, step, keep, watch);
+                self.engine.propose(None, step, keep, ahead)?;
             }
             (Kept::Direction, None) => {
-                self.engine.propose(None, step, keep, watch);
+                self.engine.propose(None, step, keep, ahead)?;
             }
             _ => {
-                let sums = self.engine.propose(Some(&self.direction.dual), step, keep, watch);
+                let sums = self.engine.propose(Some(&self.direction.dual), step, keep, ahead)?;
                 match (keep, multiple) {
                     (true, Some(1.0)) => self.note_gradient(sums),
                     (true, _) => self.facts.kept = Kept::Direction,
                     (false, _) => self.facts.kept = Kept::Nothing,
                 }
-                self.facts.is_zero = sums.largest == 0.0;
+                self.facts.is_zero = sums.is_zero;
             }
         }
         let loss = self.read_outputs(next);
-        Proposal { step_size, loss }
+        Ok(Proposal { step_size, loss })
     }
 
     /// The residual at the engine's last outputs, into `next_residual`, and its loss.
@@ -317,25 +346,35 @@ impl<T: Float> Position<T> {
     }
 
     /// The proposal becomes the position.
-    pub fn accept(&mut self, proposal: Proposal, next: &[usize]) {
+    pub fn accept(&mut self, proposal: Proposal, next: &[usize]) -> Result<(), Error> {
         if self.remembers.is_some() && self.facts.kept != Kept::Gradient {
             // A direction of another kind was followed: the gradient itself has to be swept for.
-            self.keep_gradient();
+            self.keep_gradient()?;
         }
-        self.engine.accept(self.remembers.is_some());
+        self.engine
+            .accept(self.direction.carry != 0.0, self.remembers.is_some())?;
         self.last_batch_size = self.residual.len();
         self.enter(next);
         self.loss = proposal.loss;
+        self.last_step_size = Some(proposal.step_size);
         self.iteration += 1;
+        Ok(())
     }
 
     pub fn largest_kernel_eigenvalue(&mut self) -> f64 {
         if let Some(value) = self.facts.eigenvalue {
             return value;
         }
+        let mut failure = None;
         let value = largest_eigenvalue(self.residual.len(), |v, product| {
-            self.engine.tangent_product(v, product)
+            if let Err(error) = self.engine.tangent_product(v, product) {
+                failure = Some(error);
+                product.fill(f64::NAN);
+            }
         });
+        if let Some(error) = failure {
+            return self.fail(error);
+        }
         self.facts.eigenvalue = Some(value);
         value
     }
@@ -351,7 +390,9 @@ impl<T: Float> Position<T> {
                 // <J^T e, J^T v> = e^T G v.
                 let dual: Vec<f64> = self.direction.dual.iter().map(|v| v.as_f64()).collect();
                 let mut product = vec![0.0; dual.len()];
-                self.engine.tangent_product(&dual, &mut product);
+                if let Err(error) = self.engine.tangent_product(&dual, &mut product) {
+                    return self.fail(error);
+                }
                 -product
                     .iter()
                     .zip(&self.residual)
@@ -376,8 +417,11 @@ impl<T: Float> Position<T> {
 
     pub fn gradient_dot_previous(&mut self) -> Option<f64> {
         let since = *self.remembers.get_or_insert(self.iteration);
-        if self.facts.kept != Kept::Gradient {
-            self.keep_gradient();
+        if self.facts.kept != Kept::Gradient
+            && let Err(error) = self.keep_gradient()
+        {
+            self.fail(error);
+            return None;
         }
         (self.iteration > since).then_some(self.facts.dot_previous)
     }
@@ -392,11 +436,11 @@ impl<T: Float> Position<T> {
             });
         }
         let mut product = vec![0.0; vector.len()];
-        self.engine.tangent_product(vector, &mut product);
+        self.engine.tangent_product(vector, &mut product)?;
         Ok(product)
     }
 
-    pub fn tangent_gram(&mut self) -> DMatrix<f64> {
+    pub fn tangent_gram(&mut self) -> Result<DMatrix<f64>, Error> {
         self.engine.tangent_gram()
     }
 

@@ -91,7 +91,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     fn begin(&mut self) -> Result<(), Error> {
         self.deal_batch()?;
         self.batches.wanted = !self.batches.next.is_empty();
-        self.position.evaluate(&self.batches.next);
+        self.position.evaluate(&self.batches.next)?;
         self.initial_loss = self.position.loss();
         if !self.initial_loss.is_finite() {
             return Err(self.overflow());
@@ -123,7 +123,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             return Ok(self.termination);
         };
         let stationary = self.position.is_stationary() && !self.batches.wanted;
-        self.position.accept(proposal, &self.batches.next);
+        self.position.accept(proposal, &self.batches.next)?;
         self.last_step_size = Some(T::lit(step_size));
         self.look();
         let asked = self.notify(|observer, progress| observer.step(progress));
@@ -140,7 +140,12 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             .direction(&mut Evaluation::new(&mut self.position), &mut direction);
         self.position.direction = direction;
         answer?;
-        self.position.direction_chosen()
+        self.position.check()?;
+        self.position.direction_chosen()?;
+        if self.position.direction.pull != 0.0 {
+            self.position.engine_mut().keep_initial(self.network.weights())?;
+        }
+        Ok(())
     }
 
     fn choose_step_size(&mut self) -> Result<f64, Error> {
@@ -149,6 +154,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             return Ok(0.0);
         };
         let size = schedule.step_size(&mut StepState::new(&mut self.position)).as_f64();
+        self.position.check()?;
         if size.is_finite() && size >= 0.0 {
             return Ok(size);
         }
@@ -179,7 +185,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         let loss_before = self.position.loss();
         for _ in 0..UNDO_LIMIT {
             let watch = !self.batches.wanted;
-            let proposal = self.position.step_to(step_size, &self.batches.next, watch);
+            let proposal = self.position.step_to(step_size, &self.batches.next, watch)?;
             let outcome = Outcome {
                 step_size,
                 loss_before,
@@ -318,7 +324,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         } else {
             self.position.loss()
         };
-        self.write_back();
+        self.write_back()?;
         let report = FitReport {
             termination: self.termination.unwrap_or(Termination::Stopped),
             steps,
@@ -358,11 +364,12 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         self.termination
     }
 
-    fn write_back(&mut self) {
+    fn write_back(&mut self) -> Result<(), Error> {
         if !self.written_back {
-            self.position.engine().advance(self.network.weights_mut());
+            self.position.engine().advance(self.network.weights_mut())?;
             self.written_back = true;
         }
+        Ok(())
     }
 
     fn overflow(&self) -> Error {
@@ -381,6 +388,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
 
 impl<T: Float> Drop for Session<'_, '_, T> {
     fn drop(&mut self) {
-        self.write_back();
+        // Fails only where no memory is left for one panel; there is no one to tell here.
+        let _ = self.write_back();
     }
 }

@@ -1,0 +1,116 @@
+//! Checkers that users can call on their own data, schedules and methods.
+
+use crate::dataset::Dataset;
+use crate::{Error, ExpNetwork, Float};
+use nalgebra::DMatrix;
+use std::fmt;
+
+/// Coordinates that are compared at most.
+const LIMIT: usize = 500;
+
+/// What [`gradient`] found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct GradientReport {
+    /// The largest difference between the analytic and the numerical derivative.
+    pub largest_error: f64,
+    /// The size of the terms that were added up, against which an error counts: the largest
+    /// sum over samples of |e_i x_ik| exp(<w_r, x_i>) |a_r|.
+    pub scale: f64,
+    /// The number of coordinates compared.
+    pub compared: usize,
+    /// The largest relative error that rounding and truncation explain.
+    pub tolerance: f64,
+}
+
+impl GradientReport {
+    /// `largest_error / scale`.
+    pub fn relative_error(&self) -> f64 {
+        if self.scale > 0.0 {
+            self.largest_error / self.scale
+        } else {
+            self.largest_error
+        }
+    }
+
+    /// Whether the difference is explained by rounding.
+    pub fn agrees(&self) -> bool {
+        self.relative_error() <= self.tolerance
+    }
+}
+
+impl fmt::Display for GradientReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.agrees() { "agrees" } else { "does not agree" };
+        write!(
+            f,
+            "the gradient {verdict} with central differences at {} coordinates: relative error {:.1e}, tolerance {:.1e}",
+            self.compared,
+            self.relative_error(),
+            self.tolerance
+        )
+    }
+}
+
+/// Holds the analytic gradient against central differences of the loss, taken in `f64`.
+///
+/// Up to 500 coordinates, evenly spread over the weights. Costs 2 n d flops and 2 n exponentials a
+/// coordinate, and one gradient.
+///
+/// ```
+/// use expnet::{Dataset, Initializer, check};
+///
+/// let data = Dataset::from_rows(&[[0.0, 1.0], [1.0, 0.5]], &[0.5, -0.5])?;
+/// let net = Initializer::new(2, 64).seed(1).build::<f32>()?;
+/// let report = check::gradient(&net, &data)?;
+/// assert!(report.agrees(), "{report}");
+/// # Ok::<(), expnet::Error>(())
+/// ```
+///
+/// Errors: those of [`ExpNetwork::gradient`].
+pub fn gradient<T: Float>(net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<GradientReport, Error> {
+    let analytic = net.gradient(data)?;
+    let residual = net.residual(data)?.map(Float::as_f64);
+    let points = data.points().map(Float::as_f64);
+    let weights = net.weights().map(Float::as_f64);
+    let a = net.output_weights().map(Float::as_f64);
+    let total = analytic.len();
+    let compared = total.min(LIMIT);
+    let mut report = GradientReport {
+        largest_error: 0.0,
+        scale: 0.0,
+        compared,
+        tolerance: 1e-8_f64.max(1e3 * T::EPSILON.as_f64()),
+    };
+    for c in 0..compared {
+        let at = c * total / compared;
+        let (k, r) = (at % weights.nrows(), at / weights.nrows());
+        let activations = points.tr_mul(&weights.column(r)).map(f64::exp);
+        let terms = (0..points.ncols()).map(|i| (a[r] * residual[i] * activations[i] * points[(k, i)]).abs());
+        report.scale = report.scale.max(terms.sum());
+        let numerical = central_difference(&points, residual.as_slice(), a[r], activations.as_slice(), k);
+        report.largest_error = report.largest_error.max((analytic[(k, r)].as_f64() - numerical).abs());
+    }
+    Ok(report)
+}
+
+/// (L(w + h) - L(w - h)) / 2h for coordinate k of a neuron, without cancellation: only this neuron's output changes, so with
+/// the changes d+ and d- of the outputs the difference of losses is sum (d+ - d-) (e + (d+ + d-) / 2).
+fn central_difference(points: &DMatrix<f64>, residual: &[f64], a: f64, activations: &[f64], k: usize) -> f64 {
+    let largest = points.row(k).amax();
+    if largest == 0.0 {
+        return 0.0;
+    }
+    let h = 1e-5 / largest;
+    let sum: f64 = (0..residual.len())
+        .map(|i| {
+            let x = points[(k, i)];
+            let (up, down) = (
+                a * activations[i] * (h * x).exp_m1(),
+                a * activations[i] * (-h * x).exp_m1(),
+            );
+            (up - down) * (residual[i] + 0.5 * (up + down))
+        })
+        .sum();
+    sum / (2.0 * h)
+}

@@ -1,0 +1,366 @@
+//! Chunks and threads: a sweep over all neurons.
+//!
+//! Neurons lie in panels, panels in chunks. A chunk owns all of its memory and is worked on by one
+//! thread at a time; how many panels it has depends on the width alone, and the chunks' partial sums are
+//! added in order by whoever needs them. So the bits don't depend on the number of threads.
+//!
+//! ```text
+//! chunk:  weights x3 (current, next, best)   [panel][coordinate][P]
+//!         activations                        [panel][sample][P], or one panel where they are recomputed
+//!         sums                               [sample][lanes], emptied into f64 every 32 panels
+//! ```
+
+use super::kernel::{self, Rows, Update};
+use super::pack::{Aligned, Points};
+use crate::{Error, Float};
+use fearless_simd::{Level, dispatch, prelude::*};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Lane sums go to `f64` every so many panels: the rounding of an `f32` network does not grow with its width.
+const FLUSH: usize = 32;
+
+/// Below this much work in a sweep (multiply-adds, and eight for an exponential, times the bytes of a number) one thread
+/// is done before another has woken up: 15 microseconds on the machine of the README's table.
+pub(super) const ONE_THREAD: usize = 6_400_000;
+
+/// Panels of a chunk.
+pub(super) fn panels_in_chunk(panels: usize) -> usize {
+    (panels / 64).max(4)
+}
+
+/// Which of a chunk's three copies of the weights is which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Roles {
+    pub current: usize,
+    pub next: usize,
+}
+
+/// Where the backward half gets J^T v from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Backward {
+    /// There is none.
+    No,
+    /// From the activations of the last sweep.
+    Stored,
+    /// From activations computed again.
+    Recomputed,
+    /// It was kept.
+    Kept,
+}
+
+/// What a sweep does with each panel, in this order.
+pub(super) struct Sweep<'a, T> {
+    pub roles: Roles,
+    pub backward: Backward,
+    /// The samples of the backward half, with the packed dual.
+    pub now: &'a Points<T>,
+    /// J^T v is kept, and its norm and products with others are summed.
+    pub keep: bool,
+    /// Turns J^T v into J J^T v.
+    pub tangent: bool,
+    pub update: Option<Update<T>>,
+    /// The samples of the forward half.
+    pub then: Option<&'a Points<T>>,
+    /// Activations of the forward half are stored.
+    pub store: bool,
+    pub watched: Option<&'a Points<T>>,
+}
+
+/// Sums over a chunk's neurons.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Partial {
+    /// One number a sample, then one a watched point.
+    pub outputs: Vec<f64>,
+    /// J^T v is 0 so far.
+    pub is_zero: bool,
+    pub norm_squared: f64,
+    pub dot_previous: f64,
+    pub dot_velocity: f64,
+    pub all_finite: bool,
+}
+
+/// A fixed range of neurons, and everything that belongs to them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Chunk<T> {
+    pub panels: usize,
+    pub first_neuron: usize,
+    pub neurons: usize,
+    /// Coordinates of a neuron, and of its gradient (a multiple of 4).
+    pub dimension: usize,
+    pub gradient_rows: usize,
+    pub lanes: usize,
+    pub output_weights: Aligned<T>,
+    pub weights: [Aligned<T>; 3],
+    pub initial: Option<Aligned<T>>,
+    pub velocity: Option<[Aligned<T>; 2]>,
+    pub gradient: Option<Aligned<T>>,
+    pub previous: Option<Aligned<T>>,
+    pub activations: Aligned<T>,
+    /// Numbers of a panel's activations.
+    pub activation_rows: usize,
+    pub stores: bool,
+    pub scratch: Aligned<T>,
+    pub sums: Aligned<T>,
+    pub partial: Partial,
+}
+
+impl<T: Float> Chunk<T> {
+    pub fn weights_len(&self) -> usize {
+        self.panels * self.dimension * self.lanes
+    }
+
+    fn gradient_len(&self) -> usize {
+        self.panels * self.gradient_rows * self.lanes
+    }
+
+    /// Memory that most runs never need is taken when it is first asked for.
+    pub fn prepare(&mut self, keep: bool, carry: bool) -> Result<(), Error> {
+        if keep && self.gradient.is_none() {
+            self.gradient = Some(Aligned::zeros(self.gradient_len())?);
+        }
+        if carry && self.velocity.is_none() {
+            let zeros = || Aligned::zeros(self.gradient_len());
+            self.velocity = Some([zeros()?, zeros()?]);
+        }
+        Ok(())
+    }
+
+    /// Whether the sums of this many outputs have room.
+    pub fn sums_fit(&self, outputs: usize) -> bool {
+        self.sums.get().len() >= outputs * (self.lanes / 2)
+    }
+
+    /// Takes memory for `rows` rows of activations a panel (of one panel alone where they are not stored) and for the
+    /// sums of `outputs` outputs.
+    pub fn make_room(&mut self, stores: bool, rows: usize, outputs: usize) -> Result<(), Error> {
+        let panels = if stores { self.panels } else { 1 };
+        self.stores = stores;
+        self.activation_rows = rows;
+        self.activations.set_len(panels * rows * self.lanes)?;
+        self.sums.set_len(outputs * (self.lanes / 2))?;
+        self.partial.outputs.reserve(outputs);
+        Ok(())
+    }
+
+    /// The kept gradient becomes the previous one.
+    pub fn remember_gradient(&mut self) {
+        std::mem::swap(&mut self.gradient, &mut self.previous);
+    }
+}
+
+/// Runs a sweep over all chunks, on the caller's rayon pool where it is large enough.
+pub(super) fn run<T: Float>(level: Level, chunks: &mut [Chunk<T>], sweep: &Sweep<'_, T>, work: usize) {
+    let one = |chunk: &mut Chunk<T>| dispatch!(level, s => sweep_chunk(s, chunk, sweep));
+    if work * size_of::<T>() < ONE_THREAD || chunks.len() < 2 || rayon::current_num_threads() < 2 {
+        chunks.iter_mut().for_each(one);
+    } else {
+        chunks.par_iter_mut().for_each(one);
+    }
+}
+
+#[inline(always)]
+fn sweep_chunk<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>) {
+    let samples = sweep
+        .then
+        .map_or(if sweep.tangent { sweep.now.samples } else { 0 }, |points| {
+            points.samples
+        });
+    let watched = sweep.watched.map_or(0, |points| points.samples);
+    let outputs = samples + watched;
+    let partial = &mut chunk.partial;
+    partial.outputs.clear();
+    partial.outputs.resize(outputs, 0.0);
+    (partial.norm_squared, partial.dot_previous, partial.dot_velocity) = (0.0, 0.0, 0.0);
+    (partial.is_zero, partial.all_finite) = (true, true);
+    let sum_len = outputs * (chunk.lanes / 2);
+    chunk.sums.get_mut()[..sum_len].fill(T::zero());
+    for panel in 0..chunk.panels {
+        sweep_panel(s, chunk, sweep, panel, samples);
+        if panel % FLUSH == FLUSH - 1 || panel + 1 == chunk.panels {
+            flush(
+                &mut chunk.sums.get_mut()[..sum_len],
+                chunk.lanes / 2,
+                &mut chunk.partial.outputs,
+            );
+        }
+    }
+}
+
+/// Adds the lanes of each sample, neighbours first: in an antisymmetric network they cancel exactly.
+fn flush<T: Float>(sums: &mut [T], lanes: usize, outputs: &mut [f64]) {
+    for (lanes, output) in sums.chunks_exact_mut(lanes).zip(outputs) {
+        let mut sum = 0.0;
+        for pair in lanes.chunks_exact(2) {
+            sum += pair[0].as_f64() + pair[1].as_f64();
+        }
+        *output += sum;
+        lanes.fill(T::zero());
+    }
+}
+
+#[inline(always)]
+fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>, panel: usize, samples: usize) {
+    let Chunk {
+        dimension,
+        gradient_rows,
+        lanes,
+        activation_rows,
+        stores,
+        ..
+    } = *chunk;
+    let weights_at = panel * dimension * lanes..(panel + 1) * dimension * lanes;
+    let gradient_at = panel * gradient_rows * lanes..(panel + 1) * gradient_rows * lanes;
+    let a = kernel::load::<S, T>(s, &chunk.output_weights.get()[panel * lanes..]);
+
+    let (scratch, gradient) = chunk.scratch.get_mut().split_at_mut(3 * super::pack::UNIT * lanes);
+    let gradient = match &mut chunk.gradient {
+        Some(kept) if sweep.keep || sweep.backward == Backward::Kept => &mut kept.get_mut()[gradient_at.clone()],
+        _ => gradient,
+    };
+    let (activations, ahead) = if stores {
+        let rest = &mut chunk.activations.get_mut()[panel * activation_rows * lanes..];
+        let (activations, ahead) = rest.split_at_mut(activation_rows * lanes);
+        (activations, &*ahead)
+    } else {
+        (chunk.activations.get_mut(), &[][..])
+    };
+
+    let fresh = matches!(sweep.backward, Backward::Stored | Backward::Recomputed);
+    if sweep.backward == Backward::Stored {
+        for (_, range, at) in groups(sweep.now, stores, lanes) {
+            kernel::backward(s, sweep.now, range, &activations[at..], a, gradient);
+        }
+    }
+    if sweep.backward == Backward::Recomputed {
+        let w = &chunk.weights[sweep.roles.current].get()[weights_at.clone()];
+        for (blocks, range, at) in groups(sweep.now, stores, lanes) {
+            let activations = &mut activations[at..];
+            kernel::forward(s, sweep.now, blocks, w, None, Some(activations), scratch, &mut [], &[]);
+            kernel::backward(s, sweep.now, range, activations, a, gradient);
+        }
+    }
+    if fresh && chunk.partial.is_zero {
+        chunk.partial.is_zero = kernel::is_zero(s, gradient);
+    }
+    if sweep.keep && sweep.backward != Backward::Kept {
+        let partial = &mut chunk.partial;
+        partial.norm_squared += dot(gradient, gradient);
+        if let Some(previous) = &chunk.previous {
+            partial.dot_previous += dot(gradient, &previous.get()[gradient_at.clone()]);
+        }
+        if let Some([velocity, _]) = &chunk.velocity {
+            partial.dot_velocity += dot(gradient, &velocity.get()[gradient_at.clone()]);
+        }
+    }
+    if sweep.tangent {
+        let w = &chunk.weights[sweep.roles.current].get()[weights_at.clone()];
+        for (blocks, _, at) in groups(sweep.now, stores, lanes) {
+            let activations = &mut activations[at..];
+            if !stores && sweep.now.groups.len() > 1 {
+                kernel::forward(
+                    s,
+                    sweep.now,
+                    blocks.clone(),
+                    w,
+                    None,
+                    Some(activations),
+                    scratch,
+                    &mut [],
+                    &[],
+                );
+            }
+            kernel::tangent(
+                s,
+                sweep.now,
+                blocks,
+                gradient,
+                activations,
+                a,
+                scratch,
+                chunk.sums.get_mut(),
+            );
+        }
+    }
+    if let Some(step) = sweep.update {
+        let rows = gradient.len().min(dimension * lanes);
+        let [current, next] = chunk
+            .weights
+            .get_disjoint_mut([sweep.roles.current, sweep.roles.next])
+            .expect("the roles are three different copies");
+        let (velocity, next_velocity): (&[T], &mut [T]) = match &mut chunk.velocity {
+            Some([now, next]) if step.carry != T::zero() => (
+                &now.get()[gradient_at.clone()],
+                &mut next.get_mut()[gradient_at.clone()],
+            ),
+            _ => (&[], &mut []),
+        };
+        let initial = match &chunk.initial {
+            Some(initial) if step.pull != T::zero() => &initial.get()[weights_at.clone()],
+            _ => &[],
+        };
+        let rows = Rows {
+            gradient: &gradient[..rows],
+            current: &current.get()[weights_at.clone()],
+            next: &mut next.get_mut()[weights_at.clone()],
+            ahead: &current.get()[weights_at.end..],
+            initial,
+            velocity,
+            next_velocity,
+        };
+        chunk.partial.all_finite &= kernel::update(s, step, rows);
+    }
+    let role = if sweep.update.is_some() {
+        sweep.roles.next
+    } else {
+        sweep.roles.current
+    };
+    let w = &chunk.weights[role].get()[weights_at];
+    if let Some(points) = sweep.then {
+        let keep = sweep.store.then_some(activations);
+        let blocks = 0..points.sample_blocks.len();
+        kernel::forward(
+            s,
+            points,
+            blocks,
+            w,
+            Some(a),
+            keep,
+            scratch,
+            chunk.sums.get_mut(),
+            ahead,
+        );
+    }
+    if let Some(points) = sweep.watched {
+        let sums = &mut chunk.sums.get_mut()[samples * (lanes / 2)..];
+        let blocks = 0..points.sample_blocks.len();
+        kernel::forward(s, points, blocks, w, Some(a), None, scratch, sums, &[]);
+    }
+}
+
+/// The groups of samples: their blocks, their samples, and where their activations lie in a panel's (all at the
+/// beginning where only one group's are kept).
+fn groups<T: Float>(
+    points: &Points<T>,
+    stores: bool,
+    lanes: usize,
+) -> impl Iterator<Item = (Range<usize>, Range<usize>, usize)> + '_ {
+    points.groups.iter().map(move |blocks| {
+        let first = points.sample_blocks[blocks.start].first;
+        let last = &points.sample_blocks[blocks.end - 1];
+        let at = if stores { first * lanes } else { 0 };
+        (blocks.clone(), first..last.first + last.valid, at)
+    })
+}
+
+/// <a, b> in `f64`, in eight sums side by side.
+#[inline(always)]
+fn dot<T: Float>(a: &[T], b: &[T]) -> f64 {
+    let mut sums = [0.0; 8];
+    for (a, b) in a.chunks(8).zip(b.chunks(8)) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a.as_f64() * b.as_f64();
+        }
+    }
+    sums.iter().sum()
+}

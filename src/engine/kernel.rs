@@ -1,0 +1,292 @@
+//! The panel kernels: what happens to two vectors of neurons while they are in registers and L1.
+//!
+//! ```text
+//!              coordinate                 sample                       lanes
+//! weights   w [k][ b0 | b1 ]  --forward--> E [i][ b0 | b1 ]  --a E-->  sums [i][ lanes ]
+//! gradient  g [k][ b0 | b1 ]  <-backward-- E [i][ b0 | b1 ]
+//! ```
+//!
+//! One microkernel serves both halves: `acc[R][2] += splat(a[t][R]) * b[t][2 vectors]`, a row of
+//! `b` loaded once for R rows of `a`.
+
+use super::exp::pow2;
+use super::pack::{Block, Points};
+use crate::Float;
+use fearless_simd::prelude::*;
+use std::ops::Range;
+
+/// Two vectors of neurons.
+type Pair<S, T> = [<T as SimdFloatElement>::Native<S>; 2];
+
+#[inline(always)]
+pub(super) fn load<S: Simd, T: Float>(s: S, from: &[T]) -> Pair<S, T> {
+    let n = T::Native::<S>::LEN;
+    [
+        T::Native::<S>::from_slice(s, &from[..n]),
+        T::Native::<S>::from_slice(s, &from[n..2 * n]),
+    ]
+}
+
+#[inline(always)]
+fn store<S: Simd, T: Float>(pair: Pair<S, T>, to: &mut [T]) {
+    let n = T::Native::<S>::LEN;
+    pair[0].store_slice(&mut to[..n]);
+    pair[1].store_slice(&mut to[n..2 * n]);
+}
+
+/// acc[r] = sum over t of a[t][r] b[t], written to `out[r]`; `onto` adds to what stands there.
+#[inline(always)]
+fn multiply<S: Simd, T: Float, const R: usize>(s: S, a: &[T], b: &[T], out: &mut [T], onto: bool) {
+    let lanes = T::Native::<S>::LEN;
+    let mut acc = [[T::Native::<S>::splat(s, T::zero()); 2]; R];
+    if onto {
+        for (acc, out) in acc.iter_mut().zip(out.chunks_exact(2 * lanes)) {
+            *acc = load::<S, T>(s, out);
+        }
+    }
+    let (a, _) = a.as_chunks::<R>();
+    for (a, b) in a.iter().zip(b.chunks_exact(2 * lanes)) {
+        let [b0, b1] = load::<S, T>(s, b);
+        for r in 0..R {
+            let v = T::Native::<S>::splat(s, a[r]);
+            acc[r][0] = v.mul_add(b0, acc[r][0]);
+            acc[r][1] = v.mul_add(b1, acc[r][1]);
+        }
+    }
+    for (acc, out) in acc.into_iter().zip(out.chunks_exact_mut(2 * lanes)) {
+        store::<S, T>(acc, out);
+    }
+}
+
+/// The microkernel for `rows` = 4, 8 or 12. Levels with 16 registers have blocks of 4 only.
+#[inline(always)]
+fn multiply_rows<S: Simd, T: Float>(s: S, rows: usize, a: &[T], b: &[T], out: &mut [T], onto: bool) {
+    if super::path::has_32_registers(s.level()) {
+        match rows {
+            12 => return multiply::<S, T, 12>(s, a, b, out, onto),
+            8 => return multiply::<S, T, 8>(s, a, b, out, onto),
+            _ => {}
+        }
+    }
+    multiply::<S, T, 4>(s, a, b, out, onto);
+}
+
+#[inline(always)]
+fn multiply_block<S: Simd, T: Float>(s: S, block: &Block, a: &[T], b: &[T], out: &mut [T]) {
+    let a = &a[block.offset..][..block.depth * block.rows];
+    multiply_rows(s, block.rows, a, b, out, false);
+}
+
+/// <x_i, w> for every point: a plain matrix product, [coordinate][P] to [point][P].
+#[inline(always)]
+pub(super) fn project<S: Simd, T: Float>(s: S, points: &Points<T>, weights: &[T], out: &mut [T]) {
+    let panel = 2 * T::Native::<S>::LEN;
+    for block in &points.sample_blocks {
+        multiply_block(
+            s,
+            block,
+            points.forward.get(),
+            weights,
+            &mut out[block.first * panel..][..block.rows * panel],
+        );
+    }
+}
+
+/// E = exp(<w, x_i>) for the samples of `blocks`, into `activations` (which begin with the first of
+/// them); a E is added to the lanes of `sums`.
+///
+/// Without `activations` they go no further than `scratch` (a block's rows). `ahead` is where the next panel's
+/// activations lie: fetched meanwhile, since all of the misses would otherwise fall in its first
+/// feature block.
+#[inline(always)]
+pub(super) fn forward<S: Simd, T: Float>(
+    s: S,
+    points: &Points<T>,
+    blocks: Range<usize>,
+    weights: &[T],
+    output_weights: Option<Pair<S, T>>,
+    mut activations: Option<&mut [T]>,
+    scratch: &mut [T],
+    sums: &mut [T],
+    ahead: &[T],
+) {
+    let lanes = T::Native::<S>::LEN;
+    let panel = 2 * lanes;
+    let blocks = &points.sample_blocks[blocks];
+    let base = blocks.first().map_or(0, |block| block.first);
+    for block in blocks {
+        let out = match &mut activations {
+            Some(e) => &mut e[(block.first - base) * panel..][..block.rows * panel],
+            None => &mut scratch[..block.rows * panel],
+        };
+        multiply_block(s, block, points.forward.get(), weights, out);
+        let mut next = ahead
+            .get((block.first - base) * panel..)
+            .unwrap_or(&[])
+            .chunks_exact(panel);
+        let mut sums = sums
+            .get_mut(block.first * lanes..)
+            .unwrap_or(&mut [])
+            .chunks_exact_mut(lanes);
+        for row in out.chunks_exact_mut(panel).take(block.valid) {
+            next.next().into_iter().for_each(prefetch);
+            let z = load::<S, T>(s, row);
+            let e = [pow2::<S, T>(s, z[0]), pow2::<S, T>(s, z[1])];
+            store::<S, T>(e, row);
+            if let (Some(a), Some(sum)) = (output_weights, sums.next()) {
+                let sum0 = T::Native::<S>::from_slice(s, sum);
+                a[1].mul_add(e[1], a[0].mul_add(e[0], sum0)).store_slice(sum);
+            }
+        }
+    }
+}
+
+/// Brings the cache lines of a row into L2.
+#[inline(always)]
+fn prefetch<T: Float>(row: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    row.chunks(64 / size_of::<T>())
+        .filter_map(<[T]>::first)
+        .for_each(safe_arch::prefetch_t1);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = row;
+}
+
+/// g = a sum_i v_i E_i x_i, the panel's part of J^T v, from the packed dual: the samples of `range`, whose
+/// activations are given. Ranges come in order; the last one finishes g.
+#[inline(always)]
+pub(super) fn backward<S: Simd, T: Float>(
+    s: S,
+    points: &Points<T>,
+    range: Range<usize>,
+    activations: &[T],
+    output_weights: Pair<S, T>,
+    gradient: &mut [T],
+) {
+    let panel = 2 * T::Native::<S>::LEN;
+    for block in &points.feature_blocks {
+        let start = points.samples - block.depth;
+        let from = range.start.max(start).min(range.end);
+        let dual = &points.dual.get()[block.offset..];
+        let dual = &dual[from.saturating_sub(start) * block.rows..range.end.saturating_sub(start) * block.rows];
+        let out = &mut gradient[block.first * panel..][..block.rows * panel];
+        multiply_rows(
+            s,
+            block.rows,
+            dual,
+            &activations[(from - range.start) * panel..],
+            out,
+            range.start > 0,
+        );
+        if range.end == points.samples {
+            for row in out.chunks_exact_mut(panel) {
+                let [g0, g1] = load::<S, T>(s, row);
+                store::<S, T>([g0 * output_weights[0], g1 * output_weights[1]], row);
+            }
+        }
+    }
+}
+
+/// (J u)_i += a E_i <x_i, u> for u = `direction` and the samples of `blocks`, into the lanes of `sums`.
+///
+/// log2(e) times that, since the points are packed so.
+#[inline(always)]
+pub(super) fn tangent<S: Simd, T: Float>(
+    s: S,
+    points: &Points<T>,
+    blocks: Range<usize>,
+    direction: &[T],
+    activations: &[T],
+    output_weights: Pair<S, T>,
+    scratch: &mut [T],
+    sums: &mut [T],
+) {
+    let lanes = T::Native::<S>::LEN;
+    let panel = 2 * lanes;
+    let blocks = &points.sample_blocks[blocks];
+    let base = blocks.first().map_or(0, |block| block.first);
+    for block in blocks {
+        multiply_block(
+            s,
+            block,
+            points.forward.get(),
+            direction,
+            &mut scratch[..block.rows * panel],
+        );
+        for (j, row) in scratch.chunks_exact(panel).take(block.valid).enumerate() {
+            let (i, z) = (block.first + j, load::<S, T>(s, row));
+            let e = load::<S, T>(s, &activations[(i - base) * panel..]);
+            let sum = &mut sums[i * lanes..][..lanes];
+            let sum0 = T::Native::<S>::from_slice(s, sum);
+            let ae = [output_weights[0] * e[0], output_weights[1] * e[1]];
+            ae[1].mul_add(z[1], ae[0].mul_add(z[0], sum0)).store_slice(sum);
+        }
+    }
+}
+
+/// A move of the weights in T: see `engine::Move`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Update<T> {
+    pub step_size: T,
+    pub carry: T,
+    pub nesterov: bool,
+    pub pull: T,
+}
+
+/// What an update reads and writes, row by row: [coordinate][P] each, empty where not in use.
+pub(super) struct Rows<'a, T> {
+    pub gradient: &'a [T],
+    pub current: &'a [T],
+    pub next: &'a mut [T],
+    /// The next panel's current weights, fetched meanwhile.
+    pub ahead: &'a [T],
+    pub initial: &'a [T],
+    pub velocity: &'a [T],
+    pub next_velocity: &'a mut [T],
+}
+
+/// Moves a panel. Says whether every new weight is finite.
+#[allow(clippy::eq_op)]
+#[inline(always)]
+pub(super) fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: Rows<'_, T>) -> bool {
+    let panel = 2 * T::Native::<S>::LEN;
+    let splat = |x: T| T::Native::<S>::splat(s, x);
+    let (eta, carry, pull) = (splat(-step.step_size), splat(step.carry), splat(step.pull));
+    // x - x is 0 for a finite x, NaN otherwise.
+    let mut poison = [splat(T::zero()); 2];
+    let mut ahead = rows.ahead.chunks_exact(panel);
+    for at in (0..rows.gradient.len()).step_by(panel) {
+        ahead.next().into_iter().for_each(prefetch);
+        let mut g = load::<S, T>(s, &rows.gradient[at..]);
+        let w = load::<S, T>(s, &rows.current[at..]);
+        let velocity = (!rows.velocity.is_empty()).then(|| load::<S, T>(s, &rows.velocity[at..]));
+        if !rows.initial.is_empty() {
+            let start = load::<S, T>(s, &rows.initial[at..]);
+            g = std::array::from_fn(|v| pull.mul_add(w[v] - start[v], g[v]));
+        }
+        let next = match velocity {
+            None => std::array::from_fn(|v| eta.mul_add(g[v], w[v])),
+            Some(u) => {
+                let u: Pair<S, T> = std::array::from_fn(|v| eta.mul_add(g[v], carry * u[v]));
+                store::<S, T>(u, &mut rows.next_velocity[at..]);
+                if step.nesterov {
+                    std::array::from_fn(|v| eta.mul_add(g[v], carry.mul_add(u[v], w[v])))
+                } else {
+                    std::array::from_fn(|v| w[v] + u[v])
+                }
+            }
+        };
+        poison = std::array::from_fn(|v| poison[v] + (next[v] - next[v]));
+        store::<S, T>(next, &mut rows.next[at..]);
+    }
+    (poison[0] + poison[1]).simd_eq(splat(T::zero())).all_true()
+}
+
+/// Whether all of a panel is 0.
+#[inline(always)]
+pub(super) fn is_zero<S: Simd, T: Float>(s: S, gradient: &[T]) -> bool {
+    let zero = T::Native::<S>::splat(s, T::zero());
+    gradient
+        .chunks_exact(T::Native::<S>::LEN)
+        .all(|row| T::Native::<S>::from_slice(s, row).simd_eq(zero).all_true())
+}

@@ -1,0 +1,323 @@
+//! Packing: the layout in which the kernels read points, duals and weights.
+//!
+//! ```text
+//! weights      [panel][coordinate][P]     P = two vectors of neurons, side by side
+//! activations  [panel][sample][P]
+//! points, forward     [sample block][coordinate][R]    times log2(e); coordinates up to the block's depth
+//! points, backward    [feature block][sample][R]       from the block's first sample on
+//! ```
+//!
+//! A block is R = 4, 8 or 12 rows: as many as there are registers for R x 2 accumulators. Where
+//! the points are triangular (see `reduce`), sample j has j + 1 coordinates, and depth and first
+//! sample leave out the zeros: half of the work.
+
+use crate::{Error, Float};
+use nalgebra::DMatrix;
+use std::ops::Range;
+
+/// Rows of a block are a multiple of this.
+pub(super) const UNIT: usize = 4;
+
+/// Zeros in memory that starts at a cache line.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Aligned<T> {
+    memory: Vec<T>,
+    start: usize,
+    len: usize,
+}
+
+impl<T: Float> Aligned<T> {
+    /// `len` zeros, or `Error::TooLarge`.
+    pub fn zeros(len: usize) -> Result<Self, Error> {
+        let slack = 64 / size_of::<T>();
+        let total = len.checked_add(slack).ok_or_else(|| too_large(len))?;
+        Vec::<T>::new().try_reserve_exact(total).map_err(|_| too_large(len))?;
+        let memory = vec![T::zero(); total];
+        let start = memory.as_ptr().align_offset(64).min(slack);
+        Ok(Self { memory, start, len })
+    }
+
+    /// The first `len` of the numbers may be used; grows if need be.
+    pub fn set_len(&mut self, len: usize) -> Result<(), Error> {
+        if self.start + len > self.memory.len() {
+            *self = Self::zeros(len)?;
+        }
+        self.len = len;
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub fn get(&self) -> &[T] {
+        &self.memory[self.start..][..self.len]
+    }
+
+    #[inline(always)]
+    pub fn get_mut(&mut self) -> &mut [T] {
+        &mut self.memory[self.start..][..self.len]
+    }
+}
+
+fn too_large(len: usize) -> Error {
+    Error::TooLarge {
+        what: "a work buffer of the engine",
+        dimension: 1,
+        width: len,
+    }
+}
+
+/// Rows that the microkernel treats at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Block {
+    /// The first row: a sample in the forward half, a feature in the backward half.
+    pub first: usize,
+    /// Rows of the kernel, padding included: 4, 8 or 12.
+    pub rows: usize,
+    /// Rows that stand for something.
+    pub valid: usize,
+    /// Forward: the coordinates 0..depth. Backward: the samples from n - depth on.
+    pub depth: usize,
+    /// Where the block's numbers begin.
+    pub offset: usize,
+}
+
+/// Samples whose activations are recomputed at a time: they stay in L2 from the forward half to the backward half.
+const GROUP: usize = 256;
+
+/// Splits `len` rows into blocks of 4 to `4 * units` rows, as even as can be.
+fn split(len: usize, units: usize) -> impl Iterator<Item = (usize, usize)> {
+    let all = len.div_ceil(UNIT);
+    let count = all.div_ceil(units.max(1));
+    let (size, larger) = (all / count.max(1), all % count.max(1));
+    (0..count).map(move |b| {
+        let first = b * size + b.min(larger);
+        (first * UNIT, (size + usize::from(b < larger)) * UNIT)
+    })
+}
+
+/// Points in the coordinates of a run, before they are packed.
+#[derive(Clone, Debug)]
+pub(super) struct Coordinates<T> {
+    /// k x n, a point a column.
+    pub matrix: DMatrix<T>,
+    /// Coordinates of point i at and beyond `extent[i]` are zero.
+    pub extent: Vec<usize>,
+}
+
+impl<T: Float> Coordinates<T> {
+    pub fn new(matrix: DMatrix<T>) -> Self {
+        let nonzero = |x: &T| *x != T::zero();
+        let extent = matrix
+            .column_iter()
+            .map(|c| c.iter().rposition(nonzero).map_or(0, |last| last + 1))
+            .collect();
+        Self { matrix, extent }
+    }
+}
+
+/// Packed points, and the dual that was packed with them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Points<T> {
+    pub samples: usize,
+    pub sample_blocks: Vec<Block>,
+    /// Ranges of sample blocks with about 1024 samples each.
+    pub groups: Vec<Range<usize>>,
+    pub forward: Aligned<T>,
+    pub feature_blocks: Vec<Block>,
+    backward: Aligned<T>,
+    /// `backward` with sample i multiplied by the dual's v_i.
+    pub dual: Aligned<T>,
+}
+
+impl<T: Float> Points<T> {
+    /// Packs the samples `batch` (empty: all), whose first `trained` coordinates a step moves along, into
+    /// blocks of at most `units` times 4 rows. Uses the memory of a former packing again.
+    pub fn pack(&mut self, from: &Coordinates<T>, batch: &[usize], trained: usize, units: usize) -> Result<(), Error> {
+        self.pack_forward(from, batch, units, std::f64::consts::LOG2_E)?;
+        self.pack_backward(from, batch, trained, units)
+    }
+
+    /// The forward half alone, with every coordinate multiplied by `factor`.
+    pub fn pack_forward(
+        &mut self,
+        from: &Coordinates<T>,
+        batch: &[usize],
+        units: usize,
+        factor: f64,
+    ) -> Result<(), Error> {
+        self.samples = if batch.is_empty() {
+            from.matrix.ncols()
+        } else {
+            batch.len()
+        };
+        let sample = |i: usize| batch.get(i).copied().unwrap_or(i);
+        let n = self.samples;
+        self.sample_blocks.clear();
+        self.groups.clear();
+        let mut offset = 0;
+        for (first, rows) in split(n, units) {
+            let valid = rows.min(n - first);
+            let depth = (first..first + valid)
+                .map(|i| from.extent[sample(i)])
+                .max()
+                .unwrap_or(0);
+            match self.groups.last_mut() {
+                Some(group) if first + rows - self.sample_blocks[group.start].first <= GROUP => group.end += 1,
+                _ => self.groups.push(self.sample_blocks.len()..self.sample_blocks.len() + 1),
+            }
+            self.sample_blocks.push(Block {
+                first,
+                rows,
+                valid,
+                depth,
+                offset,
+            });
+            offset += depth * rows;
+        }
+        self.forward.set_len(offset)?;
+        let packed = self.forward.get_mut();
+        for block in &self.sample_blocks {
+            for j in 0..block.rows {
+                let point = (j < block.valid).then(|| from.matrix.column(sample(block.first + j)));
+                for k in 0..block.depth {
+                    packed[block.offset + k * block.rows + j] = match &point {
+                        Some(point) => T::lit(point[k].as_f64() * factor),
+                        None => T::zero(),
+                    };
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn pack_backward(
+        &mut self,
+        from: &Coordinates<T>,
+        batch: &[usize],
+        trained: usize,
+        units: usize,
+    ) -> Result<(), Error> {
+        let sample = |i: usize| batch.get(i).copied().unwrap_or(i);
+        let n = self.samples;
+        self.feature_blocks.clear();
+        let mut offset = 0;
+        for (first, rows) in split(trained, units) {
+            let start = (0..n).find(|&i| from.extent[sample(i)] > first).unwrap_or(n);
+            let valid = rows.min(trained - first);
+            self.feature_blocks.push(Block {
+                first,
+                rows,
+                valid,
+                depth: n - start,
+                offset,
+            });
+            offset += (n - start) * rows;
+        }
+        self.backward.set_len(offset)?;
+        self.dual.set_len(offset)?;
+        let packed = self.backward.get_mut();
+        for block in &self.feature_blocks {
+            for i in 0..block.depth {
+                let point = from.matrix.column(sample(n - block.depth + i));
+                for j in 0..block.rows {
+                    packed[block.offset + i * block.rows + j] = if j < block.valid {
+                        point[block.first + j]
+                    } else {
+                        T::zero()
+                    };
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows that a panel's activations take, with padding.
+    pub fn rows(&self) -> usize {
+        self.samples.next_multiple_of(UNIT)
+    }
+
+    /// Rows that the activations of the largest group take.
+    pub fn group_rows(&self) -> usize {
+        self.rows().min(GROUP)
+    }
+
+    /// Multiplies sample i of the backward half by `dual[i]`.
+    pub fn pack_dual(&mut self, dual: &[T]) {
+        let (from, to) = (self.backward.get(), self.dual.get_mut());
+        for block in &self.feature_blocks {
+            let end = block.offset + block.depth * block.rows;
+            let rows = from[block.offset..end].chunks_exact(block.rows);
+            let scaled = to[block.offset..end].chunks_exact_mut(block.rows);
+            for ((row, scaled), &v) in rows.zip(scaled).zip(&dual[self.samples - block.depth..]) {
+                for (x, scaled) in row.iter().zip(scaled) {
+                    *scaled = v * *x;
+                }
+            }
+        }
+    }
+}
+
+/// Copies neurons (columns of d numbers each) into a panel [coordinate][P]; missing ones are 0.
+pub(super) fn pack_panel<T: Float>(neurons: &[T], dimension: usize, panel: &mut [T], lanes: usize) {
+    panel.fill(T::zero());
+    for (lane, neuron) in neurons.chunks_exact(dimension).enumerate() {
+        for (k, &w) in neuron.iter().enumerate() {
+            panel[k * lanes + lane] = w;
+        }
+    }
+}
+
+/// The inverse of `pack_panel`.
+pub(super) fn unpack_panel<T: Float>(panel: &[T], dimension: usize, neurons: &mut [T], lanes: usize) {
+    for (lane, neuron) in neurons.chunks_exact_mut(dimension).enumerate() {
+        for (k, w) in neuron.iter_mut().enumerate() {
+            *w = panel[k * lanes + lane];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_cover_every_row_once() {
+        for units in 1..=3 {
+            for len in 0..60 {
+                let blocks: Vec<_> = split(len, units).collect();
+                let mut next = 0;
+                for (first, rows) in blocks {
+                    assert_eq!(first, next);
+                    assert!(rows % UNIT == 0 && rows > 0 && rows <= units * UNIT);
+                    next += rows;
+                }
+                assert_eq!(next, len.next_multiple_of(UNIT));
+            }
+        }
+    }
+
+    #[test]
+    fn buffers_start_at_a_cache_line() {
+        for len in [1, 7, 4096] {
+            let buffer = Aligned::<f32>::zeros(len).unwrap();
+            assert_eq!(buffer.get().as_ptr().align_offset(64), 0);
+            assert_eq!(buffer.get().len(), len);
+        }
+        assert!(Aligned::<f64>::zeros(usize::MAX / 2).is_err());
+        assert!(Aligned::<f64>::zeros(usize::MAX).is_err());
+    }
+
+    #[test]
+    fn triangular_points_leave_out_their_zeros() {
+        let matrix = DMatrix::from_fn(8, 16, |k, i| if k <= i { 1.0 + (k + i) as f64 } else { 0.0 });
+        let mut points = Points::default();
+        points.pack(&Coordinates::new(matrix), &[], 8, 1).unwrap();
+        assert_eq!(
+            points.sample_blocks.iter().map(|b| b.depth).collect::<Vec<_>>(),
+            [4, 8, 8, 8]
+        );
+        assert_eq!(
+            points.feature_blocks.iter().map(|b| b.depth).collect::<Vec<_>>(),
+            [16, 12]
+        );
+    }
+}

@@ -1,0 +1,217 @@
+//! Exact reduction of coordinates.
+//!
+//! A gradient is a combination of the points, so the weights move only in their span. With an orthonormal basis Q
+//! of it (d x k, k = rank of the points) training in the k coordinates P = Q^T W gives the same outputs, and
+//! W = W_0 + Q (P - P_0). Pivoted Gram-Schmidt makes the points triangular on the way:
+//!
+//! ```text
+//!                 sample (in pivot order)
+//!               . . . . . . . . . .            coordinate 0        every sample
+//!                 . . . . . . . . .            coordinate 1        from the second on
+//!                   . . . . . . . .
+//!                     . . . . . . .            coordinate k - 1    from the k-th on
+//! ```
+//!
+//! The watched (validation) points may leave the span: they get coordinates of their own, along which nothing moves.
+
+use super::pack::Coordinates;
+use crate::Float;
+use nalgebra::{DMatrix, DVector};
+
+/// What is left of a point counts as rounding below this share of the longest point.
+const ROUNDING: f64 = 64.0 * f64::EPSILON;
+
+/// Reduction has to save this share of a step's multiplications.
+const GAIN: f64 = 0.25;
+
+/// Points in the coordinates of their own span.
+#[derive(Clone, Debug)]
+pub(super) struct Reduction<T> {
+    /// Q, d x k, the span of the samples first.
+    pub basis: DMatrix<T>,
+    /// The samples in pivot order: row p of the packed points is sample `order[p]`.
+    pub order: Vec<usize>,
+    pub samples: Coordinates<T>,
+    pub watched: Option<Coordinates<T>>,
+    /// Coordinates along which weights move.
+    pub trained: usize,
+}
+
+/// The reduction, where it saves a quarter of the work or more.
+pub(super) fn reduce<T: Float>(points: &DMatrix<T>, watched: Option<&DMatrix<T>>) -> Option<Reduction<T>> {
+    let (d, n) = points.shape();
+    let mut span = Span::new(d);
+    let samples = span.take_in(points);
+    let trained = span.basis.len();
+    let watched_part = watched.map(|points| span.take_in(points));
+    let k = span.basis.len();
+    let seen = watched.map_or(0, DMatrix::ncols);
+    let direct = 2 * n * d + seen * d;
+    let reduced = 2 * (n * trained - trained * trained.saturating_sub(1) / 2) + seen * k;
+    if trained == 0 || reduced as f64 > (1.0 - GAIN) * direct as f64 {
+        return None;
+    }
+    let order = samples.order.clone();
+    let to = |x: f64| T::lit(x);
+    Some(Reduction {
+        basis: DMatrix::from_columns(&span.basis).map(to),
+        samples: Coordinates::new(samples.coordinates(k, &order).map(to)),
+        watched: watched_part.map(|part| {
+            let plain: Vec<usize> = (0..seen).collect();
+            Coordinates::new(part.coordinates(k, &plain).map(to))
+        }),
+        order,
+        trained,
+    })
+}
+
+/// An orthonormal basis that grows.
+struct Span {
+    dimension: usize,
+    basis: Vec<DVector<f64>>,
+}
+
+/// Coordinates of points in a span, `rows[i][l]` of point i along basis vector l, and their pivot order.
+struct Part {
+    rows: Vec<Vec<f64>>,
+    order: Vec<usize>,
+}
+
+impl Span {
+    fn new(dimension: usize) -> Self {
+        Self {
+            dimension,
+            basis: Vec::new(),
+        }
+    }
+
+    /// Adds the directions of these points, the longest remainder first, until what is left is rounding.
+    fn take_in<T: Float>(&mut self, points: &DMatrix<T>) -> Part {
+        let mut rest: Vec<DVector<f64>> = points.column_iter().map(|x| x.map(Float::as_f64)).collect();
+        let longest = rest.iter().map(DVector::norm).fold(0.0, f64::max);
+        let mut rows = vec![Vec::new(); rest.len()];
+        let mut done = vec![false; rest.len()];
+        for q in &self.basis {
+            remove(q, &mut rest, &mut rows, &done);
+        }
+        let mut order = Vec::new();
+        let mut waiting: Vec<usize> = (0..rest.len()).collect();
+        while self.basis.len() < self.dimension && !waiting.is_empty() {
+            let norms: Vec<f64> = rest.iter().map(DVector::norm).collect();
+            let at = (0..waiting.len())
+                .max_by(|&a, &b| norms[waiting[a]].total_cmp(&norms[waiting[b]]))
+                .unwrap_or(0);
+            let pivot = waiting[at];
+            if norms[pivot] <= ROUNDING * longest {
+                break;
+            }
+            waiting.swap_remove(at);
+            order.push(pivot);
+            let q = self.orthonormal(&rest[pivot]);
+            // The samples before this one have no part in the new direction: exactly zero coordinates.
+            remove(&q, &mut rest, &mut rows, &done);
+            done[pivot] = true;
+            self.basis.push(q);
+        }
+        waiting.sort_unstable();
+        order.extend(waiting);
+        Part { rows, order }
+    }
+
+    /// `x` without its parts along the basis ("twice is enough"), of length 1.
+    fn orthonormal(&self, x: &DVector<f64>) -> DVector<f64> {
+        let mut q = x.clone();
+        for _ in 0..2 {
+            for b in &self.basis {
+                q.axpy(-b.dot(&q), b, 1.0);
+            }
+        }
+        q.normalize()
+    }
+}
+
+/// Moves the part along q from what is left of the points to their coordinates; `done` have none left.
+fn remove(q: &DVector<f64>, rest: &mut [DVector<f64>], rows: &mut [Vec<f64>], done: &[bool]) {
+    for (i, (x, row)) in rest.iter_mut().zip(rows).enumerate() {
+        if done[i] {
+            continue;
+        }
+        let part = q.dot(x);
+        x.axpy(-part, q, 1.0);
+        row.push(part);
+    }
+}
+
+impl Part {
+    /// k x n, the points in the given order.
+    fn coordinates(&self, k: usize, order: &[usize]) -> DMatrix<f64> {
+        DMatrix::from_fn(k, order.len(), |l, p| {
+            self.rows[order[p]].get(l).copied().unwrap_or(0.0)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn points(d: usize, n: usize, rank: usize) -> DMatrix<f64> {
+        let a = DMatrix::from_fn(d, rank, |i, j| ((3 * i + 5 * j + 7 * i * j + 1) as f64).sin());
+        let b = DMatrix::from_fn(rank, n, |i, j| ((2 * i + 7 * j + 3 * i * j + 2) as f64 * 1.3).cos());
+        a * b
+    }
+
+    #[test]
+    fn coordinates_reproduce_the_points() {
+        for (d, n, rank) in [(40, 10, 10), (40, 30, 5), (100, 60, 60), (9, 3, 1)] {
+            let x = points(d, n, rank);
+            let watched = points(d, 4, 2);
+            let r = reduce(&x, Some(&watched)).unwrap();
+            assert_eq!(r.trained, rank.min(n));
+            let back = &r.basis * &r.samples.matrix;
+            for (p, &i) in r.order.iter().enumerate() {
+                assert!((back.column(p) - x.column(i)).norm() < 1e-13 * x.norm());
+                assert_eq!(r.samples.extent[p], (p + 1).min(r.trained), "triangular");
+            }
+            let back = &r.basis * &r.watched.unwrap().matrix;
+            assert!((back - watched).norm() < 1e-12);
+            let k = r.basis.ncols();
+            assert!((r.basis.tr_mul(&r.basis) - DMatrix::identity(k, k)).norm() < 1e-13);
+        }
+    }
+
+    #[test]
+    fn near_duplicates_keep_their_difference() {
+        let mut x = points(50, 4, 4);
+        let shifted = x.column(0) + DVector::from_element(50, 1e-10);
+        x.set_column(1, &shifted);
+        let r = reduce(&x, None).unwrap();
+        assert_eq!(r.trained, 4);
+        let (a, b) = (
+            r.order.iter().position(|&i| i == 0).unwrap(),
+            r.order.iter().position(|&i| i == 1).unwrap(),
+        );
+        let distance = (r.samples.matrix.column(a) - r.samples.matrix.column(b)).norm();
+        assert!((distance / (1e-10 * 50f64.sqrt()) - 1.0).abs() < 1e-4);
+    }
+
+    #[test]
+    fn exact_duplicates_and_zeros_count_once() {
+        let mut x = points(50, 6, 3);
+        let copy = x.column(0).into_owned();
+        x.set_column(5, &copy);
+        x.column_mut(2).fill(0.0);
+        assert_eq!(reduce(&x, None).unwrap().trained, 3);
+        assert!(reduce(&DMatrix::<f64>::zeros(5, 3), None).is_none());
+    }
+
+    #[test]
+    fn is_left_out_where_it_saves_little() {
+        assert!(reduce(&points(16, 128, 16), None).is_none());
+        assert!(reduce(&points(16, 128, 2), None).is_some());
+        assert!(
+            reduce(&points(60, 100, 60), None).is_some(),
+            "triangular samples save 30%"
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! The machine's own limits, measured with the engine's own kernels. For `benches/roofline.rs`; not part of the
+//! public surface.
+
+use super::exp::pow2;
+use super::path::Path;
+use super::{Memory, kernel};
+use crate::Float;
+use fearless_simd::{Level, dispatch, prelude::*};
+use std::hint::black_box;
+use std::time::Instant;
+
+/// What the machine can do at best, all given threads together.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Multiply-adds count two: flops a second.
+    pub peak: f64,
+    /// Seconds an exponential, from L1 to L1.
+    pub exp: f64,
+}
+
+/// Measures the limits in type T on this many threads: the best of several tries.
+pub fn limits<T: Float>(threads: usize) -> Limits {
+    let path = Path::new::<T>(Memory::Auto);
+    let flops = best_rate(threads, || dispatch!(path.level, s => multiply_adds::<_, T>(s)));
+    let exps = best_rate(threads, || dispatch!(path.level, s => exponentials::<_, T>(s)));
+    Limits {
+        peak: 2.0 * flops,
+        exp: 1.0 / exps,
+    }
+}
+
+/// The name of the SIMD level in use.
+pub fn level_name() -> String {
+    let name = format!("{:?}", Path::new::<f64>(Memory::Auto).level);
+    name.split('(').next().unwrap_or_default().to_string()
+}
+
+/// Operations a second of `work`, which returns how many it did.
+fn best_rate(threads: usize, work: impl Fn() -> usize + Sync) -> f64 {
+    let one = || {
+        let start = Instant::now();
+        let mut done = 0;
+        while start.elapsed().as_millis() < 10 {
+            done += work();
+        }
+        done as f64 / start.elapsed().as_secs_f64()
+    };
+    let together = || {
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(one)).collect();
+            one() + others.into_iter().filter_map(|thread| thread.join().ok()).sum::<f64>()
+        })
+    };
+    (0..9).map(|_| together()).fold(0.0, f64::max)
+}
+
+/// The microkernel's own pattern without its loads: 24 (or 8) independent accumulators.
+#[inline(always)]
+fn multiply_adds<S: Simd, T: Float>(s: S) -> usize {
+    const ROUNDS: usize = 20_000;
+    if super::path::has_32_registers(s.level()) {
+        chains::<S, T, 24>(s, ROUNDS)
+    } else {
+        chains::<S, T, 8>(s, ROUNDS)
+    }
+}
+
+#[inline(always)]
+fn chains<S: Simd, T: Float, const N: usize>(s: S, rounds: usize) -> usize {
+    let splat = |x: f64| T::Native::<S>::splat(s, T::lit(x));
+    let (a, b) = (splat(black_box(0.999)), splat(black_box(1e-3)));
+    let mut acc = [splat(1.0); N];
+    for _ in 0..rounds {
+        for x in &mut acc {
+            *x = x.mul_add(a, b);
+        }
+    }
+    black_box(acc);
+    rounds * N * T::Native::<S>::LEN
+}
+
+#[inline(always)]
+fn exponentials<S: Simd, T: Float>(s: S) -> usize {
+    let lanes = T::Native::<S>::LEN;
+    let (from, mut to) = ([T::lit(0.3); 1024], [T::zero(); 1024]);
+    for _ in 0..40 {
+        let (from, to) = (black_box(&from), black_box(&mut to));
+        for (from, to) in from.chunks_exact(2 * lanes).zip(to.chunks_exact_mut(2 * lanes)) {
+            let [z0, z1] = kernel::load::<S, T>(s, from);
+            pow2::<S, T>(s, z0).store_slice(&mut to[..lanes]);
+            pow2::<S, T>(s, z1).store_slice(&mut to[lanes..]);
+        }
+    }
+    40 * 1024
+}
+
+/// The levels that this build knows, for a table's footnote.
+pub fn best_level() -> Level {
+    Level::new()
+}

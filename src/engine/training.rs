@@ -1,0 +1,514 @@
+//! The engine of a run: the weights in packed form, and the sweeps over them.
+
+use super::chunk::{self, Backward, Chunk, Partial, Roles, Sweep};
+use super::kernel::Update;
+use super::pack::{Coordinates, Points};
+use super::path::{Memory, Path};
+use super::reduce::{Reduction, reduce};
+use super::{Ahead, Move, Movement, Set, Sums, weights};
+use crate::{Error, Float};
+use nalgebra::{DMatrix, DVector};
+
+/// Whose activations the chunks hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    Nothing,
+    Current,
+    Next,
+}
+
+/// Packed samples, and which ones they are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Batch<T> {
+    pub points: Points<T>,
+    /// The samples as the caller counts them; empty for all.
+    chosen: Vec<usize>,
+    /// Packed row p is number `slots[p]` of the caller's vectors.
+    pub slots: Vec<usize>,
+}
+
+/// The weights of a run, and the sweeps over them.
+#[derive(Debug)]
+pub(crate) struct Engine<T: Float> {
+    pub(super) path: Path,
+    pub(super) chunks: Vec<Chunk<T>>,
+    pub(super) basis: Option<weights::Basis<T>>,
+    samples: Coordinates<T>,
+    /// The caller's sample i is column `place[i]` of `samples`.
+    place: Vec<usize>,
+    trained: usize,
+    /// All samples, and two batches in turn.
+    batches: [Batch<T>; 3],
+    now: usize,
+    then: usize,
+    watched: Option<Points<T>>,
+    roles: Roles,
+    best: Option<usize>,
+    holds: Holds,
+    permuted: Vec<T>,
+    outputs: Vec<f64>,
+    watched_outputs: Vec<f64>,
+    evaluated: Vec<f64>,
+    shape: (usize, usize),
+    passes: usize,
+}
+
+impl<T: Float> Engine<T> {
+    /// Packs weights and points. No sweep yet.
+    pub fn new(
+        weights: &DMatrix<T>,
+        output_weights: &DVector<T>,
+        points: &DMatrix<T>,
+        watched: Option<&DMatrix<T>>,
+        memory: Memory,
+    ) -> Result<Self, Error> {
+        let path = Path::new::<T>(memory);
+        Self::with(path, reduce(points, watched), weights, output_weights, points, watched)
+    }
+
+    pub(super) fn with(
+        path: Path,
+        reduction: Option<Reduction<T>>,
+        weights: &DMatrix<T>,
+        output_weights: &DVector<T>,
+        points: &DMatrix<T>,
+        watched: Option<&DMatrix<T>>,
+    ) -> Result<Self, Error> {
+        let n = points.ncols();
+        let (basis, samples, watched, order, trained) = match reduction {
+            Some(r) => (Some(r.basis), r.samples, r.watched, r.order, r.trained),
+            None => {
+                let watched = watched.map(|points| Coordinates::new(points.clone()));
+                (
+                    None,
+                    Coordinates::new(points.clone()),
+                    watched,
+                    (0..n).collect(),
+                    points.nrows(),
+                )
+            }
+        };
+        let mut place = vec![0; n];
+        for (p, &i) in order.iter().enumerate() {
+            place[i] = p;
+        }
+        let basis = basis.map(|basis| weights::Basis::new(&basis, path.units)).transpose()?;
+        let copies = if watched.is_some() { 3 } else { 2 };
+        let watched = match watched {
+            Some(from) => {
+                let mut points = Points::default();
+                points.pack_forward(&from, &[], path.units, std::f64::consts::LOG2_E)?;
+                Some(points)
+            }
+            None => None,
+        };
+        let mut all = Batch {
+            slots: order,
+            ..Batch::default()
+        };
+        all.points.pack(&samples, &[], trained, path.units)?;
+        let chunks = weights::pack(&path, weights, output_weights, basis.as_ref(), trained, copies)?;
+        Ok(Self {
+            path,
+            chunks,
+            basis,
+            samples,
+            place,
+            trained,
+            batches: [all, Batch::default(), Batch::default()],
+            now: 0,
+            then: 0,
+            watched,
+            roles: Roles { current: 0, next: 1 },
+            best: None,
+            holds: Holds::Nothing,
+            permuted: Vec::with_capacity(n),
+            outputs: Vec::with_capacity(n),
+            watched_outputs: Vec::new(),
+            evaluated: Vec::new(),
+            shape: weights.shape(),
+            passes: 0,
+        })
+    }
+
+    /// An engine in the coordinates of the network.
+    pub fn direct(
+        weights: &DMatrix<T>,
+        output_weights: &DVector<T>,
+        points: &DMatrix<T>,
+        memory: Memory,
+    ) -> Result<Self, Error> {
+        Self::with(Path::new::<T>(memory), None, weights, output_weights, points, None)
+    }
+
+    /// Other points for an engine without reduction.
+    pub fn replace_points(&mut self, points: DMatrix<T>) -> Result<(), Error> {
+        let n = points.ncols();
+        self.samples = Coordinates::new(points);
+        self.place.clear();
+        self.place.extend(0..n);
+        self.batches[0].slots.clone_from(&self.place);
+        self.holds = Holds::Nothing;
+        self.batches[0]
+            .points
+            .pack(&self.samples, &[], self.trained, self.path.units)
+    }
+
+    /// The kept gradient of an engine without reduction, d x m.
+    pub fn unpack_gradient(&self, gradient: &mut DMatrix<T>) {
+        weights::unpack_gradient(&self.chunks, gradient);
+    }
+
+    /// The number of sweeps so far.
+    pub fn passes(&self) -> usize {
+        self.passes
+    }
+
+    /// Chooses the samples of the next forward sweep; none means all of them.
+    pub fn set_batch(&mut self, chosen: &[usize]) -> Result<(), Error> {
+        let same = |batch: &Batch<T>| batch.points.samples > 0 && batch.chosen == chosen;
+        if chosen.is_empty() {
+            self.then = 0;
+        } else if let Some(found) = (1..3).find(|&b| same(&self.batches[b])) {
+            self.then = found;
+        } else {
+            self.then = if self.now == 1 { 2 } else { 1 };
+            let batch = &mut self.batches[self.then];
+            batch.chosen.clear();
+            batch.chosen.extend_from_slice(chosen);
+            batch.slots.clear();
+            batch.slots.extend(0..chosen.len());
+            // In the order of the samples' coordinates, so that what is triangular stays so.
+            batch
+                .slots
+                .sort_unstable_by_key(|&slot| (self.place[chosen[slot]], slot));
+            let columns: Vec<usize> = batch.slots.iter().map(|&slot| self.place[chosen[slot]]).collect();
+            batch
+                .points
+                .pack(&self.samples, &columns, self.trained, self.path.units)?;
+        }
+        Ok(())
+    }
+
+    /// Evaluates the chosen samples, and the watched points, at the current weights.
+    pub fn forward(&mut self) -> Result<(), Error> {
+        self.now = self.then;
+        self.make_room()?;
+        self.sweep(Backward::No, false, false, None, Ahead::BatchAndWatched);
+        self.read_outputs(true);
+        self.holds = if self.stores() { Holds::Current } else { Holds::Nothing };
+        Ok(())
+    }
+
+    /// F at the samples of the last sweep.
+    pub fn outputs(&self) -> &[f64] {
+        &self.outputs
+    }
+
+    /// F at the watched points of the last sweep that looked at them.
+    pub fn watched_outputs(&self) -> &[f64] {
+        &self.watched_outputs
+    }
+
+    /// A backward sweep alone: J^T dual is kept for the next `propose`.
+    pub fn gradient(&mut self, dual: &[T]) -> Result<Sums, Error> {
+        self.pack_dual(dual);
+        self.make_room()?;
+        for chunk in &mut self.chunks {
+            chunk.prepare(true, false)?;
+        }
+        let backward = self.backward();
+        self.sweep(backward, true, false, None, Ahead::Nothing);
+        if backward == Backward::Recomputed {
+            self.holds = if self.stores() { Holds::Current } else { Holds::Nothing };
+        }
+        Ok(self.sums())
+    }
+
+    /// Moves a copy of the weights along the kept gradient (`dual` is `None`) or along J^T dual, and evaluates what is
+    /// `ahead` there. With `keep`, J^T dual is kept for further proposals.
+    pub fn propose(&mut self, dual: Option<&[T]>, step: Move, keep: bool, ahead: Ahead) -> Result<Sums, Error> {
+        let backward = match dual {
+            Some(dual) => {
+                self.pack_dual(dual);
+                self.backward()
+            }
+            None => Backward::Kept,
+        };
+        self.make_room()?;
+        let backward = if backward == Backward::Stored {
+            self.backward()
+        } else {
+            backward
+        };
+        for chunk in &mut self.chunks {
+            chunk.prepare(keep, step.carry != 0.0)?;
+        }
+        let update = Update {
+            step_size: T::lit(step.step_size),
+            carry: T::lit(step.carry),
+            nesterov: step.nesterov,
+            pull: T::lit(step.pull),
+        };
+        self.sweep(backward, keep, false, Some(update), ahead);
+        if ahead != Ahead::Nothing {
+            self.read_outputs(ahead == Ahead::BatchAndWatched);
+            self.holds = if self.stores() { Holds::Next } else { Holds::Nothing };
+        }
+        if !self.chunks.iter().all(|chunk| chunk.partial.all_finite) {
+            self.outputs.fill(f64::NAN);
+        }
+        Ok(self.sums())
+    }
+
+    /// The proposal becomes the current weights.
+    pub fn accept(&mut self, carry: bool, keep_previous: bool) -> Result<(), Error> {
+        self.roles.current = self.roles.next;
+        self.choose_next();
+        self.now = self.then;
+        self.holds = if self.holds == Holds::Next {
+            Holds::Current
+        } else {
+            Holds::Nothing
+        };
+        for chunk in &mut self.chunks {
+            match &mut chunk.velocity {
+                Some([now, next]) if carry => std::mem::swap(now, next),
+                // A step without momentum forgets the movement before it.
+                Some([now, _]) => now.get_mut().fill(T::zero()),
+                None => {}
+            }
+            if keep_previous {
+                chunk.remember_gradient();
+            }
+        }
+        Ok(())
+    }
+
+    fn choose_next(&mut self) {
+        let taken = |copy: &usize| *copy != self.roles.current && Some(*copy) != self.best;
+        self.roles.next = (0..3).find(taken).unwrap_or(self.roles.next);
+    }
+
+    /// Evaluates a whole set at the current weights, leaving everything else as it is.
+    pub fn evaluate(&mut self, set: Set) -> &[f64] {
+        self.passes += 1;
+        let all = &self.batches[0];
+        let (points, slots) = match (set, &self.watched) {
+            (Set::Watched, Some(points)) => (points, &[][..]),
+            _ => (&all.points, &all.slots[..]),
+        };
+        let sweep = evaluation(self.roles, points);
+        let work = (self.trained + 8) * points.samples * self.shape.1;
+        chunk::run(self.path.level, &mut self.chunks, &sweep, work);
+        gather(&self.chunks, points.samples, 0, slots, &mut self.evaluated);
+        &self.evaluated
+    }
+
+    /// product = G vector for G = J J^T on the current samples, at the current weights.
+    pub fn tangent_product(&mut self, vector: &[f64], product: &mut [f64]) -> Result<(), Error> {
+        let dual: Vec<T> = vector.iter().map(|&v| T::lit(v)).collect();
+        self.pack_dual(&dual);
+        self.make_room()?;
+        let backward = self.backward();
+        self.sweep(backward, false, true, None, Ahead::Nothing);
+        if backward == Backward::Recomputed {
+            self.holds = if self.stores() { Holds::Current } else { Holds::Nothing };
+        }
+        let batch = &self.batches[self.now];
+        gather(&self.chunks, vector.len(), 0, &batch.slots, &mut self.evaluated);
+        for (p, sum) in product.iter_mut().zip(&self.evaluated) {
+            *p = sum * std::f64::consts::LN_2;
+        }
+        Ok(())
+    }
+
+    /// Remembers the current weights as the best so far.
+    pub fn remember_best(&mut self) {
+        self.best = Some(self.roles.current);
+        self.choose_next();
+    }
+
+    /// Puts the best weights back, where some were remembered.
+    pub fn recall_best(&mut self) {
+        if let Some(best) = self.best {
+            self.roles.current = best;
+            self.choose_next();
+            self.holds = Holds::Nothing;
+        }
+    }
+
+    /// Turns the initial weights into the current ones.
+    pub fn advance(&self, weights: &mut DMatrix<T>) -> Result<(), Error> {
+        weights::unpack(
+            &self.path,
+            &self.chunks,
+            self.basis.as_ref(),
+            self.roles.current,
+            weights,
+        )
+    }
+
+    /// How far the current weights are from the initial ones.
+    pub fn movement(&self, initial: &DMatrix<T>) -> Movement {
+        weights::movement(
+            &self.path,
+            &self.chunks,
+            self.basis.as_ref(),
+            self.roles.current,
+            initial,
+        )
+    }
+
+    /// Keeps a packed copy of the initial weights, for steps that pull towards them.
+    pub fn keep_initial(&mut self, initial: &DMatrix<T>) -> Result<(), Error> {
+        if self.chunks.iter().all(|chunk| chunk.initial.is_some()) {
+            return Ok(());
+        }
+        weights::keep_initial(&self.path, &mut self.chunks, self.basis.as_ref(), initial)
+    }
+
+    pub(super) fn current(&self) -> usize {
+        self.roles.current
+    }
+
+    pub(super) fn batch_now(&self) -> &Batch<T> {
+        &self.batches[self.now]
+    }
+
+    /// <x_i, x_j> of the current samples.
+    pub(super) fn point_products(&self) -> DMatrix<f64> {
+        let batch = &self.batches[self.now];
+        let mut place = self.place.clone();
+        if !batch.chosen.is_empty() {
+            place = batch.chosen.iter().map(|&i| self.place[i]).collect();
+        }
+        let points = self.samples.matrix.select_columns(&place).map(Float::as_f64);
+        points.tr_mul(&points)
+    }
+
+    pub(super) fn count_pass(&mut self) {
+        self.passes += 1;
+    }
+
+    fn stores(&self) -> bool {
+        self.chunks.first().is_some_and(|chunk| chunk.stores)
+    }
+
+    fn backward(&self) -> Backward {
+        if self.holds == Holds::Current {
+            Backward::Stored
+        } else {
+            Backward::Recomputed
+        }
+    }
+
+    /// Sees to it that the chunks' buffers hold the samples of the next sweep.
+    fn make_room(&mut self) -> Result<(), Error> {
+        let (now, then) = (&self.batches[self.now].points, &self.batches[self.then].points);
+        let rows = now.rows().max(then.rows());
+        let group = now.group_rows().max(then.group_rows());
+        let outputs = now.samples.max(then.samples) + self.watched.as_ref().map_or(0, |points| points.samples);
+        let outputs = outputs.max(self.batches[0].points.samples);
+        let stores = self.path.stores::<T>(rows, self.shape.1);
+        let fits = |chunk: &Chunk<T>| {
+            chunk.stores == stores
+                && chunk.activation_rows >= if stores { rows } else { group }
+                && chunk.sums_fit(outputs)
+        };
+        if self.chunks.iter().all(fits) {
+            return Ok(());
+        }
+        self.holds = Holds::Nothing;
+        for chunk in &mut self.chunks {
+            chunk.make_room(stores, if stores { rows } else { group }, outputs)?;
+        }
+        Ok(())
+    }
+
+    fn pack_dual(&mut self, dual: &[T]) {
+        let batch = &mut self.batches[self.now];
+        self.permuted.clear();
+        self.permuted.extend(batch.slots.iter().map(|&slot| dual[slot]));
+        batch.points.pack_dual(&self.permuted);
+    }
+
+    fn sweep(&mut self, backward: Backward, keep: bool, tangent: bool, update: Option<Update<T>>, ahead: Ahead) {
+        self.passes += 1;
+        let (now, then) = (&self.batches[self.now].points, &self.batches[self.then].points);
+        let then = (ahead != Ahead::Nothing).then_some(then);
+        let sweep = Sweep {
+            roles: self.roles,
+            backward,
+            now,
+            keep,
+            tangent,
+            update,
+            then,
+            store: self.chunks.first().is_some_and(|chunk| chunk.stores),
+            watched: self.watched.as_ref().filter(|_| ahead == Ahead::BatchAndWatched),
+        };
+        let halves = usize::from(backward != Backward::No) + usize::from(then.is_some() || tangent);
+        let work = (self.trained * halves + 8) * now.samples * self.shape.1;
+        chunk::run(self.path.level, &mut self.chunks, &sweep, work);
+    }
+
+    fn read_outputs(&mut self, watched: bool) {
+        let batch = &self.batches[self.then];
+        let n = batch.points.samples;
+        gather(&self.chunks, n, 0, &batch.slots, &mut self.outputs);
+        if let (true, Some(points)) = (watched, &self.watched) {
+            gather(&self.chunks, points.samples, n, &[], &mut self.watched_outputs);
+        }
+    }
+
+    fn sums(&self) -> Sums {
+        let mut sums = Sums {
+            is_zero: true,
+            ..Sums::default()
+        };
+        for Partial {
+            is_zero,
+            norm_squared,
+            dot_previous,
+            dot_velocity,
+            ..
+        } in self.chunks.iter().map(|c| &c.partial)
+        {
+            sums.is_zero &= is_zero;
+            sums.norm_squared += norm_squared;
+            sums.dot_previous += dot_previous;
+            sums.dot_velocity += dot_velocity;
+        }
+        sums
+    }
+}
+
+/// A forward sweep at the current weights that stores nothing.
+pub(super) fn evaluation<T>(roles: Roles, points: &Points<T>) -> Sweep<'_, T> {
+    Sweep {
+        roles,
+        backward: Backward::No,
+        now: points,
+        keep: false,
+        tangent: false,
+        update: None,
+        then: Some(points),
+        store: false,
+        watched: None,
+    }
+}
+
+/// Adds the chunks' sums in order: `count` of them from `from` on, the p-th of which goes to `slots[p]` (none: to p).
+pub(super) fn gather<T>(chunks: &[Chunk<T>], count: usize, from: usize, slots: &[usize], to: &mut Vec<f64>) {
+    to.clear();
+    to.resize(count, 0.0);
+    for chunk in chunks {
+        let sums = &chunk.partial.outputs[from..from + count];
+        if slots.is_empty() {
+            to.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
+        } else {
+            slots.iter().zip(sums).for_each(|(&slot, sum)| to[slot] += sum);
+        }
+    }
+}

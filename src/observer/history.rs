@@ -1,0 +1,160 @@
+//! A record of a run.
+
+use super::{Movement, Observer, Progress};
+use crate::Float;
+use std::ops::ControlFlow;
+
+/// Records a run, at its start and after each [`every`](Self::every)-th step: losses, step sizes, times, and how far the
+/// weights have moved, which tells lazy training (little) from feature learning (much).
+///
+/// Lend it to a trainer with `.observe(&mut history)`. It begins anew with each run. Looking at the movement costs
+/// O(d m) a record: leave it out with [`movement(false)`](Self::movement) where that matters.
+///
+/// ```
+/// # use expnet::{Dataset, Initializer, Trainer, observer::History};
+/// # let data = Dataset::from_rows(&[[0.0, 1.0], [1.0, 0.0]], &[0.5, -0.5])?;
+/// # let mut net = Initializer::new(2, 64).antisymmetric(true).build::<f64>()?;
+/// let mut history = History::default().every(10);
+/// Trainer::new(1e-3).max_steps(50).observe(&mut history).fit(&mut net, &data)?;
+/// assert_eq!(history.steps(), [0, 10, 20, 30, 40, 50]);
+/// assert!(history.losses().is_sorted_by(|a, b| a > b));
+/// assert_eq!(history.movements()[0].frobenius, 0.0);
+/// # Ok::<(), expnet::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct History {
+    every: usize,
+    watches_movement: bool,
+    steps: Vec<usize>,
+    losses: Vec<f64>,
+    step_sizes: Vec<Option<f64>>,
+    validation_losses: Vec<Option<f64>>,
+    seconds: Vec<f64>,
+    movements: Vec<Movement>,
+}
+
+impl Default for History {
+    /// Every step, movement included.
+    fn default() -> Self {
+        Self {
+            every: 1,
+            watches_movement: true,
+            steps: Vec::new(),
+            losses: Vec::new(),
+            step_sizes: Vec::new(),
+            validation_losses: Vec::new(),
+            seconds: Vec::new(),
+            movements: Vec::new(),
+        }
+    }
+}
+
+impl History {
+    /// Records the start and every so many steps; 1 by default, 0 records the start only.
+    pub fn every(mut self, steps: usize) -> Self {
+        self.every = steps;
+        self
+    }
+
+    /// Whether to look at how far the weights have moved; yes by default.
+    pub fn movement(mut self, look: bool) -> Self {
+        self.watches_movement = look;
+        self
+    }
+
+    /// The numbers of steps taken at each record; 0 for the start.
+    pub fn steps(&self) -> &[usize] {
+        &self.steps
+    }
+
+    /// The losses (with minibatches: of the coming batch).
+    pub fn losses(&self) -> &[f64] {
+        &self.losses
+    }
+
+    /// The size of the step just taken; `None` at the start.
+    pub fn step_sizes(&self) -> &[Option<f64>] {
+        &self.step_sizes
+    }
+
+    /// The validation losses, where validation was asked for.
+    pub fn validation_losses(&self) -> &[Option<f64>] {
+        &self.validation_losses
+    }
+
+    /// Seconds since the run began.
+    pub fn seconds(&self) -> &[f64] {
+        &self.seconds
+    }
+
+    /// How far the weights have moved; empty where that was left out.
+    pub fn movements(&self) -> &[Movement] {
+        &self.movements
+    }
+
+    /// Writes a table with a header, one row a record; what is unknown is left empty.
+    ///
+    /// Errors: writing failed.
+    #[cfg(feature = "csv")]
+    pub fn to_csv(&self, writer: impl std::io::Write) -> Result<(), crate::Error> {
+        let fail = |source| crate::Error::Io {
+            action: "writing the history".into(),
+            source,
+        };
+        let mut table = csv::Writer::from_writer(writer);
+        let header = [
+            "step",
+            "loss",
+            "step_size",
+            "validation_loss",
+            "seconds",
+            "largest_movement",
+            "frobenius_movement",
+        ];
+        let optional = |x: Option<f64>| x.map_or(String::new(), |x| format!("{x:e}"));
+        table.write_record(header).map_err(|error| fail(error.into()))?;
+        for (i, step) in self.steps.iter().enumerate() {
+            let movement = self.movements.get(i);
+            let row = [
+                step.to_string(),
+                format!("{:e}", self.losses[i]),
+                optional(self.step_sizes[i]),
+                optional(self.validation_losses[i]),
+                format!("{:.6}", self.seconds[i]),
+                optional(movement.map(|movement| movement.largest)),
+                optional(movement.map(|movement| movement.frobenius)),
+            ];
+            table.write_record(row).map_err(|error| fail(error.into()))?;
+        }
+        table.flush().map_err(fail)
+    }
+
+    fn record<T: Float>(&mut self, progress: &Progress<'_, T>) {
+        self.steps.push(progress.steps());
+        self.losses.push(progress.loss().as_f64());
+        self.step_sizes.push(progress.step_size().map(Float::as_f64));
+        self.validation_losses
+            .push(progress.validation_loss().map(Float::as_f64));
+        self.seconds.push(progress.elapsed().as_secs_f64());
+        if self.watches_movement {
+            self.movements.push(progress.movement());
+        }
+    }
+}
+
+impl<T: Float> Observer<T> for &mut History {
+    fn start(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
+        **self = History::default().every(self.every).movement(self.watches_movement);
+        self.record(progress);
+        ControlFlow::Continue(())
+    }
+
+    fn step(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
+        self.record(progress);
+        ControlFlow::Continue(())
+    }
+
+    fn every(&self) -> usize {
+        self.every
+    }
+}

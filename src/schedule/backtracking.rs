@@ -1,0 +1,122 @@
+//! A line search.
+
+use super::decay::positive;
+use super::{Schedule, StepState, require};
+use crate::method::Kind;
+use crate::{Error, Float};
+
+/// Halvings before a step is given up: below 1e-18 of the first trial no loss falls measurably.
+const TRIALS: usize = 60;
+
+/// Armijo's backtracking: the first of s, s shrink, s shrink^2, ... at which the loss has fallen enough.
+///
+/// ```text
+/// accept:  L(s) <= L + armijo (s slope + carried)        slope = <grad L, d>, carried = momentum's share
+/// next first trial:  grow s
+/// ```
+///
+/// A trial is a pass, and the step reuses the last one: a run that accepts its first trials takes k + 1 passes for k steps,
+/// as a constant step size does. Goes with every method. Where even the smallest trial is refused (the loss cannot
+/// fall measurably any more) the step has size 0.
+///
+/// ```
+/// use expnet::{Dataset, Initializer, Trainer, schedule::Backtracking};
+///
+/// let data = Dataset::from_rows(&[[0.0, 1.0], [1.0, 0.0]], &[0.5, -0.5])?;
+/// let mut net = Initializer::new(2, 64).antisymmetric(true).build::<f64>()?;
+/// let report = Trainer::new(Backtracking::default().initial(1e-3)).max_steps(5).fit(&mut net, &data)?;
+/// assert_eq!((report.passes(), report.trial_steps()), (6, 0));
+/// # Ok::<(), expnet::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Backtracking {
+    initial: Option<f64>,
+    armijo: f64,
+    shrink: f64,
+    grow: f64,
+    max: f64,
+    last: Option<f64>,
+}
+
+impl Default for Backtracking {
+    fn default() -> Self {
+        Self {
+            initial: None,
+            armijo: 1e-4,
+            shrink: 0.5,
+            grow: 1.25,
+            max: f64::MAX,
+            last: None,
+        }
+    }
+}
+
+impl Backtracking {
+    /// The first trial of the first step, positive. By default 1 / `lambda_max` of the tangent Gram matrix, which costs a few passes.
+    pub fn initial(mut self, size: f64) -> Self {
+        self.initial = Some(size);
+        self
+    }
+
+    /// The share of the predicted fall that is asked for, above 0 and below 1; 1e-4 by default.
+    pub fn armijo(mut self, share: f64) -> Self {
+        self.armijo = share;
+        self
+    }
+
+    /// What a refused trial is multiplied by, above 0 and below 1; 0.5 by default.
+    pub fn shrink(mut self, factor: f64) -> Self {
+        self.shrink = factor;
+        self
+    }
+
+    /// What an accepted size is multiplied by for the next first trial, at least 1; 1.25 by default.
+    pub fn grow(mut self, factor: f64) -> Self {
+        self.grow = factor;
+        self
+    }
+
+    /// The largest trial, positive; unlimited by default.
+    pub fn max(mut self, size: f64) -> Self {
+        self.max = size;
+        self
+    }
+}
+
+impl<T: Float> Schedule<T> for Backtracking {
+    fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
+        let loss = state.loss().as_f64();
+        let first = match (self.last, self.initial) {
+            (Some(last), _) => last * self.grow,
+            (None, Some(initial)) => initial,
+            (None, None) => super::natural_size(state),
+        };
+        let mut size = T::lit(first.min(self.max));
+        for _ in 0..TRIALS {
+            // The trial first: its pass brings the slope along.
+            let trial = state.loss_at(size).as_f64();
+            let predicted = size.as_f64() * state.slope().as_f64() + state.carried().as_f64();
+            if trial <= loss + self.armijo * predicted {
+                self.last = Some(size.as_f64());
+                return size;
+            }
+            size *= T::lit(self.shrink);
+        }
+        T::zero()
+    }
+
+    fn check(&self, _: Kind) -> Result<(), Error> {
+        let share = |setting, x: f64| require(x > 0.0 && x < 1.0, setting, x, "above 0 and below 1");
+        positive("`Backtracking::initial`", self.initial.unwrap_or(1.0))?;
+        share("`Backtracking::armijo`", self.armijo)?;
+        share("`Backtracking::shrink`", self.shrink)?;
+        let grow = self.grow;
+        require(
+            grow.is_finite() && grow >= 1.0,
+            "`Backtracking::grow`",
+            grow,
+            "finite and at least 1",
+        )?;
+        positive("`Backtracking::max`", self.max)
+    }
+}

@@ -1,0 +1,199 @@
+//! Step sizes along half a cosine.
+
+use super::decay::positive;
+use super::{Schedule, require};
+use crate::Error;
+use std::f64::consts::PI;
+
+/// `size(t) = initial ((1 - alpha) c^exponent + alpha)`, c = (1 + cos(pi s / steps)) / 2, s = min(t, steps).
+///
+/// Follows `optax.cosine_decay_schedule`. With [`restarts`](Self::restarts) s runs from 0 again after each
+/// cycle, and each cycle is `multiplier` times as long as the one before: PyTorch's `CosineAnnealingWarmRestarts` with
+/// `T_0 = steps`, `T_mult = multiplier`, `eta_min = alpha initial`.
+///
+/// ```
+/// use expnet::schedule::Cosine;
+///
+/// let once = Cosine::new(1.0, 10)?;
+/// assert_eq!((once.at(0), once.at(10), once.at(11)), (1.0, 0.0, 0.0));
+/// assert!((once.at(5) - 0.5).abs() < 1e-15);
+/// let again = once.restarts(2);
+/// assert_eq!((again.at(10), again.at(30)), (1.0, 1.0)); // cycles of 10, 20, 40, ... steps
+/// # Ok::<(), expnet::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cosine {
+    initial: f64,
+    steps: usize,
+    alpha: f64,
+    exponent: f64,
+    multiplier: Option<usize>,
+}
+
+impl Cosine {
+    /// From `initial` (positive) to 0 over `steps` steps (at least 1).
+    pub fn new(initial: f64, steps: usize) -> Result<Self, Error> {
+        positive("the initial size of `Cosine`", initial)?;
+        require(steps > 0, "the steps of `Cosine`", steps, "at least 1")?;
+        Ok(Self {
+            initial,
+            steps,
+            alpha: 0.0,
+            exponent: 1.0,
+            multiplier: None,
+        })
+    }
+
+    /// The share of the initial size to end at, from 0 to 1; 0 by default.
+    pub fn alpha(mut self, alpha: f64) -> Self {
+        self.alpha = alpha;
+        self
+    }
+
+    /// The exponent of the cosine, positive; 1 by default.
+    pub fn exponent(mut self, exponent: f64) -> Self {
+        self.exponent = exponent;
+        self
+    }
+
+    /// Starts again after each cycle, with cycles `multiplier` (at least 1) times as long; off by default.
+    pub fn restarts(mut self, multiplier: usize) -> Self {
+        self.multiplier = Some(multiplier);
+        self
+    }
+
+    /// The size at step t.
+    pub fn at(&self, step: usize) -> f64 {
+        let (done, steps) = match self.multiplier {
+            None => (step.min(self.steps), self.steps),
+            Some(multiplier) => cycle(step, self.steps, multiplier),
+        };
+        let cosine = 0.5 * (1.0 + (PI * done as f64 / steps as f64).cos());
+        self.initial * ((1.0 - self.alpha) * cosine.powf(self.exponent) + self.alpha)
+    }
+
+    fn sound(&self) -> Result<(), Error> {
+        require(
+            (0.0..=1.0).contains(&self.alpha),
+            "`Cosine::alpha`",
+            self.alpha,
+            "from 0 to 1",
+        )?;
+        positive("`Cosine::exponent`", self.exponent)?;
+        let multiplier = self.multiplier.unwrap_or(1);
+        require(
+            multiplier > 0,
+            "the multiplier of `Cosine::restarts`",
+            multiplier,
+            "at least 1",
+        )
+    }
+}
+
+/// The steps done in the current cycle, and its length.
+fn cycle(step: usize, first: usize, multiplier: usize) -> (usize, usize) {
+    if multiplier <= 1 {
+        return (step % first, first);
+    }
+    let (mut done, mut length) = (step, first);
+    while done >= length {
+        done -= length;
+        length = length.saturating_mul(multiplier);
+    }
+    (done, length)
+}
+
+/// Up along half a cosine to the peak, then down to almost nothing.
+///
+/// ```text
+/// t <  rise          size(t) = peak + (peak / div_factor - peak) (1 + cos(pi t / rise)) / 2
+/// t <  steps         size(t) = low + (peak - low) (1 + cos(pi (t - rise) / (steps - rise))) / 2
+/// t >= steps         size(t) = low
+/// rise = floor(start_share steps),  low = peak / (div_factor final_div_factor)
+/// ```
+///
+/// Follows `optax.cosine_onecycle_schedule`, defaults included.
+///
+/// ```
+/// use expnet::schedule::OneCycle;
+///
+/// let schedule = OneCycle::new(1.0, 100)?;
+/// assert!((schedule.at(0) - 0.04).abs() < 1e-15);
+/// assert_eq!(schedule.at(30), 1.0);
+/// assert_eq!((schedule.at(100), schedule.at(1000)), (4e-6, 4e-6));
+/// # Ok::<(), expnet::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OneCycle {
+    peak: f64,
+    steps: usize,
+    start_share: f64,
+    div: f64,
+    final_div: f64,
+}
+
+impl OneCycle {
+    /// A cycle of `steps` steps (at least 1) with its peak at `peak` (positive).
+    pub fn new(peak: f64, steps: usize) -> Result<Self, Error> {
+        positive("the peak of `OneCycle`", peak)?;
+        require(steps > 0, "the steps of `OneCycle`", steps, "at least 1")?;
+        Ok(Self {
+            peak,
+            steps,
+            start_share: 0.3,
+            div: 25.0,
+            final_div: 1e4,
+        })
+    }
+
+    /// The share of the steps in which the size rises, above 0 and below 1; 0.3 by default.
+    pub fn start_share(mut self, share: f64) -> Self {
+        self.start_share = share;
+        self
+    }
+
+    /// The peak divided by this is the size at step 0; positive, 25 by default.
+    pub fn div_factor(mut self, factor: f64) -> Self {
+        self.div = factor;
+        self
+    }
+
+    /// The size at step 0 divided by this is the last one; positive, 10,000 by default.
+    pub fn final_div_factor(mut self, factor: f64) -> Self {
+        self.final_div = factor;
+        self
+    }
+
+    /// The size at step t.
+    pub fn at(&self, step: usize) -> f64 {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and `steps`
+        let rise = (self.start_share * self.steps as f64) as usize;
+        let low = self.peak / self.div;
+        let end = low / self.final_div;
+        let along = |from: f64, to: f64, done: usize, of: usize| {
+            to + (from - to) / 2.0 * ((PI * done as f64 / of as f64).cos() + 1.0)
+        };
+        if step < rise {
+            along(low, self.peak, step, rise)
+        } else if step < self.steps {
+            along(self.peak, end, step - rise, self.steps - rise)
+        } else {
+            end
+        }
+    }
+
+    fn sound(&self) -> Result<(), Error> {
+        let share = self.start_share;
+        require(
+            share > 0.0 && share < 1.0,
+            "`OneCycle::start_share`",
+            share,
+            "above 0 and below 1",
+        )?;
+        positive("`OneCycle::div_factor`", self.div)?;
+        positive("`OneCycle::final_div_factor`", self.final_div)
+    }
+}
+
+super::function_of_step!(Cosine, sound);
+super::function_of_step!(OneCycle, sound);

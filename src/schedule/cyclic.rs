@@ -1,0 +1,111 @@
+//! Step sizes that go up and down in triangles.
+
+use super::decay::positive;
+use super::{Schedule, require};
+use crate::Error;
+
+/// How the triangles of [`Cyclic`] change.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Height {
+    Constant,
+    Halved,
+    Decayed(f64),
+}
+
+/// `size(t) = base + (peak - base) triangle(t) height(t)`.
+///
+/// The triangle rises from 0 to 1 in `up` steps and falls back in `down`, again and again. Its height is 1, or halved each
+/// cycle ([`halving`](Self::halving)), or gamma^t ([`decay`](Self::decay)): the modes `triangular`, `triangular2` and
+/// `exp_range` of PyTorch's `CyclicLR`, which it follows.
+///
+/// ```
+/// use expnet::schedule::Cyclic;
+///
+/// let schedule = Cyclic::new(0.25, 1.25, 4)?.down(2);
+/// assert_eq!((schedule.at(0), schedule.at(2), schedule.at(4)), (0.25, 0.75, 1.25));
+/// assert!((schedule.at(5) - 0.75).abs() < 1e-12);
+/// assert_eq!(schedule.at(6), 0.25);
+/// assert!((schedule.halving().at(10) - 0.75).abs() < 1e-12);
+/// # Ok::<(), expnet::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cyclic {
+    base: f64,
+    peak: f64,
+    up: usize,
+    down: usize,
+    height: Height,
+}
+
+impl Cyclic {
+    /// Between `base` (at least 0) and `peak` (at least `base`), `up` (at least 1) steps up and as many down.
+    pub fn new(base: f64, peak: f64, up: usize) -> Result<Self, Error> {
+        require(
+            base.is_finite() && base >= 0.0,
+            "the base of `Cyclic`",
+            base,
+            "finite and at least 0",
+        )?;
+        require(
+            peak.is_finite() && peak >= base,
+            "the peak of `Cyclic`",
+            peak,
+            "finite and at least the base",
+        )?;
+        require(up > 0, "the rise of `Cyclic`", up, "at least 1 step")?;
+        Ok(Self {
+            base,
+            peak,
+            up,
+            down: up,
+            height: Height::Constant,
+        })
+    }
+
+    /// The steps down, at least 1; as many as up by default.
+    pub fn down(mut self, steps: usize) -> Self {
+        self.down = steps;
+        self
+    }
+
+    /// Each cycle half as high as the one before. Takes the place of [`decay`](Self::decay).
+    pub fn halving(mut self) -> Self {
+        self.height = Height::Halved;
+        self
+    }
+
+    /// The height falls as gamma^t, gamma positive and at most 1. Takes the place of [`halving`](Self::halving).
+    pub fn decay(mut self, gamma: f64) -> Self {
+        self.height = Height::Decayed(gamma);
+        self
+    }
+
+    /// The size at step t.
+    pub fn at(&self, step: usize) -> f64 {
+        let total = self.up + self.down;
+        let (cycle, within) = (step / total, (step % total) as f64 / total as f64);
+        let ratio = self.up as f64 / total as f64;
+        let triangle = if within <= ratio {
+            within / ratio
+        } else {
+            (within - 1.0) / (ratio - 1.0)
+        };
+        let height = match self.height {
+            Height::Constant => 1.0,
+            Height::Halved => 0.5_f64.powf(cycle as f64),
+            Height::Decayed(gamma) => gamma.powf(step as f64),
+        };
+        self.base + (self.peak - self.base) * triangle * height
+    }
+
+    fn sound(&self) -> Result<(), Error> {
+        require(self.down > 0, "`Cyclic::down`", self.down, "at least 1 step")?;
+        if let Height::Decayed(gamma) = self.height {
+            positive("`Cyclic::decay`", gamma)?;
+            require(gamma <= 1.0, "`Cyclic::decay`", gamma, "at most 1")?;
+        }
+        Ok(())
+    }
+}
+
+super::function_of_step!(Cyclic, sound);

@@ -1,0 +1,76 @@
+//! No allocation per step after set-up, on one thread.
+//!
+//! With more threads rayon's queue takes a block of memory every 63 sweeps, whatever the size of the problem.
+
+use allocation_counter::measure;
+use expnet::method::{GradientDescent, Method, Minibatch};
+use expnet::schedule::{Backtracking, KernelStable, Schedule};
+use expnet::{Dataset, Float, Initializer, Memory, Trainer};
+use nalgebra::{DMatrix, DVector};
+
+/// Allocations of twenty steps, after twelve that may take what they need.
+fn allocations<T: Float>(schedule: Box<dyn Schedule<T>>, method: Box<dyn Method<T>>, memory: Memory) -> u64 {
+    let points = DMatrix::from_fn(6, 40, |k, i| T::lit(((2 * k + 3 * i + k * i) as f64).sin() / 3.0));
+    let data = Dataset::new(points, DVector::from_fn(40, |i, _| T::lit((i as f64).cos()))).unwrap();
+    let validation = data.clone();
+    let mut net = Initializer::new(6, 2000).antisymmetric(true).build::<T>().unwrap();
+    let trainer = Trainer::new(schedule)
+        .method(method)
+        .memory(memory)
+        .validation(&validation, 1000);
+    let mut session = trainer.start(&mut net, &data).unwrap();
+    for _ in 0..12 {
+        session.step().unwrap();
+    }
+    let info = measure(|| {
+        for _ in 0..20 {
+            session.step().unwrap();
+        }
+    });
+    info.count_total
+}
+
+fn check<T: Float>() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    pool.install(|| {
+        for memory in [Memory::Store, Memory::Recompute] {
+            let plain = || Box::new(GradientDescent::default());
+            assert_eq!(
+                allocations::<T>(Box::new(1e-5), plain(), memory),
+                0,
+                "constant, {memory:?}"
+            );
+            assert_eq!(
+                allocations::<T>(Box::new(KernelStable::default()), plain(), memory),
+                0,
+                "{memory:?}"
+            );
+            let search = Backtracking::default().initial(1e-5);
+            assert_eq!(
+                allocations::<T>(Box::new(search), plain(), memory),
+                0,
+                "line search, {memory:?}"
+            );
+            let momentum = GradientDescent::default().momentum(0.5);
+            assert_eq!(
+                allocations::<T>(Box::new(1e-5), Box::new(momentum), memory),
+                0,
+                "momentum, {memory:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_step_allocates_nothing() {
+    check::<f64>();
+    check::<f32>();
+}
+
+#[test]
+fn the_counter_counts() {
+    assert!(measure(|| drop(std::hint::black_box(vec![1.0; 100]))).count_total >= 1);
+    let batches = Box::new(Minibatch::new(9));
+    // A batch is packed anew each step, into memory that is kept but for the list of its columns.
+    assert!(allocations::<f64>(Box::new(1e-6), batches, Memory::Store) <= 5 * 20);
+}
