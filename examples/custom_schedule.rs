@@ -63,7 +63,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let schedules: Vec<(&str, Box<dyn Schedule<f64>>)> = vec![
         ("KernelStable", Box::new(KernelStable::default())),
         ("Backtracking", Box::new(Backtracking::default())),
-        ("BarzilaiBorwein", Box::new(BarzilaiBorwein::default())),
+        (
+            "BarzilaiBorwein, short",
+            Box::new(BarzilaiBorwein::default().short(true)),
+        ),
         ("own closure: silver steps", Box::new(silver)),
         ("own struct: bold driver", Box::new(bold_driver)),
     ];

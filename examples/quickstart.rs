@@ -3,7 +3,7 @@
 //!     cargo run --release --example quickstart            # fits, prints a table, draws target/quickstart.png
 //!     cargo run --release --example quickstart -- --small # the same with a small network, in a second
 
-use expnet::observer::Progress;
+use expnet::observer::{History, ProgressBar};
 use expnet::schedule::KernelStable;
 use expnet::{Dataset, Initializer, Scaling, Trainer};
 use kuva::prelude::*;
@@ -11,7 +11,6 @@ use kuva::render::render::Scene;
 use nalgebra::DVector;
 use std::error::Error;
 use std::fs::{self, File};
-use std::ops::ControlFlow;
 
 const BLUE: &str = "#1f77b4";
 const ORANGE: &str = "#ff7f0e";
@@ -48,14 +47,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         .seed(1)
         .build()?;
 
-    let mut curves = Curves::default();
+    let mut history = History::default();
     let report = Trainer::new(KernelStable::default())
         .max_steps(max_steps)
         .validation(&scaled_held_out, 100)
-        .observe(|progress: &Progress<'_, f64>| {
-            curves.push(progress);
-            ControlFlow::Continue(())
-        })
+        .observe(ProgressBar::default())
+        .observe(&mut history)
         .fit(&mut net, &scaled)?;
     println!("\n{report}\n");
 
@@ -75,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let best = report.best_step().unwrap_or(report.steps());
     let figure = draw(
-        &curves,
+        &history,
         (scaled.samples(), scaled_held_out.samples()),
         best,
         &predict(&test)?,
@@ -88,22 +85,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
     println!("\nthe picture is in target/quickstart.png");
     Ok(())
-}
-
-/// The losses after each step, on the samples that are fitted and on those held out.
-#[derive(Default)]
-struct Curves {
-    fitted: Vec<(f64, f64)>,
-    held_out: Vec<(f64, f64)>,
-}
-
-impl Curves {
-    fn push(&mut self, progress: &Progress<'_, f64>) {
-        let step = progress.steps() as f64;
-        self.fitted.push((step, progress.loss()));
-        self.held_out
-            .extend(progress.validation_loss().map(|loss| (step, loss)));
-    }
 }
 
 /// The linear model with an intercept that fits `data` best, to compare with.
@@ -119,19 +100,21 @@ fn r_squared(predicted: &DVector<f64>, actual: &DVector<f64>) -> f64 {
 
 /// Two panels: the loss curves, and predicted against actual quality of the test wines.
 fn draw(
-    curves: &Curves,
+    history: &History,
     samples: (usize, usize),
     best: usize,
     predicted: &DVector<f64>,
     actual: &DVector<f64>,
 ) -> Scene {
     // L = 1/2 ||e||^2, so 2 L / n is the mean squared error, which compares across sizes.
-    let mean_square = |curve: &[(f64, f64)], n: usize| -> Vec<(f64, f64)> {
+    let mean_square = |losses: &mut dyn Iterator<Item = f64>, n: usize| -> Vec<(f64, f64)> {
+        let curve = history.steps().iter().zip(losses).skip(1);
         curve
-            .iter()
-            .map(|&(step, loss)| (step, 2.0 * loss / n as f64))
+            .map(|(&step, loss)| (step as f64, 2.0 * loss / n as f64))
             .collect()
     };
+    let fitted = mean_square(&mut history.losses().iter().copied(), samples.0);
+    let held_out = mean_square(&mut history.validation_losses().iter().flatten().copied(), samples.1);
     let line = |points, colour, legend: &str| {
         let line = LinePlot::new()
             .with_data(points)
@@ -140,8 +123,8 @@ fn draw(
         Plot::Line(line.with_legend(legend))
     };
     let losses = vec![
-        line(mean_square(&curves.fitted, samples.0), BLUE, "fitted wines"),
-        line(mean_square(&curves.held_out, samples.1), ORANGE, "held-out wines"),
+        line(fitted, BLUE, "fitted wines"),
+        line(held_out, ORANGE, "held-out wines"),
     ];
     let loss_layout = Layout::auto_from_plots(&losses)
         .with_title(format!("Training (best at step {best})"))

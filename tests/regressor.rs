@@ -69,3 +69,25 @@ fn regressor_settings_are_checked() {
     let single = data.select(&[0]).unwrap();
     assert!(options.fit(&single).is_err());
 }
+
+/// On wine: better than least squares on average, within what this model reaches.
+#[cfg(feature = "csv")]
+#[test]
+fn explains_more_than_least_squares() -> Result<(), Error> {
+    let file = std::fs::File::open("examples/data/winequality-red.csv").unwrap();
+    let wines = Dataset::<f64>::from_csv(file, "quality")?;
+    let (mut network, mut plane) = (0.0, 0.0);
+    for seed in 1..5 {
+        let (train, test) = wines.split(0.8, seed)?;
+        network += ExpRegressor::fit(&train)?.score(&test)? / 4.0;
+
+        let design = |data: &Dataset<f64>| data.points().transpose().insert_column(data.dimension(), 1.0);
+        let coefficients = design(&train).svd(true, true).solve(train.labels(), 1e-12).unwrap();
+        let missed = (design(&test) * coefficients - test.labels()).norm_squared();
+        let mean = test.labels().mean();
+        plane += (1.0 - missed / test.labels().add_scalar(-mean).norm_squared()) / 4.0;
+    }
+    println!("R² on test wines: network {network:.3}, least squares {plane:.3}");
+    assert!(network > 0.36 && network > plane + 0.01);
+    Ok(())
+}
