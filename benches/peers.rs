@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     let peers: Vec<Peer> = all_peers
         .iter()
         .filter(|name| wants(name, &all_peers))
-        .filter_map(|name| Peer::find(name))
+        .filter_map(Peer::find)
         .collect();
     println!(
         "{} threads; seconds a step, the best of {ROUNDS} medians; ratio = peer / expnet",
@@ -146,9 +146,9 @@ fn steps(shape: Shape, ours: fn(Shape, usize) -> Measured) -> usize {
     if inputs::is_tiny() {
         return 20;
     }
-    let sweep = (shape.samples * shape.width * (4 * shape.dimension + 40)) as f64;
-    let few = (1e9 / sweep).ceil() as usize;
-    ((0.5 / ours(shape, few).seconds) as usize).clamp(5, 2000)
+    let flops = shape.samples * shape.width * (4 * shape.dimension + 40);
+    let seconds = ours(shape, 1_000_000_000 / flops + 1).seconds;
+    (5..2000).find(|&steps| steps as f64 * seconds > 0.5).unwrap_or(2000)
 }
 
 fn threads() -> usize {

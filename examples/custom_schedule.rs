@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             unit = 1.0 / state.largest_kernel_eigenvalue();
         }
         let level = (state.iteration() + 1).trailing_zeros().min(5);
-        unit * (1.0 + (1.0 + 2.0_f64.sqrt()).powi(level as i32 - 1))
+        unit * (1.0 + (1.0 + 2.0_f64.sqrt()).powf(f64::from(level) - 1.0))
     });
     let bold_driver = BoldDriver {
         size: 0.0,

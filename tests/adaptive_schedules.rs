@@ -81,7 +81,7 @@ fn barzilai_borwein_is_fast<T: Float>() {
         assert_eq!(report.termination(), Termination::Converged);
         report.steps()
     };
-    let stable = steps(Box::new(KernelStable::default()));
+    let stable = steps(Box::<KernelStable>::default());
     for short in [false, true] {
         let secant = steps(Box::new(BarzilaiBorwein::default().short(short)));
         assert!(4 * secant < stable, "short {short}: {secant} steps against {stable}");
