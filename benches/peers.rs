@@ -141,14 +141,14 @@ fn ours<T: Float>(shape: Shape, steps: usize) -> Measured {
     }
 }
 
-/// So many steps that a batch takes about half a second here.
+/// So many steps that a batch takes about a tenth of a second here, and several times that in a peer.
 fn steps(shape: Shape, ours: fn(Shape, usize) -> Measured) -> usize {
     if inputs::is_tiny() {
         return 20;
     }
     let flops = shape.samples * shape.width * (4 * shape.dimension + 40);
     let seconds = ours(shape, 1_000_000_000 / flops + 1).seconds;
-    (5..2000).find(|&steps| steps as f64 * seconds > 0.5).unwrap_or(2000)
+    (5..500).find(|&steps| steps as f64 * seconds > 0.1).unwrap_or(500)
 }
 
 fn threads() -> usize {
