@@ -185,7 +185,9 @@ impl Peer {
             .output()
             .is_ok_and(|output| output.status.success());
         if !there {
-            println!("{name} is left out: Python with numpy and {module} is not there (see benches/peers/README.md)");
+            println!(
+                "{name} is left out: `{python}` does not import {module} with numpy (see benches/peers/README.md)"
+            );
             return None;
         }
         let script = peers.join("gd_step.py").to_string_lossy().into_owned();
