@@ -1,156 +1,173 @@
-//! Fits a real data set: the quality of 1,599 red wines from eleven measurements.
+//! Fits a real data set: how tasters judge a wine, from eleven measurements.
 //!
-//! `cargo run --release --example quickstart` prints R² on held-out wines beside least squares, and draws the run in
-//! `target/quickstart.png`. `-- SEED` chooses another split.
-//!
-//! Data: Cortez, Cerdeira, Almeida, Matos, Reis, *Modeling wine preferences by data mining from physicochemical
-//! properties*, Decision Support Systems 47 (2009), CC BY 4.0.
+//!     cargo run --release --example quickstart            # fits, prints a table, draws target/quickstart.png
+//!     cargo run --release --example quickstart -- --small # the same with a small network, in a second
 
-use expnet::method::GradientDescent;
 use expnet::observer::{History, ProgressBar};
+use expnet::schedule::KernelStable;
 use expnet::{Dataset, Initializer, Scaling, Trainer};
 use kuva::prelude::*;
+use kuva::render::render::Scene;
 use nalgebra::DVector;
 use std::error::Error;
+use std::fs::{self, File};
 
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/winequality-red.csv");
-const PICTURE: &str = "target/quickstart.png";
+const BLUE: &str = "#1f77b4";
+const ORANGE: &str = "#ff7f0e";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let seed = std::env::args().nth(1).map_or(Ok(1), |seed| seed.parse())?;
-    let wines = Dataset::<f64>::from_csv_path(DATA, "quality")?;
-    println!("{} wines, {} measurements each", wines.samples(), wines.dimension());
+    let small = std::env::args().any(|argument| argument == "--small");
+    let (width, max_steps) = if small { (64, 200) } else { (512, 1000) };
 
-    // A quarter is set aside for the table, and a fifth of the rest decides when to stop.
-    let (rest, test) = wines.split(0.75, seed)?;
-    let (train, validation) = rest.split(0.8, seed)?;
-    let scaling = Scaling::fit(&train)?;
-    let (points, held_out) = (scaling.apply(&train)?, scaling.apply(&validation)?);
+    // 1,599 wines: 80% to train on, of which 15% decide when to stop; 20% to test on.
+    let file = File::open(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/examples/data/winequality-red.csv"
+    ))?;
+    let wines = Dataset::<f64>::from_csv(file, "quality")?;
+    let (train, test) = wines.split(0.8, 1)?;
+    let (fitted, held_out) = train.split(0.85, 1)?;
+    println!(
+        "{} wines, {} measurements each: {} to fit, {} to decide when to stop, {} to test",
+        wines.samples(),
+        wines.dimension(),
+        fitted.samples(),
+        held_out.samples(),
+        test.samples()
+    );
 
-    let mut net = Initializer::new(points.dimension(), 2048)
+    // Standardise, append a bias coordinate, put each wine on the unit sphere.
+    let scaling = Scaling::fit(&fitted)?;
+    let (scaled, scaled_held_out) = (scaling.apply(&fitted)?, scaling.apply(&held_out)?);
+
+    // Pairs of neurons that cancel: the network starts at F = 0.
+    let mut net = Initializer::new(scaled.dimension(), width)
+        .std_dev(0.5)
         .antisymmetric(true)
-        .seed(seed)
-        .build::<f64>()?;
-    let mut history = History::default().movement(false);
-    let report = Trainer::default() // the step size that the tangent kernel allows
-        .method(GradientDescent::default().nesterov(0.9))
-        .max_steps(2000)
-        .validation(&held_out, 100)
+        .seed(1)
+        .build()?;
+
+    let mut history = History::default();
+    let report = Trainer::new(KernelStable::default())
+        .max_steps(max_steps)
+        .validation(&scaled_held_out, 100)
         .observe(ProgressBar::default())
         .observe(&mut history)
-        .fit(&mut net, &points)?;
-    println!("{report}\n");
+        .fit(&mut net, &scaled)?;
+    println!("\n{report}\n");
 
     let predict = |data: &Dataset<f64>| scaling.predict(&net, data.points());
-    let linear = LeastSquares::fit(&rest)?;
-    println!("R²               train    test");
+    let plane = least_squares(&train)?;
+    println!("R²                     train    test");
     println!(
-        "expnet          {:6.3}  {:6.3}",
-        r2(&rest, &predict(&rest)?),
-        r2(&test, &predict(&test)?)
+        "exponential network   {:6.3}  {:6.3}",
+        r_squared(&predict(&train)?, train.labels()),
+        r_squared(&predict(&test)?, test.labels())
     );
     println!(
-        "least squares   {:6.3}  {:6.3}",
-        r2(&rest, &linear.predict(&rest)),
-        r2(&test, &linear.predict(&test))
+        "least squares         {:6.3}  {:6.3}",
+        r_squared(&plane(&train), train.labels()),
+        r_squared(&plane(&test), test.labels())
     );
 
-    draw(
+    let best = report.best_step().unwrap_or(report.steps());
+    let figure = draw(
         &history,
-        (points.samples(), held_out.samples()),
-        &test,
+        (scaled.samples(), scaled_held_out.samples()),
+        best,
         &predict(&test)?,
+        test.labels(),
+    );
+    fs::create_dir_all("target")?;
+    fs::write(
+        "target/quickstart.png",
+        PngBackend::new().with_scale(2.0).render_scene(&figure)?,
     )?;
-    println!("\nThe run and its predictions are drawn in {PICTURE}");
+    println!("\nthe picture is in target/quickstart.png");
     Ok(())
 }
 
-/// 1 - sum (y - prediction)² / sum (y - mean)².
-fn r2(data: &Dataset<f64>, prediction: &DVector<f64>) -> f64 {
-    let labels = data.labels();
-    1.0 - (labels - prediction).norm_squared() / labels.add_scalar(-labels.mean()).norm_squared()
+/// The linear model with an intercept that fits `data` best, to compare with.
+fn least_squares(data: &Dataset<f64>) -> Result<impl Fn(&Dataset<f64>) -> DVector<f64>, &'static str> {
+    let design = |data: &Dataset<f64>| data.points().transpose().insert_column(data.dimension(), 1.0);
+    let coefficients = design(data).svd(true, true).solve(data.labels(), 1e-12)?;
+    Ok(move |data: &Dataset<f64>| design(data) * &coefficients)
 }
 
-/// What the network is compared with: a line, fitted to the training and the validation wines together.
-struct LeastSquares(DVector<f64>);
-
-impl LeastSquares {
-    fn fit(data: &Dataset<f64>) -> Result<Self, &'static str> {
-        let design = data.points().transpose().insert_column(0, 1.0);
-        Ok(Self(design.svd(true, true).solve(data.labels(), 1e-12)?))
-    }
-
-    fn predict(&self, data: &Dataset<f64>) -> DVector<f64> {
-        data.points().transpose().insert_column(0, 1.0) * &self.0
-    }
+fn r_squared(predicted: &DVector<f64>, actual: &DVector<f64>) -> f64 {
+    1.0 - (predicted - actual).norm_squared() / actual.add_scalar(-actual.mean()).norm_squared()
 }
 
-/// Losses a wine on the left, predicted against actual quality on the right.
+/// Two panels: the loss curves, and predicted against actual quality of the test wines.
 fn draw(
     history: &History,
-    (train, held_out): (usize, usize),
-    test: &Dataset<f64>,
-    prediction: &DVector<f64>,
-) -> Result<(), Box<dyn Error>> {
-    let steps = history.steps().iter().map(|&step| step as f64);
-    let losses: Vec<_> = steps
-        .clone()
-        .zip(history.losses().iter().map(|loss| loss / train as f64))
-        .collect();
-    let validation = history
-        .validation_losses()
-        .iter()
-        .map(|loss| loss.unwrap_or(f64::NAN) / held_out as f64);
-    let validation: Vec<_> = steps.zip(validation).collect();
-    let line = |points, color: &str, name: &str| -> Plot {
-        LinePlot::new()
-            .with_data(points)
-            .with_color(color)
-            .with_stroke_width(2.0)
-            .with_legend(name)
-            .into()
+    samples: (usize, usize),
+    best: usize,
+    predicted: &DVector<f64>,
+    actual: &DVector<f64>,
+) -> Scene {
+    // L = 1/2 ||e||^2, so 2 L / n is the mean squared error, which compares across sizes.
+    let mean_square = |losses: &mut dyn Iterator<Item = f64>, n: usize| -> Vec<(f64, f64)> {
+        let curve = history.steps().iter().zip(losses).skip(1);
+        curve
+            .map(|(&step, loss)| (step as f64, 2.0 * loss / n as f64))
+            .collect()
     };
-    let run = vec![
-        line(losses, "#1f77b4", "training"),
-        line(validation, "#d62728", "validation"),
+    let fitted = mean_square(&mut history.losses().iter().copied(), samples.0);
+    let held_out = mean_square(&mut history.validation_losses().iter().flatten().copied(), samples.1);
+    let line = |points, colour, legend: &str| {
+        let line = LinePlot::new()
+            .with_data(points)
+            .with_color(colour)
+            .with_stroke_width(2.0);
+        Plot::Line(line.with_legend(legend))
+    };
+    let losses = vec![
+        line(fitted, BLUE, "fitted wines"),
+        line(held_out, ORANGE, "held-out wines"),
     ];
-    // Qualities are whole numbers: spread sideways, so that wines do not hide each other.
-    let spread = |i: usize| 0.3 * (i as f64 * 0.618_034).fract() - 0.15;
-    let wines = test
-        .labels()
-        .iter()
-        .zip(prediction)
-        .enumerate()
-        .map(|(i, (y, p))| (y + spread(i), *p));
-    let wines = ScatterPlot::new()
-        .with_data(wines)
-        .with_color("#1f77b4")
-        .with_size(3.0)
-        .with_marker_opacity(0.45);
-    let diagonal = LinePlot::new()
-        .with_data(vec![(3.0, 3.0), (8.0, 8.0)])
-        .with_color("#888888");
-    let right: Vec<Plot> = vec![diagonal.into(), wines.into()];
-
-    let left_layout = Layout::auto_from_plots(&run)
-        .with_title("Loss a wine")
+    let loss_layout = Layout::auto_from_plots(&losses)
+        .with_title(format!("Training (best at step {best})"))
         .with_x_label("step")
-        .with_y_label("½ (F − y)², scaled labels")
-        .with_log_y()
-        .with_legend_position(LegendPosition::InsideTopRight);
-    let right_layout = Layout::auto_from_plots(&right)
-        .with_title("Wines never seen")
+        .with_y_label("mean squared error, scaled")
+        .with_log_scale()
+        .with_clamp_axis()
+        .with_y_axis_min(0.4)
+        .with_y_axis_max(1.0)
+        .with_y_tick_format(TickFormat::Fixed(1))
+        .with_minor_ticks(5)
+        .with_reference_line(ReferenceLine::vertical(best as f64).with_color("#555555"))
+        .with_legend_position(LegendPosition::InsideBottomLeft);
+
+    // Quality is a whole number: the points are moved sideways a little, so as to be seen.
+    let beside = |i: usize| 0.3 * ((0.618_034 * i as f64).fract() - 0.5);
+    let points = actual.iter().zip(predicted).enumerate();
+    let points: Vec<(f64, f64)> = points.map(|(i, (&y, &p))| (y + beside(i), p)).collect();
+    let dots = ScatterPlot::new()
+        .with_data(points)
+        .with_color(BLUE)
+        .with_size(3.5)
+        .with_marker_opacity(0.45);
+    let ideal = LinePlot::new()
+        .with_data(vec![(3.0, 3.0), (8.0, 8.0)])
+        .with_color("#555555");
+    let qualities = vec![
+        Plot::Scatter(dots.with_legend("test wines")),
+        Plot::Line(ideal.with_stroke_width(1.5).with_legend("predicted = actual")),
+    ];
+    let quality_layout = Layout::auto_from_plots(&qualities)
+        .with_title("Prediction")
         .with_x_label("actual quality")
+        .with_y_label("predicted quality")
+        .with_clamp_axis()
         .with_x_axis_min(2.5)
         .with_x_axis_max(8.5)
         .with_x_tick_step(1.0)
-        .with_y_label("predicted quality");
-    let scene = Figure::new(1, 2)
-        .with_plots(vec![run, right])
-        .with_layouts(vec![left_layout, right_layout])
-        .with_cell_size(480.0, 380.0)
-        .render();
-    std::fs::create_dir_all("target")?;
-    std::fs::write(PICTURE, PngBackend::new().with_scale(2.0).render_scene(&scene)?)?;
-    Ok(())
+        .with_legend_position(LegendPosition::InsideTopLeft);
+
+    Figure::new(1, 2)
+        .with_plots(vec![losses, qualities])
+        .with_layouts(vec![loss_layout, quality_layout])
+        .with_cell_size(520.0, 420.0)
+        .render()
 }

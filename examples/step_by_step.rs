@@ -1,45 +1,75 @@
-//! Forward, gradient and step by hand, then the same run by a session and by `fit`.
+//! What a training step does, by hand, and then the crate's own loop, one step at a time.
 //!
-//! `cargo run --release --example step_by_step`
+//!     cargo run --example step_by_step
 
-use expnet::{Dataset, Error, ExpNetwork, Initializer, Trainer, check};
+use expnet::method::GradientDescent;
+use expnet::{Dataset, Error, ExpNetwork, Initializer, Trainer};
+use nalgebra::{DMatrix, DVector};
 
 fn main() -> Result<(), Error> {
-    let rows = [[0.0, 1.0], [0.6, 0.8], [1.0, 0.0]];
-    let data = Dataset::from_rows(&rows, &[0.5, -0.2, 0.1])?;
-    let start = Initializer::new(2, 1000).antisymmetric(true).seed(1).build::<f64>()?;
+    // Three points in two dimensions, a row each; inside they are the columns of X, d x n.
+    let data = Dataset::from_rows(&[[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], &[0.5, -0.2, 1.0])?;
+
+    // 64 neurons in pairs with the same weights and opposite signs: F(W, x) = 0 to begin with.
+    let start = Initializer::new(2, 64)
+        .std_dev(0.5)
+        .antisymmetric(true)
+        .seed(7)
+        .build::<f64>()?;
+    println!("F(W, X) = {:?}", start.forward(data.points())?.as_slice());
+
+    // A step by hand: e = F(W, X) - y, then column r of the gradient is a_r sum_i e_i exp(<w_r, x_i>) x_i.
+    let residual = start.forward(data.points())? - data.labels();
+    let gradient = gradient_by_hand(&start, &data, &residual);
+    let difference = (&gradient - start.gradient(&data)?).norm();
     println!(
-        "F(W_0, X) = {:?}: an antisymmetric start",
-        start.forward(data.points())?.as_slice()
+        "gradient: norm {:.3}, {difference:.0e} from the crate's",
+        gradient.norm()
     );
-    println!("{}\n", check::gradient(&start, &data)?);
 
-    // By hand: W <- W - eta grad L, with nalgebra's matrices.
-    let (mut by_hand, eta) = (start.clone(), 1e-4);
-    for step in 0..5 {
-        let gradient = by_hand.gradient(&data)?;
-        println!(
-            "step {step}: loss {:.9}, gradient norm {:.6}",
-            by_hand.loss(&data)?,
-            gradient.norm()
-        );
-        let weights = by_hand.weights() - gradient * eta;
-        by_hand = ExpNetwork::from_parts(weights, by_hand.output_weights().clone())?;
-    }
-    println!("by hand       {:.15}", by_hand.loss(&data)?);
+    let step_size = 1e-2;
+    let by_hand = ExpNetwork::from_parts(start.weights() - step_size * gradient, start.output_weights().clone())?;
+    println!(
+        "loss {:.6} -> {:.6} in a step by hand",
+        start.loss(&data)?,
+        by_hand.loss(&data)?
+    );
 
-    let mut stepped = start.clone();
-    for _ in 0..5 {
-        stepped.step(&data, eta)?;
-    }
-    println!("by `step`     {:.15}", stepped.loss(&data)?);
-
+    // The same step in one call.
     let mut net = start.clone();
-    let mut session = Trainer::new(eta).max_steps(5).start(&mut net, &data)?;
-    while session.step()?.is_none() {}
-    println!("by a session  {:.15}", session.finish()?.loss());
+    let before = net.step(&data, step_size)?;
+    let difference = (net.weights() - by_hand.weights()).norm();
+    println!(
+        "loss {before:.6} -> {:.6} in `step`, weights {difference:.0e} apart",
+        net.loss(&data)?
+    );
 
-    let report = Trainer::new(eta).max_steps(5).fit(&mut start.clone(), &data)?;
-    println!("by `fit`      {:.15}\n\n{report}", report.loss());
+    // `Trainer::fit` step by step: look at anything in between, stop when you like.
+    let mut net = start.clone();
+    let trainer = Trainer::new(step_size).method(GradientDescent::default().momentum(0.5));
+    let mut session = trainer.max_steps(200).tolerance(1e-6).start(&mut net, &data)?;
+    while session.step()?.is_none() {
+        if session.steps() % 10 == 0 {
+            println!(
+                "step {:>3}: ||F(W, X) - y|| = {:.2e}",
+                session.steps(),
+                session.residual_norm()
+            );
+        }
+    }
+    println!("{}", session.finish()?);
+    println!("F(W, X) = {:.6?}", net.forward(data.points())?.as_slice());
     Ok(())
+}
+
+fn gradient_by_hand(net: &ExpNetwork<f64>, data: &Dataset<f64>, residual: &DVector<f64>) -> DMatrix<f64> {
+    let mut gradient = DMatrix::zeros(net.dimension(), net.width());
+    for r in 0..net.width() {
+        for (i, point) in data.points().column_iter().enumerate() {
+            let activation = net.weights().column(r).dot(&point).exp();
+            let factor = net.output_weights()[r] * residual[i] * activation;
+            gradient.column_mut(r).axpy(factor, &point, 1.0);
+        }
+    }
+    gradient
 }

@@ -1,65 +1,86 @@
-//! Trains the over-parameterised exponential network
+//! Train the over-parameterised exponential network
 //!
 //! ```text
-//! F(W, x) = sum_r a_r exp(<w_r, x>)
+//! F(W, x) = sum_r a_r exp(<w_r, x>),   L(W) = 1/2 ||F(W, X) - y||^2
 //! ```
 //!
-//! by moving W only, with any step-size schedule. The model, and the proof that gradient descent fits it when it is
-//! wide enough, are from Gao, Mahadevan, Song, *An Over-parameterized Exponential Regression*,
-//! [arXiv 2303.16504](https://arxiv.org/abs/2303.16504).
+//! by moving W alone, with any step-size schedule, in `f32` or `f64`. The model is that of Gao, Mahadevan, Song,
+//! *An Over-parameterized Exponential Regression* ([arXiv:2303.16504](https://arxiv.org/abs/2303.16504)).
 //!
 //! ```
-//! use expnet::{Dataset, Initializer, Trainer};
+//! use expnet::{Dataset, Initializer, Scaling, Trainer};
+//! use nalgebra::DMatrix;
 //!
-//! let rows = [[0.0, 1.0], [0.6, 0.8], [1.0, 0.0]];
-//! let data = Dataset::from_rows(&rows, &[0.5, -0.2, 0.1])?;
-//! let mut net = Initializer::new(2, 1024).antisymmetric(true).seed(1).build::<f64>()?;
-//! let report = Trainer::default().tolerance(1e-3).fit(&mut net, &data)?;
+//! let points = DMatrix::from_fn(2, 40, |k, i| ((1 + i) as f64 * (0.7 + k as f64)).sin());
+//! let labels: Vec<f64> = points.column_iter().map(|x| x[0] * x[0] + x[1].sin()).collect();
+//! let (train, test) = Dataset::new(points, labels.into())?.split(0.75, 1)?;
+//!
+//! let scaling = Scaling::fit(&train)?;
+//! let scaled = scaling.apply(&train)?;
+//! let mut net = Initializer::new(scaled.dimension(), 256).antisymmetric(true).seed(7).build()?;
+//! let report = Trainer::default().max_steps(300).tolerance(1e-3).fit(&mut net, &scaled)?;
 //! println!("{report}");
-//! assert!(report.residual_norm() <= 1e-3);
-//!
-//! // A step size of one's own: a number, a closure or a struct.
-//! let halving = |state: &mut expnet::schedule::StepState<'_, f64>| 1e-4 / (1.0 + state.iteration() as f64);
-//! Trainer::new(halving).max_steps(10).fit(&mut net, &data)?;
+//! let predicted = scaling.predict(&net, test.points())?; // in the units of the labels
+//! assert_eq!(predicted.len(), test.samples());
 //! # Ok::<(), expnet::Error>(())
 //! ```
 //!
+//! Those who want an answer and not a study take [`ExpRegressor`], which does all of this in one call.
+//!
+//! # Two questions a step
+//!
+//! Every method moves the weights along the rows of the Jacobian, `W <- W - eta J(W)^T v`. So a step answers two
+//! questions, each with one trait: which way, the dual vector v ([`method::Method`]), and how far, the step size eta
+//! ([`schedule::Schedule`]). Any pair composes, and one loop ([`Trainer`], or [`Session`] by hand) owns stopping, time,
+//! observers and the check for numbers that are not finite.
+//!
 //! # Map
 //!
-//! | what | where |
+//! | module or type | what for |
 //! |---|---|
-//! | data, from rows, matrices, CSV | [`Dataset`] |
-//! | scaling of data | [`Scaling`] |
-//! | the start | [`Initializer`] |
-//! | the network: forward, loss, gradient, step | [`ExpNetwork`] |
-//! | the loop | [`Trainer`], [`Session`], [`FitReport`] |
-//! | how far to step | [`schedule`] |
-//! | which way to step | [`method`] |
-//! | watching a run | [`observer`] |
-//! | all in one: fit, predict, score | [`ExpRegressor`] |
-//! | checkers for your own data | [`check`] |
+//! | [`Dataset`], [`Scaling`] | points and labels from rows, matrices or CSV; put to a scale that suits the network |
+//! | [`Initializer`], [`ExpNetwork`] | random starts; forward, residual, loss, gradient, a single step |
+//! | [`Trainer`], [`Session`], [`FitReport`], [`Termination`] | the loop, whole or by hand, and what came of it |
+//! | [`schedule`] | how far to step: the trait, its schedules, and how to write one |
+//! | [`method`] | which way to step: the trait, its methods, and how to write one |
+//! | [`observer`] | watching a run: history, progress bar, closures |
+//! | [`ExpRegressor`] | all of it in one: fit, predict, score |
+//! | [`check`] | checkers for a network and data of your own |
+//! | [`Float`], [`Error`], [`Memory`] | the scalar types; the one error type; whether activations are stored |
 //!
 //! # Symbols
 //!
-//! | symbol | in code | shape |
+//! | symbol | code | shape |
 //! |---|---|---|
 //! | n, d, m | `samples`, `dimension`, `width` | |
-//! | X | `points` | d x n, a point a column |
-//! | y | `labels` | n |
-//! | W | `weights` | d x m, a neuron a column |
-//! | a | `output_weights` | m, never trained |
-//! | F(W, X) | `forward` | n |
-//! | e = F - y | `residual` | n |
-//! | L = 1/2 ||e||^2 | `loss` | |
-//! | eps | `tolerance`, on ||e||_2 | |
-//! | eta | `step_size` | |
-//! | G = J J^T | `tangent_gram`, `largest_kernel_eigenvalue` | n x n |
-//! | sigma | `std_dev` of the initial weights | |
+//! | X | [`points`](Dataset::points) | d x n, a point a column |
+//! | y | [`labels`](Dataset::labels) | n |
+//! | W | [`weights`](ExpNetwork::weights) | d x m, a neuron a column |
+//! | a | [`output_weights`](ExpNetwork::output_weights) | m, fixed; +1 or -1 unless given |
+//! | F(W, X) | [`forward`](ExpNetwork::forward) | n |
+//! | e = F - y | [`residual`](ExpNetwork::residual) | n |
+//! | L | [`loss`](ExpNetwork::loss) | 1 |
+//! | grad L | [`gradient`](ExpNetwork::gradient) | d x m |
+//! | eps, on the 2-norm of e | [`tolerance`](Trainer::tolerance) | 1 |
+//! | exp(<w_r, x_i>) | activations | n x m |
+//! | eta | [`step_size`](schedule::Schedule::step_size) | 1 |
+//! | v | [`dual`](method::Direction::dual) | n |
+//! | G = J J^T | tangent Gram matrix, [`tangent_gram`](method::Evaluation::tangent_gram) | n x n |
+//! | H = G / m | empirical kernel | n x n |
+//! | sigma | [`std_dev`](Initializer::std_dev) of the initial weights | 1 |
+//!
+//! All matrices are nalgebra's, column-major.
 //!
 //! # Bits
 //!
 //! A run gives the same bits on any number of threads, with activations stored or recomputed, with or without observers.
-//! Another SIMD level rounds differently; `EXPNET_SIMD=avx2` (or `sse4.2`, `sse2`) makes a machine use a lower level than its best.
+//! Another SIMD level rounds differently; `EXPNET_SIMD=avx2` (or `sse4.2`, `sse2`) makes a machine use a lower level than
+//! its best.
+//!
+//! # Features
+//!
+//! `csv` (`Dataset::from_csv`, `History::to_csv`) and `progress` (`observer::ProgressBar`), both on by default. No feature
+//! changes a result.
 
 pub mod check;
 mod dataset;

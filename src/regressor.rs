@@ -1,195 +1,251 @@
-//! Scaling, network and training in one.
+//! Scaling, network and training in one: for those who want an answer and not a study.
 
-use crate::dataset::Dataset;
-use crate::scaling::{Scaling, ScalingOptions};
-use crate::{Error, ExpNetwork, FitReport, Float, Initializer, Trainer};
+use crate::schedule::KernelStable;
+use crate::{Dataset, Error, ExpNetwork, FitReport, Float, Initializer, Scaling, ScalingOptions, Trainer};
 use nalgebra::{DMatrix, DVector};
 
-/// A regression model for those who want an answer and not a study: fit, predict, score.
+/// Regression by an exponential network, in the units of the raw data.
 ///
-/// Standardises the columns, appends a bias, puts rows on the unit sphere, scales the labels; starts from an antisymmetric network (F = 0), and
-/// trains by gradient descent with momentum until the loss on a held-out part of the data stops falling.
+/// [`fit`](Self::fit) learns a [`Scaling`], starts an antisymmetric network at F = 0, and trains it by
+/// gradient descent with the step size that the tangent kernel allows ([`KernelStable`]), until the
+/// loss on a held-out part of the data stops improving; the best weights are kept.
 ///
 /// ```
 /// use expnet::{Dataset, ExpRegressor};
+/// use nalgebra::DMatrix;
 ///
-/// let rows: Vec<[f64; 2]> = (0..60).map(|i| [(0.3 * i as f64).sin(), (0.7 * i as f64).cos()]).collect();
-/// let labels: Vec<f64> = rows.iter().map(|[a, b]| 3.0 + a * b).collect();
-/// let data = Dataset::from_rows(&rows, &labels)?;
-/// let model = ExpRegressor::fit(&data)?;
-/// assert!(model.score(&data)? > 0.9);
+/// // 60 points of y = x0^2 + sin(x1)
+/// let points = DMatrix::from_fn(2, 60, |k, i| ((1 + i) as f64 * (0.7 + k as f64)).sin());
+/// let labels = points.column_iter().map(|x| x[0] * x[0] + x[1].sin()).collect::<Vec<_>>();
+/// let (train, test) = Dataset::new(points, labels.into())?.split(0.75, 1)?;
+///
+/// let model = ExpRegressor::fit(&train)?;
+/// assert!(model.score(&test)? > 0.9);
+/// let predicted = model.predict(test.points())?;
+/// assert!((predicted[0] - test.labels()[0]).abs() < 0.5);
 /// # Ok::<(), expnet::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct ExpRegressor<T: Float> {
-    scaling: Scaling<T>,
     network: ExpNetwork<T>,
+    scaling: Scaling<T>,
     report: FitReport<T>,
 }
 
-/// The settings of an [`ExpRegressor`]: see [`ExpRegressor::options`].
+/// The settings of an [`ExpRegressor`], each with a default that suits a few hundred to a few thousand samples.
+///
+/// | setting | meaning | range | default |
+/// |---|---|---|---|
+/// | [`width`](Self::width) | m, the number of neurons | even, m >= 2 | 512 |
+/// | [`std_dev`](Self::std_dev) | sigma of the initial weights | sigma > 0 | 0.5 |
+/// | [`seed`](Self::seed) | of the initial weights and of the held-out part | | 0 |
+/// | [`validation`](Self::validation) | fraction held out for early stopping | 0 (none) to below 1 | 0.15 |
+/// | [`patience`](Self::patience) | steps without improvement before it stops | at least 1 | 100 |
+/// | [`max_steps`](Self::max_steps) | steps at most | | 1000 |
+/// | [`scaling`](Self::scaling) | steps of the scaling | | all |
+///
+/// ```
+/// use expnet::{Dataset, ExpRegressor};
+///
+/// let rows: Vec<[f64; 1]> = (0..40).map(|i| [f64::from(i) / 10.0]).collect();
+/// let labels: Vec<f64> = rows.iter().map(|[x]| x.sin()).collect();
+/// let data = Dataset::from_rows(&rows, &labels)?;
+/// let model = ExpRegressor::options().width(128).seed(3).max_steps(200).fit(&data)?;
+/// assert_eq!(model.network().width(), 128);
+/// assert!(model.score(&data)? > 0.9);
+/// # Ok::<(), expnet::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RegressorOptions {
     width: usize,
     std_dev: f64,
     seed: u64,
-    held_out: f64,
-    patience: usize,
+    validation: f64,
+    patience: Option<usize>,
     max_steps: usize,
-    momentum: f64,
     scaling: ScalingOptions,
 }
 
 impl Default for RegressorOptions {
     fn default() -> Self {
         Self {
-            width: 2048,
-            std_dev: 1.0,
+            width: 512,
+            std_dev: 0.5,
             seed: 0,
-            held_out: 0.2,
-            patience: 50,
-            max_steps: 2000,
-            momentum: 0.9,
+            validation: 0.15,
+            patience: None,
+            max_steps: 1000,
             scaling: ScalingOptions::default(),
         }
     }
 }
 
-impl<T: Float> ExpRegressor<T> {
-    /// Fits with the default settings. Costs a few hundred steps of 4 n d m flops, m = 2048.
-    ///
-    /// Errors: those of [`Scaling::fit`] (a constant column, say) and of [`Trainer::fit`].
-    pub fn fit(data: &Dataset<T>) -> Result<Self, Error> {
-        RegressorOptions::default().fit(data)
-    }
-
-    /// The predictions for raw points (d x k, a point a column), in the units of the raw labels: k numbers.
-    pub fn predict(&self, points: &DMatrix<T>) -> Result<DVector<T>, Error> {
-        self.scaling.predict(&self.network, points)
-    }
-
-    /// The coefficient of determination R^2 = 1 - sum (y - prediction)^2 / sum (y - mean y)^2: 1 is perfect, 0 as good as the mean.
-    ///
-    /// Errors: labels that are all equal, besides those of [`predict`](Self::predict).
-    pub fn score(&self, data: &Dataset<T>) -> Result<T, Error> {
-        let predicted = self.predict(data.points())?;
-        let labels: Vec<f64> = data.labels().iter().map(|y| y.as_f64()).collect();
-        let mean = labels.iter().sum::<f64>() / labels.len() as f64;
-        let spread: f64 = labels.iter().map(|y| (y - mean).powi(2)).sum();
-        if spread == 0.0 {
-            return Err(Error::Column {
-                column: "the label column".into(),
-                problem: "is constant, so that R^2 has no meaning",
-                remedy: "score on data with at least two different labels",
-            });
-        }
-        let missed: f64 = labels
-            .iter()
-            .zip(&predicted)
-            .map(|(y, p)| (y - p.as_f64()).powi(2))
-            .sum();
-        Ok(T::lit(1.0 - missed / spread))
-    }
-
-    /// The trained network, on scaled points.
-    pub fn network(&self) -> &ExpNetwork<T> {
-        &self.network
-    }
-
-    /// How points and labels are scaled.
-    pub fn scaling(&self) -> &Scaling<T> {
-        &self.scaling
-    }
-
-    /// What came of the training.
-    pub fn report(&self) -> &FitReport<T> {
-        &self.report
-    }
-}
-
-impl ExpRegressor<f64> {
-    /// The settings, to be changed one by one; [`fit`](RegressorOptions::fit) takes data of either type.
-    ///
-    /// ```
-    /// # use expnet::{Dataset, ExpRegressor};
-    /// # let data = Dataset::from_rows(&[[0.0, 1.0], [1.0, 0.0], [1.0, 2.0], [3.0, 1.0]], &[0.5, -0.5, 1.0, 2.0])?;
-    /// let model = ExpRegressor::options().width(512).seed(3).held_out(0.25).max_steps(100).fit(&data)?;
-    /// # Ok::<(), expnet::Error>(())
-    /// ```
-    pub fn options() -> RegressorOptions {
-        RegressorOptions::default()
-    }
-}
-
 impl RegressorOptions {
-    /// The number of neurons, even; 2048 by default.
+    /// The number m of neurons: even, by default 512. A step costs 4 n d m flops and n m exponentials.
     pub fn width(mut self, width: usize) -> Self {
         self.width = width;
         self
     }
 
-    /// The standard deviation of the initial weights; 1 by default. Smaller is smoother.
+    /// The standard deviation sigma of the initial weights: positive and finite, by default 0.5.
+    ///
+    /// A small sigma makes a smooth fit: near 0 the tangent kernel is almost linear in x. A larger one bends
+    /// more, and fits noise sooner.
     pub fn std_dev(mut self, std_dev: f64) -> Self {
         self.std_dev = std_dev;
         self
     }
 
-    /// The seed of the initial weights and of the held-out part; 0 by default.
+    /// The seed of the initial weights and of the choice of the held-out part, by default 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The share of the samples that decides when to stop, above 0 and below 1; 0.2 by default.
-    pub fn held_out(mut self, share: f64) -> Self {
-        self.held_out = share;
+    /// The fraction of the data held out for early stopping: by default 0.15. With 0 all of the data is
+    /// fitted, for `max_steps` steps: right for data without noise.
+    pub fn validation(mut self, fraction: f64) -> Self {
+        self.validation = fraction;
         self
     }
 
-    /// Steps without improvement on the held-out part that are allowed; 50 by default.
+    /// The run ends when the held-out loss has not improved for so many steps: at least 1, by default 100.
     pub fn patience(mut self, steps: usize) -> Self {
-        self.patience = steps;
+        self.patience = Some(steps);
         self
     }
 
-    /// The largest number of steps; 2000 by default.
+    /// The run ends after so many steps at the latest, by default 1000.
     pub fn max_steps(mut self, steps: usize) -> Self {
         self.max_steps = steps;
         self
     }
 
-    /// Heavy-ball momentum, at least 0 and below 1; 0.9 by default.
-    pub fn momentum(mut self, beta: f64) -> Self {
-        self.momentum = beta;
+    /// Which steps of the scaling to take, by default all.
+    pub fn scaling(mut self, options: ScalingOptions) -> Self {
+        self.scaling = options;
         self
     }
 
-    /// How to scale; everything on by default.
-    pub fn scaling(mut self, scaling: ScalingOptions) -> Self {
-        self.scaling = scaling;
-        self
-    }
-
-    /// Fits with these settings.
+    /// Fits a network to `data`, raw points and labels.
     ///
-    /// Errors: those of [`ScalingOptions::fit`], [`Dataset::split`] and [`Trainer::fit`].
+    /// Errors: a setting out of range, a constant column, an odd width, too few samples for a held-out
+    /// part, divergence.
     pub fn fit<T: Float>(&self, data: &Dataset<T>) -> Result<ExpRegressor<T>, Error> {
-        let (train, held_out) = data.split(1.0 - self.held_out, self.seed)?;
-        let scaling = self.scaling.fit(&train)?;
-        let (train, held_out) = (scaling.apply(&train)?, scaling.apply(&held_out)?);
-        let start = Initializer::new(train.dimension(), self.width)
+        self.check()?;
+        let scaling = self.scaling.fit(data)?;
+        let scaled = scaling.apply(data)?;
+        let (train, held_out) = if self.validation > 0.0 {
+            let (train, held_out) = scaled.split(1.0 - self.validation, self.seed)?;
+            (train, Some(held_out))
+        } else {
+            (scaled, None)
+        };
+        let mut network = Initializer::new(train.dimension(), self.width)
             .std_dev(self.std_dev)
-            .seed(self.seed);
-        let mut network = start.antisymmetric(true).build()?;
-        let report = Trainer::default()
-            .method(crate::method::GradientDescent::default().momentum(self.momentum))
-            .max_steps(self.max_steps)
-            .validation(&held_out, self.patience)
-            .fit(&mut network, &train)?;
+            .antisymmetric(true)
+            .seed(self.seed)
+            .build()?;
+        let mut trainer = Trainer::new(KernelStable::default()).max_steps(self.max_steps);
+        if let Some(held_out) = &held_out {
+            trainer = trainer.validation(held_out, self.patience.unwrap_or(100));
+        }
+        let report = trainer.fit(&mut network, &train)?;
         Ok(ExpRegressor {
-            scaling,
             network,
+            scaling,
             report,
         })
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let wrong = |setting, value: f64, expected| {
+            Err(Error::Setting {
+                setting,
+                value: format!("{value:?}"),
+                expected,
+            })
+        };
+        if !(self.std_dev > 0.0 && self.std_dev.is_finite()) {
+            // At 0 all pairs of neurons are the same pair, and stay it.
+            return wrong("std_dev", self.std_dev, "positive and finite");
+        }
+        if !(0.0..1.0).contains(&self.validation) {
+            return wrong("validation", self.validation, "at least 0 and below 1");
+        }
+        if self.validation == 0.0 && self.patience.is_some() {
+            return Err(Error::Incompatible {
+                what: "`patience`",
+                with: "`validation(0.0)`",
+                reason: "patience counts steps without improvement on the held-out part; hold some of the data out",
+            });
+        }
+        Ok(())
+    }
+}
+
+// One type, so that `ExpRegressor::options()` needs no annotation: options fit data of any scalar type.
+impl ExpRegressor<f64> {
+    /// The settings, all at their defaults, to change and then [`fit`](RegressorOptions::fit) with.
+    pub fn options() -> RegressorOptions {
+        RegressorOptions::default()
+    }
+}
+
+impl<T: Float> ExpRegressor<T> {
+    /// Fits a network to `data`, raw points and labels, with the default settings; see
+    /// [`options`](ExpRegressor::options) for others.
+    pub fn fit(data: &Dataset<T>) -> Result<Self, Error> {
+        RegressorOptions::default().fit(data)
+    }
+
+    /// Predicted labels of raw points (d x k, a point a column): k numbers. Costs a forward pass, O(k d m).
+    ///
+    /// Errors: points of another dimension than the training data's or that are not finite, a
+    /// prediction that overflows.
+    pub fn predict(&self, raw_points: &DMatrix<T>) -> Result<DVector<T>, Error> {
+        self.scaling.predict(&self.network, raw_points)
+    }
+
+    /// The coefficient of determination on raw data: R² = 1 - sum_i (p_i - y_i)² / sum_i (y_i - mean)².
+    ///
+    /// 1 is a perfect prediction, 0 is no better than the mean of these labels; it can be negative.
+    ///
+    /// Errors: those of [`predict`](Self::predict), and labels that are all equal, for which R² is not
+    /// defined.
+    pub fn score(&self, data: &Dataset<T>) -> Result<T, Error> {
+        let predicted = self.predict(data.points())?;
+        let labels = || data.labels().iter().map(|y| y.as_f64());
+        // Relative to the largest deviation, so that no square leaves the range of f64.
+        let mean = labels().map(|y| y / data.samples() as f64).sum::<f64>();
+        let unit = labels().fold(0.0, |largest, y| f64::max(largest, (y - mean).abs()));
+        if labels().all(|y| y == data.labels()[0].as_f64()) {
+            return Err(Error::Column {
+                column: "the label column".into(),
+                problem: "is constant, so that R² is not defined",
+                remedy: "score on data whose labels differ",
+            });
+        }
+        let spread: f64 = labels().map(|y| ((y - mean) / unit).powi(2)).sum();
+        let missed: f64 = labels()
+            .zip(predicted.iter())
+            .map(|(y, p)| ((p.as_f64() - y) / unit).powi(2))
+            .sum();
+        Ok(T::lit(1.0 - missed / spread))
+    }
+
+    /// The fitted network, which works on scaled points.
+    pub fn network(&self) -> &ExpNetwork<T> {
+        &self.network
+    }
+
+    /// The scaling that was learnt from the data.
+    pub fn scaling(&self) -> &Scaling<T> {
+        &self.scaling
+    }
+
+    /// What came of the training run, in scaled units.
+    pub fn report(&self) -> &FitReport<T> {
+        &self.report
     }
 }

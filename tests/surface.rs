@@ -1,7 +1,9 @@
 //! The whole surface as another crate would use it: in functions whose only bound is `T: Float`.
 
 use expnet::method::{Direction, Evaluation, GradientDescent, Kind, Method, Minibatch, Outcome, Verdict};
-use expnet::observer::{History, Observer, Progress, ProgressBar};
+#[cfg(feature = "progress")]
+use expnet::observer::ProgressBar;
+use expnet::observer::{History, Observer, Progress};
 use expnet::schedule::*;
 use expnet::{
     Dataset, Error, ExpNetwork, ExpRegressor, FitReport, Float, Initializer, Memory, Scaling, Termination, Trainer,
@@ -159,14 +161,16 @@ fn study<T: Float>() -> Result<(), Error> {
         },
     );
     let mut net = start.clone();
-    let report = Trainer::default()
+    let trainer = Trainer::default();
+    #[cfg(feature = "progress")]
+    let trainer = trainer.observe(ProgressBar::default());
+    let report = trainer
         .memory(Memory::Budget(1 << 20))
         .max_time(Duration::from_secs(60))
         .stall(500, 1e-6)
         .validation(&test, 100)
         .observe(&mut history)
         .observe(&mut watch as &mut dyn Observer<T>)
-        .observe(ProgressBar::default())
         .observe(|progress: &Progress<'_, T>| {
             assert!(progress.residual_norm() > T::zero() && progress.weights().is_ok());
             ControlFlow::Continue(())
