@@ -1,26 +1,23 @@
-//! Seconds for one full-batch gradient step, n samples, d dimensions, m neurons, in f64 and f32.
-//!
-//!     cargo bench --bench step
-//!     EXPNET_BENCH=tiny cargo bench --bench step
+//! One full-batch step, by divan: `cargo bench --bench step`.
 
-mod inputs;
+mod common;
 
+use common::{Shape, shapes};
 use divan::Bencher;
-use divan::counter::ItemsCount;
 use expnet::{Float, Trainer};
-use inputs::Shape;
 
 fn main() {
     divan::main();
 }
 
-/// Throughput is in activations exp(<w_r, x_i>), of which a step computes n m.
-#[divan::bench(types = [f64, f32], args = inputs::shapes(), max_time = 5)]
-fn step<T: Float>(bencher: Bencher<'_, '_>, shape: Shape) {
-    let (data, mut net, step_size) = inputs::problem::<T>(shape);
-    let trainer = Trainer::new(step_size).max_steps(usize::MAX);
-    let mut session = trainer.start(&mut net, &data).expect("the shapes fit");
+#[divan::bench(types = [f32, f64], args = 0..5)]
+fn step<T: Float>(bencher: Bencher, index: usize) {
+    let Some(&shape) = shapes().get(index) else { return };
+    let Shape { n, m, .. } = shape;
+    let (mut net, data) = common::problem::<T>(shape);
+    let trainer = Trainer::new(1e-3 / m as f64).max_steps(usize::MAX);
+    let mut session = trainer.start(&mut net, &data).expect("the problem is sound");
     bencher
-        .counter(ItemsCount::new(shape.samples * shape.width))
-        .bench_local(|| session.step().expect("small steps do not diverge"));
+        .counter(divan::counter::ItemsCount::new(n * m))
+        .bench_local(|| session.step());
 }

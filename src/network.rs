@@ -185,11 +185,15 @@ impl<T: Float> ExpNetwork<T> {
     }
 
     pub(crate) fn check_dimension(&self, points: &DMatrix<T>) -> Result<(), Error> {
+        self.check_dimension_of("the points", points)
+    }
+
+    pub(crate) fn check_dimension_of(&self, which: &str, points: &DMatrix<T>) -> Result<(), Error> {
         if points.nrows() == self.dimension() {
             return Ok(());
         }
         Err(Error::Shape {
-            what: "the dimension of the points".into(),
+            what: format!("the dimension of {which}"),
             expected: self.dimension(),
             found: points.nrows(),
             remedy: "points are the columns of a d x k matrix, and d is the network's dimension \

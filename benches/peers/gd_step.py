@@ -1,9 +1,9 @@
 """Peers on the same work: full-batch gradient-descent steps of
 F(W,x) = sum_r a_r exp(<w_r,x>), L = 1/2 ||F - y||^2, only W trained.
 
-usage: gd_step.py PEER n d m dtype steps      PEER: numpy | jax | torch | torch-compile | torch-autograd
+usage: gd_step.py PEER n d m dtype steps      PEER: numpy | jax | torch | torch-compile
 Inputs are closed-form (no RNG), so every peer and this project see the same numbers:
-  x_ik = sin(1 + 0.7 i + 1.3 k + 0.37 i k) normalised to unit norm; y_i = cos(0.3 i)
+  x_ik = sin(1 + 0.7 i + 1.3 k + 0.37 i k^2) normalised to unit norm; y_i = cos(0.3 i)
   w_kr = sin(0.9 k + 0.37 r); a_r = +1 for even r, -1 for odd r
 eta = 1e-3 / m. Prints: peer n d m dtype seconds_per_step(median of 5 batches) loss_after
 """
@@ -13,7 +13,7 @@ peer, n, d, m, dtype, steps = sys.argv[1], *map(int, sys.argv[2:5]), sys.argv[5]
 threads = int(sys.argv[7]) if len(sys.argv) > 7 else 2
 f = np.float64 if dtype == "f64" else np.float32
 i, k, r = np.arange(n), np.arange(d), np.arange(m)
-X = np.sin(1 + 0.7 * i[:, None] + 1.3 * k[None, :] + 0.37 * i[:, None] * k[None, :]); X /= np.linalg.norm(X, axis=1, keepdims=True)
+X = np.sin(1 + 0.7 * i[:, None] + 1.3 * k[None, :] + 0.37 * i[:, None] * k[None, :] ** 2); X /= np.linalg.norm(X, axis=1, keepdims=True)
 y = np.cos(0.3 * i)
 W = np.sin(0.9 * k[None, :] + 0.37 * r[:, None])          # m x d, one neuron a row
 a = np.where(r % 2 == 0, 1.0, -1.0)

@@ -11,7 +11,7 @@
 //! ```
 
 use super::kernel::{self, Rows, Update};
-use super::pack::{Aligned, Points};
+use super::pack::{Aligned, Points, UNIT};
 use crate::{Error, Float};
 use fearless_simd::{Level, dispatch, prelude::*};
 use rayon::prelude::*;
@@ -199,64 +199,78 @@ fn flush<T: Float>(sums: &mut [T], lanes: usize, outputs: &mut [f64]) {
     }
 }
 
+/// Where a panel's numbers lie in its chunk's buffers.
+struct At {
+    panel: usize,
+    weights: Range<usize>,
+    gradient: Range<usize>,
+}
+
 #[inline(always)]
 fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>, panel: usize, samples: usize) {
+    let (weights, gradient) = (chunk.dimension * chunk.lanes, chunk.gradient_rows * chunk.lanes);
+    let at = At {
+        panel,
+        weights: panel * weights..(panel + 1) * weights,
+        gradient: panel * gradient..(panel + 1) * gradient,
+    };
+    if sweep.backward != Backward::No {
+        backward_half(s, chunk, sweep, &at);
+    }
+    if let Some(step) = sweep.update {
+        update(s, chunk, sweep, step, &at);
+    }
+    let role = if sweep.update.is_some() {
+        sweep.roles.next
+    } else {
+        sweep.roles.current
+    };
+    forward_half(s, chunk, sweep, role, &at, samples);
+}
+
+/// J^T v of the panel, into the kept gradient or the scratch; its sums, and J J^T v where that is asked for.
+#[inline(always)]
+fn backward_half<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>, at: &At) {
     let Chunk {
-        dimension,
-        gradient_rows,
         lanes,
         activation_rows,
         stores,
         ..
     } = *chunk;
-    let weights_at = panel * dimension * lanes..(panel + 1) * dimension * lanes;
-    let gradient_at = panel * gradient_rows * lanes..(panel + 1) * gradient_rows * lanes;
-    let a = kernel::load::<S, T>(s, &chunk.output_weights.get()[panel * lanes..]);
-
-    let (scratch, gradient) = chunk.scratch.get_mut().split_at_mut(3 * super::pack::UNIT * lanes);
+    let a = kernel::load::<S, T>(s, &chunk.output_weights.get()[at.panel * lanes..]);
+    let (scratch, own) = chunk.scratch.get_mut().split_at_mut(3 * UNIT * lanes);
     let gradient = match &mut chunk.gradient {
-        Some(kept) if sweep.keep || sweep.backward == Backward::Kept => &mut kept.get_mut()[gradient_at.clone()],
-        _ => gradient,
+        Some(kept) if sweep.keep || sweep.backward == Backward::Kept => &mut kept.get_mut()[at.gradient.clone()],
+        _ => own,
     };
-    let (activations, ahead) = if stores {
-        let rest = &mut chunk.activations.get_mut()[panel * activation_rows * lanes..];
-        let (activations, ahead) = rest.split_at_mut(activation_rows * lanes);
-        (activations, &*ahead)
-    } else {
-        (chunk.activations.get_mut(), &[][..])
-    };
-
-    let fresh = matches!(sweep.backward, Backward::Stored | Backward::Recomputed);
-    if sweep.backward == Backward::Stored {
-        for (_, range, at) in groups(sweep.now, stores, lanes) {
-            kernel::backward(s, sweep.now, range, &activations[at..], a, gradient);
-        }
-    }
-    if sweep.backward == Backward::Recomputed {
-        let w = &chunk.weights[sweep.roles.current].get()[weights_at.clone()];
-        for (blocks, range, at) in groups(sweep.now, stores, lanes) {
-            let activations = &mut activations[at..];
+    let first = if stores { at.panel * activation_rows * lanes } else { 0 };
+    let activations = &mut chunk.activations.get_mut()[first..];
+    let w = &chunk.weights[sweep.roles.current].get()[at.weights.clone()];
+    for (blocks, range, from) in groups(sweep.now, stores, lanes) {
+        let activations = &mut activations[from..];
+        if sweep.backward == Backward::Recomputed {
             kernel::forward(s, sweep.now, blocks, w, None, Some(activations), scratch, &mut [], &[]);
+        }
+        if sweep.backward != Backward::Kept {
             kernel::backward(s, sweep.now, range, activations, a, gradient);
         }
     }
-    if fresh && chunk.partial.is_zero {
-        chunk.partial.is_zero = kernel::is_zero(s, gradient);
-    }
-    if sweep.keep && sweep.backward != Backward::Kept {
+    if sweep.backward != Backward::Kept {
         let partial = &mut chunk.partial;
-        partial.norm_squared += dot(gradient, gradient);
-        if let Some(previous) = &chunk.previous {
-            partial.dot_previous += dot(gradient, &previous.get()[gradient_at.clone()]);
-        }
-        if let Some([velocity, _]) = &chunk.velocity {
-            partial.dot_velocity += dot(gradient, &velocity.get()[gradient_at.clone()]);
+        partial.is_zero = partial.is_zero && kernel::is_zero(s, gradient);
+        if sweep.keep {
+            partial.norm_squared += dot(gradient, gradient);
+            if let Some(previous) = &chunk.previous {
+                partial.dot_previous += dot(gradient, &previous.get()[at.gradient.clone()]);
+            }
+            if let Some([velocity, _]) = &chunk.velocity {
+                partial.dot_velocity += dot(gradient, &velocity.get()[at.gradient.clone()]);
+            }
         }
     }
     if sweep.tangent {
-        let w = &chunk.weights[sweep.roles.current].get()[weights_at.clone()];
-        for (blocks, _, at) in groups(sweep.now, stores, lanes) {
-            let activations = &mut activations[at..];
+        for (blocks, _, from) in groups(sweep.now, stores, lanes) {
+            let activations = &mut activations[from..];
             if !stores && sweep.now.groups.len() > 1 {
                 kernel::forward(
                     s,
@@ -282,42 +296,67 @@ fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, 
             );
         }
     }
-    if let Some(step) = sweep.update {
-        let rows = gradient.len().min(dimension * lanes);
-        let [current, next] = chunk
-            .weights
-            .get_disjoint_mut([sweep.roles.current, sweep.roles.next])
-            .expect("the roles are three different copies");
-        let (velocity, next_velocity): (&[T], &mut [T]) = match &mut chunk.velocity {
-            Some([now, next]) if step.carry != T::zero() => (
-                &now.get()[gradient_at.clone()],
-                &mut next.get_mut()[gradient_at.clone()],
-            ),
-            _ => (&[], &mut []),
-        };
-        let initial = match &chunk.initial {
-            Some(initial) if step.pull != T::zero() => &initial.get()[weights_at.clone()],
-            _ => &[],
-        };
-        let rows = Rows {
-            gradient: &gradient[..rows],
-            current: &current.get()[weights_at.clone()],
-            next: &mut next.get_mut()[weights_at.clone()],
-            ahead: &current.get()[weights_at.end..],
-            initial,
-            velocity,
-            next_velocity,
-        };
-        chunk.partial.all_finite &= kernel::update(s, step, rows);
-    }
-    let role = if sweep.update.is_some() {
-        sweep.roles.next
-    } else {
-        sweep.roles.current
+}
+
+/// Moves the panel along its J^T v, into the next copy of the weights.
+#[inline(always)]
+fn update<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>, step: Update<T>, at: &At) {
+    let kept = sweep.keep || sweep.backward == Backward::Kept;
+    let gradient = match &chunk.gradient {
+        Some(gradient) if kept => &gradient.get()[at.gradient.clone()],
+        _ => &chunk.scratch.get()[3 * UNIT * chunk.lanes..],
     };
-    let w = &chunk.weights[role].get()[weights_at];
+    let roles = [sweep.roles.current, sweep.roles.next];
+    let Ok([current, next]) = chunk.weights.get_disjoint_mut(roles) else {
+        return; // the roles are always two different copies
+    };
+    let (velocity, next_velocity): (&[T], &mut [T]) = match &mut chunk.velocity {
+        Some([now, next]) if step.carry != T::zero() => (
+            &now.get()[at.gradient.clone()],
+            &mut next.get_mut()[at.gradient.clone()],
+        ),
+        _ => (&[], &mut []),
+    };
+    let initial = match &chunk.initial {
+        Some(initial) if step.pull != T::zero() => &initial.get()[at.weights.clone()],
+        _ => &[],
+    };
+    let mut rows = Rows {
+        gradient: &gradient[..gradient.len().min(at.weights.len())],
+        current: &current.get()[at.weights.clone()],
+        next: &mut next.get_mut()[at.weights.clone()],
+        ahead: &current.get()[at.weights.end..],
+        initial,
+        velocity,
+        next_velocity,
+    };
+    chunk.partial.all_finite &= kernel::update(s, step, &mut rows);
+}
+
+/// The outputs at copy `role` of the weights, and the activations where they are stored.
+#[inline(always)]
+fn forward_half<S: Simd, T: Float>(
+    s: S,
+    chunk: &mut Chunk<T>,
+    sweep: &Sweep<'_, T>,
+    role: usize,
+    at: &At,
+    samples: usize,
+) {
+    let Chunk {
+        lanes, activation_rows, ..
+    } = *chunk;
+    let a = kernel::load::<S, T>(s, &chunk.output_weights.get()[at.panel * lanes..]);
+    let scratch = &mut chunk.scratch.get_mut()[..3 * UNIT * lanes];
+    let w = &chunk.weights[role].get()[at.weights.clone()];
     if let Some(points) = sweep.then {
-        let keep = sweep.store.then_some(activations);
+        let (store, ahead) = if sweep.store {
+            let len = activation_rows * lanes;
+            let (store, ahead) = chunk.activations.get_mut()[at.panel * len..].split_at_mut(len);
+            (Some(store), &*ahead)
+        } else {
+            (None, &[][..])
+        };
         let blocks = 0..points.sample_blocks.len();
         kernel::forward(
             s,
@@ -325,7 +364,7 @@ fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, 
             blocks,
             w,
             Some(a),
-            keep,
+            store,
             scratch,
             chunk.sums.get_mut(),
             ahead,

@@ -248,7 +248,7 @@ pub(super) struct Rows<'a, T> {
 /// Moves a panel. Says whether every new weight is finite.
 #[allow(clippy::eq_op)]
 #[inline(always)]
-pub(super) fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: Rows<'_, T>) -> bool {
+pub(super) fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: &mut Rows<'_, T>) -> bool {
     let panel = 2 * T::Native::<S>::LEN;
     let splat = |x: T| T::Native::<S>::splat(s, x);
     let (eta, carry, pull) = (splat(-step.step_size), splat(step.carry), splat(step.pull));

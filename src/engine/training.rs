@@ -262,7 +262,7 @@ impl<T: Float> Engine<T> {
     }
 
     /// The proposal becomes the current weights.
-    pub fn accept(&mut self, carry: bool, keep_previous: bool) -> Result<(), Error> {
+    pub fn accept(&mut self, carry: bool, keep_previous: bool) {
         self.roles.current = self.roles.next;
         self.choose_next();
         self.now = self.then;
@@ -282,7 +282,6 @@ impl<T: Float> Engine<T> {
                 chunk.remember_gradient();
             }
         }
-        Ok(())
     }
 
     fn choose_next(&mut self) {

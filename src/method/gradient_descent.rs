@@ -73,7 +73,7 @@ impl<T: Float> Method<T> for GradientDescent {
         direction.carry = self.momentum;
         direction.nesterov = self.nesterov;
         if let Some(c) = self.clip {
-            let norm = evaluation.gradient_norm_squared().as_f64().sqrt();
+            let norm = evaluation.gradient_norm();
             if norm > c {
                 let factor = T::lit(c / norm);
                 direction.dual.iter_mut().for_each(|v| *v *= factor);

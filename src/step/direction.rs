@@ -18,7 +18,8 @@ use nalgebra::DMatrix;
 pub struct Direction<T> {
     /// The dual vector v, one number a sample of the current batch.
     pub dual: Vec<T>,
-    /// How much of the last movement to carry on: momentum's beta, in [0, 1).
+    /// How much of the last movement to carry on: momentum's beta, in [0, 1). The velocity starts from 0, and a step with
+    /// carry 0 sets it back to 0.
     pub carry: f64,
     /// Nesterov's variant: W <- W + carry velocity - eta (J^T dual + ...), after the velocity was
     /// updated.
@@ -67,6 +68,11 @@ impl<'a, T: Float> Evaluation<'a, T> {
     /// saves if the direction is a multiple of the residual.
     pub fn gradient_norm_squared(&mut self) -> T {
         T::lit(self.position.gradient_norm_squared())
+    }
+
+    /// ||J^T e||, which may be in range where its square is not.
+    pub(crate) fn gradient_norm(&mut self) -> f64 {
+        self.position.gradient_norm_squared().sqrt()
     }
 
     /// G v for the tangent Gram matrix G = J J^T of the current batch. Costs a pass.

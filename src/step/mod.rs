@@ -108,7 +108,8 @@ impl<'a, T: Float> StepState<'a, T> {
     }
 
     /// <grad L, d>, where a step of size s moves the weights by s d (apart from momentum, see
-    /// [`carried`](Self::carried)): -||grad L||^2 for gradient descent.
+    /// [`carried`](Self::carried)): -||grad L||^2 for gradient descent, 1 + beta times that with Nesterov's momentum. A
+    /// method's pull towards the initial weights is left out.
     pub fn slope(&mut self) -> T {
         T::lit(self.position.slope())
     }

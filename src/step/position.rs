@@ -291,9 +291,9 @@ impl<T: Float> Position<T> {
         };
         match (self.facts.kept, multiple) {
             // The kept gradient serves every multiple of the residual: the multiple joins the size.
-            (Kept::Gradient, Some(multiple)) => {
+            (Kept::Gradient, Some(multiple)) if multiple != 0.0 => {
                 step.step_size *= multiple;
-                step.pull /= if multiple == 0.0 { 1.0 } else { multiple };
+                step.pull /= multiple;
                 self.engine.propose(None, step, keep, ahead)?;
             }
             (Kept::Direction, None) => {
@@ -330,7 +330,7 @@ impl<T: Float> Position<T> {
         }));
         // Judged in T: what the type cannot hold is an overflow.
         let loss = sum / 2.0;
-        if T::lit(loss).is_finite() && next_residual.iter().all(|e| e.is_finite()) {
+        if T::lit(loss).is_finite() && next_residual.iter().all(nalgebra::ComplexField::is_finite) {
             loss
         } else {
             f64::INFINITY
@@ -352,7 +352,7 @@ impl<T: Float> Position<T> {
             self.keep_gradient()?;
         }
         self.engine
-            .accept(self.direction.carry != 0.0, self.remembers.is_some())?;
+            .accept(self.direction.carry != 0.0, self.remembers.is_some());
         self.last_batch_size = self.residual.len();
         self.enter(next);
         self.loss = proposal.loss;
@@ -379,27 +379,29 @@ impl<T: Float> Position<T> {
         value
     }
 
-    /// <grad L, -J^T dual - pull (W - W_0)>.
+    /// <grad L, -J^T dual>, times 1 + carry with Nesterov's variant, which uses the step twice. What `pull` adds is left
+    /// out.
     pub fn slope(&mut self) -> f64 {
         if let Some(slope) = self.facts.slope {
             return slope;
         }
-        let slope = match self.multiple {
-            Some(multiple) => -multiple * self.gradient_norm_squared(),
-            None => {
-                // <J^T e, J^T v> = e^T G v.
-                let dual: Vec<f64> = self.direction.dual.iter().map(|v| v.as_f64()).collect();
-                let mut product = vec![0.0; dual.len()];
-                if let Err(error) = self.engine.tangent_product(&dual, &mut product) {
-                    return self.fail(error);
-                }
-                -product
-                    .iter()
-                    .zip(&self.residual)
-                    .map(|(p, e)| p * e.as_f64())
-                    .sum::<f64>()
+        let slope = if let Some(multiple) = self.multiple {
+            -multiple * self.gradient_norm_squared()
+        } else {
+            // <J^T e, J^T v> = e^T G v.
+            let dual: Vec<f64> = self.direction.dual.iter().map(|v| v.as_f64()).collect();
+            let mut product = vec![0.0; dual.len()];
+            if let Err(error) = self.engine.tangent_product(&dual, &mut product) {
+                return self.fail(error);
             }
+            -product
+                .iter()
+                .zip(&self.residual)
+                .map(|(p, e)| p * e.as_f64())
+                .sum::<f64>()
         };
+        let d = &self.direction;
+        let slope = if d.nesterov { (1.0 + d.carry) * slope } else { slope };
         self.facts.slope = Some(slope);
         slope
     }

@@ -89,7 +89,7 @@ impl<'a, T: Float> Trainer<'a, T> {
         self
     }
 
-    /// The run ends with the first step that ends after this time; unlimited by default.
+    /// The run ends once this time has passed, looked at after each step; unlimited by default.
     pub fn max_time(mut self, limit: Duration) -> Self {
         self.max_time = Some(limit);
         self
@@ -157,7 +157,7 @@ impl<'a, T: Float> Trainer<'a, T> {
     fn check(&mut self, net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<Kind, Error> {
         net.check_dimension(data.points())?;
         if let Some((validation, _)) = self.validation {
-            net.check_dimension(validation.points())?;
+            net.check_dimension_of("the validation points", validation.points())?;
         }
         let sound = |holds, setting, value: f64, expected| {
             if holds {

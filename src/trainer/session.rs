@@ -90,7 +90,6 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     /// The first evaluation, and everyone's first look at it.
     fn begin(&mut self) -> Result<(), Error> {
         self.deal_batch()?;
-        self.batches.wanted = !self.batches.next.is_empty();
         self.position.evaluate(&self.batches.next)?;
         self.initial_loss = self.position.loss();
         if !self.initial_loss.is_finite() {
@@ -169,6 +168,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         let samples = self.position.samples();
         self.batches.next.clear();
         self.trainer.method.batch(samples, &mut self.batches.next);
+        self.batches.wanted |= !self.batches.next.is_empty();
         match self.batches.next.iter().find(|&&i| i >= samples) {
             Some(&i) => Err(Error::Shape {
                 what: format!("a sample of the method's batch is {i}: the largest allowed"),
@@ -312,7 +312,8 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     /// Ends the run where it stands: puts the best weights back, where validation was asked for,
     /// and gives the network its weights.
     ///
-    /// Costs a pass where the loss on all samples is not known yet.
+    /// Costs a pass where the loss on all samples is not known yet. Errors: with minibatches, a loss on all samples that
+    /// overflows, where those of the batches did not.
     pub fn finish(mut self) -> Result<FitReport<T>, Error> {
         let steps = self.position.iteration();
         let restored = self.best.as_ref().is_some_and(|best| best.step != steps);
@@ -325,6 +326,14 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             self.position.loss()
         };
         self.write_back()?;
+        if !loss.is_finite() {
+            // Minibatches only: their own losses were finite.
+            return Err(Error::Overflow {
+                place: "the loss over all points".into(),
+                value: loss,
+                dtype: T::NAME,
+            });
+        }
         let report = FitReport {
             termination: self.termination.unwrap_or(Termination::Stopped),
             steps,

@@ -5,7 +5,7 @@ struct Input { x: Vec<f64>, y: Vec<f64>, w: Vec<f64>, a: Vec<f64>, eta: f64 }
 fn input(n: usize, d: usize, m: usize) -> Input {
     let mut x = vec![0.0; n * d];
     for i in 0..n {
-        for k in 0..d { x[i * d + k] = (1.0 + 0.7 * i as f64 + 1.3 * k as f64 + 0.37 * i as f64 * k as f64).sin(); }
+        for k in 0..d { x[i * d + k] = (1.0 + 0.7 * i as f64 + 1.3 * k as f64 + 0.37 * (i * k * k) as f64).sin(); }
         let s = x[i * d..(i + 1) * d].iter().map(|v| v * v).sum::<f64>().sqrt();
         x[i * d..(i + 1) * d].iter_mut().for_each(|v| *v /= s);
     }
