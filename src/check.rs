@@ -6,7 +6,7 @@ use nalgebra::DMatrix;
 use std::fmt;
 
 /// Coordinates that are compared at most.
-const LIMIT: usize = 500;
+const LIMIT: usize = 4096;
 
 /// What [`gradient`] found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,7 +54,7 @@ impl fmt::Display for GradientReport {
 
 /// Holds the analytic gradient against central differences of the loss, taken in `f64`.
 ///
-/// Up to 500 coordinates, evenly spread over the weights. Costs 2 n d flops and 2 n exponentials a
+/// Up to 4096 coordinates, evenly spread over the weights. Costs 2 n d flops and 2 n exponentials a
 /// coordinate, and one gradient.
 ///
 /// ```
