@@ -1,7 +1,9 @@
 //! Checkers that users can call on their own data, schedules and methods.
 
 use crate::dataset::Dataset;
-use crate::{Error, ExpNetwork, Float};
+use crate::error::Error;
+use crate::float::Float;
+use crate::network::ExpNetwork;
 use nalgebra::DMatrix;
 use std::fmt;
 

@@ -1,6 +1,7 @@
 //! Points and labels, checked once so that nothing downstream meets a bad number.
 
-use crate::{Error, Float};
+use crate::error::Error;
+use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
 use num_traits::ToPrimitive;
 use rand::{SeedableRng, seq::SliceRandom};

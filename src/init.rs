@@ -1,6 +1,7 @@
 //! Random initial networks, one random stream a neuron.
 
-use crate::{Error, Float};
+use crate::error::Error;
+use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

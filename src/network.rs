@@ -2,8 +2,9 @@
 
 use crate::dataset::Dataset;
 use crate::engine;
+use crate::error::Error;
+use crate::float::Float;
 use crate::init::Initializer;
-use crate::{Error, Float};
 use nalgebra::{DMatrix, DVector};
 use rand::Rng;
 

@@ -1,7 +1,14 @@
 //! Scaling, network and training in one: for those who want an answer and not a study.
 
+use crate::dataset::Dataset;
+use crate::error::Error;
+use crate::float::Float;
+use crate::init::Initializer;
+use crate::network::ExpNetwork;
+use crate::report::FitReport;
+use crate::scaling::{Scaling, ScalingOptions};
 use crate::schedule::KernelStable;
-use crate::{Dataset, Error, ExpNetwork, FitReport, Float, Initializer, Scaling, ScalingOptions, Trainer};
+use crate::trainer::Trainer;
 use nalgebra::{DMatrix, DVector};
 
 /// Regression by an exponential network, in the units of the raw data.

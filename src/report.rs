@@ -1,6 +1,6 @@
 //! What came of a run.
 
-use crate::Float;
+use crate::float::Float;
 use std::fmt;
 use std::time::Duration;
 

@@ -1,8 +1,10 @@
 //! From raw columns to points a network fits well, and back to raw labels.
 
+use crate::dataset::Dataset;
 use crate::dataset::{check_points, number_and_name};
+use crate::error::Error;
+use crate::float::Float;
 use crate::network::ExpNetwork;
-use crate::{Dataset, Error, Float};
 use nalgebra::{DMatrix, DVector};
 use std::marker::PhantomData;
 

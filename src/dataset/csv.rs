@@ -1,7 +1,8 @@
 //! Data sets from CSV text.
 
 use super::Dataset;
-use crate::{Error, Float};
+use crate::error::Error;
+use crate::float::Float;
 use ::csv::{ByteRecord, ReaderBuilder};
 use nalgebra::{DMatrix, DVector};
 use std::cmp::Ordering;

@@ -12,7 +12,8 @@
 
 use super::kernel::{self, Rows, Update};
 use super::pack::{Aligned, Points, UNIT};
-use crate::{Error, Float};
+use crate::error::Error;
+use crate::float::Float;
 use fearless_simd::{Level, dispatch, prelude::*};
 use rayon::prelude::*;
 use std::ops::Range;

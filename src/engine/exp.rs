@@ -16,7 +16,7 @@
 // The numbers are what Remez's algorithm gives, digit for digit.
 #![allow(clippy::approx_constant, clippy::excessive_precision, clippy::wildcard_imports)]
 
-use crate::Float;
+use crate::float::Float;
 use fearless_simd::prelude::*;
 use std::any::Any;
 

@@ -3,7 +3,8 @@
 use super::chunk::Chunk;
 use super::kernel;
 use super::training::Engine;
-use crate::{Error, Float};
+use crate::error::Error;
+use crate::float::Float;
 use fearless_simd::dispatch;
 use nalgebra::DMatrix;
 

@@ -11,7 +11,7 @@
 
 use super::exp::pow2;
 use super::pack::{Block, Points};
-use crate::Float;
+use crate::float::Float;
 use fearless_simd::prelude::*;
 use std::ops::Range;
 

@@ -37,7 +37,8 @@ mod weights;
 pub use path::Memory;
 pub(crate) use training::Engine;
 
-use crate::{Error, Float};
+use crate::error::Error;
+use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
 
 /// One move of the weights, given g = J^T dual:

@@ -11,7 +11,8 @@
 //! the points are triangular (see `reduce`), sample j has j + 1 coordinates, and depth and first
 //! sample leave out the zeros: half of the work.
 
-use crate::{Error, Float};
+use crate::error::Error;
+use crate::float::Float;
 use nalgebra::DMatrix;
 use std::ops::Range;
 

@@ -1,6 +1,6 @@
 //! The choice of path: which instructions, stored or recomputed activations, which coordinates.
 
-use crate::Float;
+use crate::float::Float;
 use fearless_simd::{Level, dispatch, prelude::*};
 
 /// The environment variable that forces a lower SIMD level than the machine's best, to reproduce a

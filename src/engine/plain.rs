@@ -7,7 +7,7 @@
 //! outputs           F_b = E_b a       gradient    += X_b (diag(v_b) E_b diag(a))
 //! ```
 
-use crate::Float;
+use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
 
 /// Numbers in a block of activations: 2^20 of them, whatever the number of points.

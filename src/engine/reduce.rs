@@ -15,7 +15,7 @@
 //! The watched (validation) points may leave the span: they get coordinates of their own, along which nothing moves.
 
 use super::pack::Coordinates;
-use crate::Float;
+use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
 
 /// What is left of a point counts as rounding below this share of the longest point.

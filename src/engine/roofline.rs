@@ -4,7 +4,7 @@
 use super::exp::pow2;
 use super::path::Path;
 use super::{Memory, kernel};
-use crate::Float;
+use crate::float::Float;
 use fearless_simd::{Level, dispatch, prelude::*};
 use std::hint::black_box;
 use std::time::Instant;

@@ -3,7 +3,7 @@
 use super::path::{Path, levels};
 use super::reduce::reduce;
 use super::{Ahead, Engine, Memory, Move, Set, plain};
-use crate::Float;
+use crate::float::Float;
 use fearless_simd::Level;
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;

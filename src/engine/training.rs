@@ -6,7 +6,8 @@ use super::pack::{Coordinates, Points};
 use super::path::{Memory, Path};
 use super::reduce::{Reduction, reduce};
 use super::{Ahead, Move, Movement, Set, Sums, weights};
-use crate::{Error, Float};
+use crate::error::Error;
+use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
 
 /// Whose activations the chunks hold.

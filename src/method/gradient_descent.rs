@@ -1,7 +1,8 @@
 //! Gradient descent on all samples.
 
 use super::{Direction, Evaluation, Kind, Method};
-use crate::{Error, Float};
+use crate::error::Error;
+use crate::float::Float;
 
 /// Gradient descent: v = e, with momentum and clipping on request.
 ///

@@ -1,7 +1,8 @@
 //! Gradient descent on a batch of the samples a step.
 
 use super::{Direction, Evaluation, GradientDescent, Kind, Method};
-use crate::{Error, Float};
+use crate::error::Error;
+use crate::float::Float;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;

@@ -35,7 +35,8 @@ pub use crate::step::{Direction, Evaluation, Outcome};
 pub use gradient_descent::GradientDescent;
 pub use minibatch::Minibatch;
 
-use crate::{Error, Float};
+use crate::error::Error;
+use crate::float::Float;
 
 /// Which way to step.
 pub trait Method<T: Float> {

@@ -1,7 +1,7 @@
 //! A record of a run.
 
 use super::{Movement, Observer, Progress};
-use crate::Float;
+use crate::float::Float;
 use std::ops::ControlFlow;
 
 /// Records a run, at its start and after each [`every`](Self::every)-th step: losses, step sizes, times, and how far the
@@ -96,8 +96,8 @@ impl History {
     ///
     /// Errors: writing failed.
     #[cfg(feature = "csv")]
-    pub fn to_csv(&self, writer: impl std::io::Write) -> Result<(), crate::Error> {
-        let fail = |source| crate::Error::Io {
+    pub fn to_csv(&self, writer: impl std::io::Write) -> Result<(), crate::error::Error> {
+        let fail = |source| crate::error::Error::Io {
             action: "writing the history".into(),
             source,
         };

@@ -29,9 +29,11 @@ pub use history::History;
 pub use progress_bar::ProgressBar;
 
 use crate::engine::Movement as Moved;
+use crate::error::Error;
+use crate::float::Float;
+use crate::network::ExpNetwork;
 use crate::report::FitReport;
 use crate::step::Position;
-use crate::{Error, ExpNetwork, Float};
 use nalgebra::DMatrix;
 use std::ops::ControlFlow;
 use std::time::Duration;

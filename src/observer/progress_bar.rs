@@ -1,7 +1,7 @@
 //! A progress bar on stderr.
 
 use super::{Observer, Progress};
-use crate::Float;
+use crate::float::Float;
 use crate::report::FitReport;
 use indicatif::ProgressStyle;
 use std::ops::ControlFlow;

@@ -2,8 +2,9 @@
 
 use super::decay::positive;
 use super::{Schedule, StepState, require};
+use crate::error::Error;
+use crate::float::Float;
 use crate::method::Kind;
-use crate::{Error, Float};
 
 /// Halvings before a step is given up: below 1e-18 of the first trial no loss falls measurably.
 const TRIALS: usize = 60;

@@ -2,8 +2,9 @@
 
 use super::decay::positive;
 use super::{Schedule, StepState};
+use crate::error::Error;
+use crate::float::Float;
 use crate::method::Kind;
-use crate::{Error, Float};
 
 /// A trial may raise the loss up to this factor over the largest of the last ten: the method is not monotone, and
 /// needs not to be.

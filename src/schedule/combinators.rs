@@ -1,8 +1,9 @@
 //! Schedules made of schedules.
 
 use super::{Schedule, StepState, require};
+use crate::error::Error;
+use crate::float::Float;
 use crate::method::Kind;
-use crate::{Error, Float};
 use std::fmt;
 use std::marker::PhantomData;
 

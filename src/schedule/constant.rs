@@ -1,7 +1,8 @@
 //! The same step size throughout.
 
 use super::{Schedule, StepState};
-use crate::{Error, Float};
+use crate::error::Error;
+use crate::float::Float;
 
 /// The same step size throughout: `size(t) = size`.
 ///

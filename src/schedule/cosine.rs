@@ -2,7 +2,7 @@
 
 use super::decay::positive;
 use super::{Schedule, require};
-use crate::Error;
+use crate::error::Error;
 use std::f64::consts::PI;
 
 /// `size(t) = initial ((1 - alpha) c^exponent + alpha)`, c = (1 + cos(pi s / steps)) / 2, s = min(t, steps).

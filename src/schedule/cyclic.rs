@@ -2,7 +2,7 @@
 
 use super::decay::positive;
 use super::{Schedule, require};
-use crate::Error;
+use crate::error::Error;
 
 /// How the triangles of [`Cyclic`] change.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! Step sizes that fall with the step alone.
 
 use super::{Schedule, require};
-use crate::Error;
+use crate::error::Error;
 
 /// `size(t) = initial / (1 + rate t / steps)`.
 ///

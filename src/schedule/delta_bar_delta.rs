@@ -2,8 +2,9 @@
 
 use super::decay::positive;
 use super::{Schedule, StepState, require};
+use crate::error::Error;
+use crate::float::Float;
 use crate::method::Kind;
-use crate::{Error, Float};
 
 /// Grows additively while the gradient keeps its direction, shrinks when it turns.
 ///

@@ -1,8 +1,9 @@
 //! The step size that the tangent kernel allows.
 
 use super::{Schedule, StepState, require};
+use crate::error::Error;
+use crate::float::Float;
 use crate::method::Kind;
-use crate::{Error, Float};
 
 /// `c / lambda_max(G)`, G = J J^T the tangent Gram matrix: gradient descent's natural step size.
 ///

@@ -73,8 +73,9 @@ pub use kernel_stable::KernelStable;
 pub use plateau::ReduceOnPlateau;
 pub use polyak::Polyak;
 
+use crate::error::Error;
+use crate::float::Float;
 use crate::method::Kind;
-use crate::{Error, Float};
 use std::marker::PhantomData;
 
 /// How far to step.
@@ -149,7 +150,7 @@ pub trait Schedule<T: Float> {
 /// Implements the trait for a function of the step alone: `at(t)`, and a check of settings where one is named.
 macro_rules! function_of_step {
     ($name:ident $(, $check:ident)?) => {
-        impl<T: crate::Float> Schedule<T> for $name {
+        impl<T: crate::float::Float> Schedule<T> for $name {
             fn step_size(&mut self, state: &mut super::StepState<'_, T>) -> T {
                 T::lit(self.at(state.iteration()))
             }

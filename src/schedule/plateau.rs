@@ -2,8 +2,9 @@
 
 use super::decay::positive;
 use super::{Schedule, StepState, require};
+use crate::error::Error;
+use crate::float::Float;
 use crate::method::Kind;
-use crate::{Error, Float};
 
 /// Multiplies the size by a factor when the loss has not improved for more than `patience` steps.
 ///

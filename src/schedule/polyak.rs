@@ -2,8 +2,9 @@
 
 use super::decay::positive;
 use super::{Schedule, StepState, gradient_only, require};
+use crate::error::Error;
+use crate::float::Float;
 use crate::method::Kind;
-use crate::{Error, Float};
 
 /// `size = scaling min((L - minimum) / (||grad L||^2 + eps), max)`.
 ///

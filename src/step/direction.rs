@@ -1,7 +1,8 @@
 //! What a method sees before a step and after it, and what it answers with.
 
 use super::Position;
-use crate::{Error, Float};
+use crate::error::Error;
+use crate::float::Float;
 use nalgebra::DMatrix;
 
 /// The direction of a step, as a method answers it: for a step of size eta,

@@ -7,7 +7,7 @@ mod position;
 pub use direction::{Direction, Evaluation, Outcome};
 pub(crate) use position::{Position, Proposal, half_square};
 
-use crate::Float;
+use crate::float::Float;
 
 /// What a [`Schedule`](crate::schedule::Schedule) may ask before it answers with a step size.
 ///

@@ -3,7 +3,8 @@
 use super::Direction;
 use super::eigenvalue::largest_eigenvalue;
 use crate::engine::{Ahead, Engine, Move, Set, Sums};
-use crate::{Error, Float};
+use crate::error::Error;
+use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
 
 /// Which J^T v the engine keeps.

@@ -6,11 +6,13 @@ pub use session::Session;
 
 use crate::dataset::Dataset;
 use crate::engine::Memory;
+use crate::error::Error;
+use crate::float::Float;
 use crate::method::{GradientDescent, Kind, Method};
+use crate::network::ExpNetwork;
 use crate::observer::Observer;
 use crate::report::FitReport;
 use crate::schedule::{KernelStable, Schedule};
-use crate::{Error, ExpNetwork, Float};
 use std::time::Duration;
 
 /// Trains a network: which way by a [`Method`], how far by a [`Schedule`].

@@ -3,12 +3,14 @@
 use super::Trainer;
 use crate::dataset::Dataset;
 use crate::engine::{Engine, Set};
+use crate::error::Error;
+use crate::float::Float;
 use crate::method::{Evaluation, Outcome, Verdict};
+use crate::network::ExpNetwork;
 use crate::observer::Progress;
 use crate::report::{FitReport, Termination};
 use crate::schedule::StepState;
 use crate::step::{Position, Proposal, half_square};
-use crate::{Error, ExpNetwork, Float};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
