@@ -89,39 +89,30 @@ pub enum Verdict {
     Undo,
 }
 
-/// A method lent to a trainer, to be looked at after the run.
-impl<T: Float> Method<T> for &mut (dyn Method<T> + '_) {
-    fn direction(&mut self, evaluation: &mut Evaluation<'_, T>, direction: &mut Direction<T>) -> Result<(), Error> {
-        (**self).direction(evaluation, direction)
-    }
+/// A method lent to a trainer (to be looked at after the run) or boxed is a method.
+macro_rules! pass_on {
+    ($($pointer:ty),*) => {$(
+        impl<T: Float> Method<T> for $pointer {
+            fn direction(
+                &mut self,
+                evaluation: &mut Evaluation<'_, T>,
+                direction: &mut Direction<T>,
+            ) -> Result<(), Error> {
+                (**self).direction(evaluation, direction)
+            }
 
-    fn judge(&mut self, outcome: &Outcome) -> Verdict {
-        (**self).judge(outcome)
-    }
+            fn judge(&mut self, outcome: &Outcome) -> Verdict {
+                (**self).judge(outcome)
+            }
 
-    fn batch(&mut self, samples: usize, batch: &mut Vec<usize>) {
-        (**self).batch(samples, batch);
-    }
+            fn batch(&mut self, samples: usize, batch: &mut Vec<usize>) {
+                (**self).batch(samples, batch);
+            }
 
-    fn prepare(&mut self, samples: usize) -> Result<Kind, Error> {
-        (**self).prepare(samples)
-    }
+            fn prepare(&mut self, samples: usize) -> Result<Kind, Error> {
+                (**self).prepare(samples)
+            }
+        }
+    )*};
 }
-
-impl<T: Float> Method<T> for Box<dyn Method<T> + '_> {
-    fn direction(&mut self, evaluation: &mut Evaluation<'_, T>, direction: &mut Direction<T>) -> Result<(), Error> {
-        (**self).direction(evaluation, direction)
-    }
-
-    fn judge(&mut self, outcome: &Outcome) -> Verdict {
-        (**self).judge(outcome)
-    }
-
-    fn batch(&mut self, samples: usize, batch: &mut Vec<usize>) {
-        (**self).batch(samples, batch);
-    }
-
-    fn prepare(&mut self, samples: usize) -> Result<Kind, Error> {
-        (**self).prepare(samples)
-    }
-}
+pass_on!(&mut (dyn Method<T> + '_), Box<dyn Method<T> + '_>);
