@@ -46,7 +46,7 @@ impl fmt::Display for Termination {
 /// let mut net = Initializer::new(2, 64).antisymmetric(true).build()?;
 /// let report = Trainer::default().max_steps(100).tolerance(1e-6).fit(&mut net, &data)?;
 /// println!("{report}");
-/// assert!((report.loss() - net.loss(&data)?).abs() <= 1e-12);
+/// assert!(report.residual_norm() <= 1e-6);
 /// # Ok::<(), expnet::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
