@@ -134,6 +134,26 @@ pub enum Error {
         problem: String,
     },
 
+    /// A state that was saved belongs to something else.
+    #[error("{what} is {stored} in the record, and {given} here; resume with what the run was begun with")]
+    Mismatch {
+        /// The setting or size in question.
+        what: String,
+        /// What it was when the state was saved.
+        stored: String,
+        /// What it is now.
+        given: String,
+    },
+
+    /// A record of a state cannot be used.
+    #[error("{what} {problem}")]
+    Record {
+        /// The value in question.
+        what: String,
+        /// What is wrong with it, and the remedy where there is one.
+        problem: String,
+    },
+
     /// Reading or writing failed.
     #[error("{action}: {source}")]
     Io {

@@ -46,6 +46,7 @@
 //! | [`observer`] | watching a run: history, progress bar, closures |
 //! | [`ExpRegressor`] | all of it in one: fit, predict, score |
 //! | [`check`] | checkers for a network and data of your own |
+//! | [`Record`] | the state of a schedule or method, saved and restored bit for bit |
 //! | [`Float`], [`Error`], [`Memory`] | the scalar types; the one error type; whether activations are stored |
 //!
 //! # Symbols
@@ -91,6 +92,7 @@ mod init;
 pub mod method;
 mod network;
 pub mod observer;
+mod record;
 mod regressor;
 mod report;
 mod scaling;
@@ -106,6 +108,7 @@ pub use error::Error;
 pub use float::Float;
 pub use init::Initializer;
 pub use network::ExpNetwork;
+pub use record::{Record, Stored};
 pub use regressor::{ExpRegressor, RegressorOptions};
 pub use report::{FitReport, Termination};
 pub use scaling::{Scaling, ScalingOptions};

@@ -3,6 +3,7 @@
 use super::{Direction, Evaluation, Kind, Method};
 use crate::error::Error;
 use crate::float::Float;
+use crate::record::kept;
 
 /// Gradient descent: v = e, with momentum and clipping on request.
 ///
@@ -86,4 +87,6 @@ impl<T: Float> Method<T> for GradientDescent {
     fn prepare(&mut self, _: usize) -> Result<Kind, Error> {
         self.check()
     }
+
+    kept!("GradientDescent"; settings: momentum, nesterov, clip);
 }

@@ -3,6 +3,7 @@
 use super::{Direction, Evaluation, GradientDescent, Kind, Method};
 use crate::error::Error;
 use crate::float::Float;
+use crate::record::{Record, Stored, Value, kept};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -32,6 +33,45 @@ struct Epoch {
     rng: ChaCha8Rng,
     order: Vec<usize>,
     used: usize,
+}
+
+impl Stored for Epoch {
+    fn into_value(self) -> Value {
+        let seed = self.rng.get_seed();
+        let words = seed
+            .chunks_exact(8)
+            .map(|word| word.iter().rfold(0, |sum, &byte| sum << 8 | u64::from(byte)));
+        let position = self.rng.get_word_pos();
+        #[allow(clippy::cast_possible_truncation)] // halves
+        let halves = vec![position as u64, (position >> 64) as u64];
+        Record::new("Epoch")
+            .with("order", self.order)
+            .with("used", self.used)
+            .with("seed", words.collect::<Vec<u64>>())
+            .with("position", halves)
+            .into_value()
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        let record = Record::from_value(value)?;
+        let (order, used) = (record.get::<Vec<usize>>("order").ok()?, record.get("used").ok()?);
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        let seed: Vec<u8> = record
+            .get::<Vec<u64>>("seed")
+            .ok()?
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .collect();
+        let position: [u64; 2] = record.get::<Vec<u64>>("position").ok()?.try_into().ok()?;
+        let mut rng = ChaCha8Rng::from_seed(seed.try_into().ok()?);
+        rng.set_word_pos(u128::from(position[0]) | u128::from(position[1]) << 64);
+        (used <= order.len() && sorted.into_iter().eq(0..order.len())).then_some(Self { rng, order, used })
+    }
+
+    fn what() -> String {
+        "an order of the samples and a place in it".into()
+    }
 }
 
 impl Minibatch {
@@ -77,6 +117,7 @@ impl<T: Float> Method<T> for Minibatch {
 
     fn batch(&mut self, samples: usize, batch: &mut Vec<usize>) {
         let seed = self.seed;
+        self.epoch.take_if(|epoch| epoch.order.len() != samples);
         let epoch = self.epoch.get_or_insert_with(|| Epoch {
             rng: ChaCha8Rng::seed_from_u64(seed),
             order: (0..samples).collect(),
@@ -91,7 +132,7 @@ impl<T: Float> Method<T> for Minibatch {
         epoch.used = end;
     }
 
-    fn prepare(&mut self, samples: usize) -> Result<Kind, Error> {
+    fn prepare(&mut self, _: usize) -> Result<Kind, Error> {
         if self.size == 0 {
             return Err(Error::Setting {
                 setting: "the size of `Minibatch`",
@@ -99,8 +140,9 @@ impl<T: Float> Method<T> for Minibatch {
                 expected: "at least 1",
             });
         }
-        self.epoch = self.epoch.take().filter(|epoch| epoch.order.len() == samples);
         self.descent.check()?;
         Ok(Kind::BatchGradient)
     }
+
+    kept!("Minibatch"; settings: size, seed; memory: epoch; parts of Method<T>: descent);
 }

@@ -37,6 +37,7 @@ pub use minibatch::Minibatch;
 
 use crate::error::Error;
 use crate::float::Float;
+use crate::record::{Record, not_restored};
 
 /// Which way to step.
 pub trait Method<T: Float> {
@@ -50,6 +51,19 @@ pub trait Method<T: Float> {
     fn judge(&mut self, outcome: &Outcome) -> Verdict {
         let _ = outcome;
         Verdict::Keep
+    }
+
+    /// The settings and the memory, for a checkpoint, as in [`Schedule::save`](crate::schedule::Schedule::save). `None`,
+    /// the default, says that they are not known: a checkpoint is then refused.
+    fn save(&self) -> Option<Record> {
+        None
+    }
+
+    /// Takes up the memory that [`save`](Self::save) gave. Called after [`prepare`](Self::prepare), before anything else.
+    ///
+    /// Errors: a record of another kind, or of other settings; by default every record.
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        Err(not_restored(record))
     }
 
     /// Writes the samples of the next step, as indices below `samples`; leaves `batch` empty for all
@@ -111,6 +125,14 @@ macro_rules! pass_on {
 
             fn prepare(&mut self, samples: usize) -> Result<Kind, Error> {
                 (**self).prepare(samples)
+            }
+
+            fn save(&self) -> Option<Record> {
+                (**self).save()
+            }
+
+            fn restore(&mut self, record: &Record) -> Result<(), Error> {
+                (**self).restore(record)
             }
         }
     )*};

@@ -5,6 +5,7 @@ use super::{Schedule, StepState, require};
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::Kind;
+use crate::record::kept;
 
 /// Halvings before a step is given up: below 1e-18 of the first trial no loss falls measurably.
 const TRIALS: usize = 60;
@@ -120,4 +121,6 @@ impl<T: Float> Schedule<T> for Backtracking {
         )?;
         positive("`Backtracking::max`", self.max)
     }
+
+    kept!("Backtracking"; settings: initial, armijo, shrink, grow, max; memory: last);
 }

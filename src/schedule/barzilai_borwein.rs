@@ -5,6 +5,7 @@ use super::{Schedule, StepState};
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::Kind;
+use crate::record::kept;
 
 /// A trial may raise the loss up to this factor over the largest of the last ten: the method is not monotone, and
 /// needs not to be.
@@ -115,4 +116,6 @@ impl<T: Float> Schedule<T> for BarzilaiBorwein {
         super::plain_gradient_only("BarzilaiBorwein", kind)?;
         positive("`BarzilaiBorwein::initial`", self.initial.unwrap_or(1.0))
     }
+
+    kept!("BarzilaiBorwein"; settings: initial, short; memory: good, previous_norm, losses);
 }

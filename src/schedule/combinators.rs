@@ -4,6 +4,7 @@ use super::{Schedule, StepState, require};
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::Kind;
+use crate::record::kept;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -42,6 +43,8 @@ impl<T: Float, S: Schedule<T>> Schedule<T> for Warmup<S, T> {
     fn check(&self, kind: Kind) -> Result<(), Error> {
         self.inner.check(kind)
     }
+
+    kept!("Warmup"; settings: steps; parts of Schedule<T>: inner);
 }
 debug!(Warmup<S> { inner, steps });
 
@@ -83,6 +86,8 @@ impl<T: Float, S: Schedule<T>> Schedule<T> for Clamp<S, T> {
         )?;
         self.inner.check(kind)
     }
+
+    kept!("Clamp"; settings: low, high; parts of Schedule<T>: inner);
 }
 debug!(Clamp<S> { inner, low, high });
 
@@ -108,6 +113,8 @@ impl<T: Float, S: Schedule<T>, N: Schedule<T>> Schedule<T> for Then<S, N, T> {
         self.first.check(kind)?;
         self.next.check(kind)
     }
+
+    kept!("Then"; settings: steps; parts of Schedule<T>: first, next);
 }
 debug!(Then<S, N> { first, steps, next });
 
@@ -128,5 +135,7 @@ impl<T: Float, S: Schedule<T>> Schedule<T> for Scale<S, T> {
         super::decay::positive("the factor of `scale`", self.factor)?;
         self.inner.check(kind)
     }
+
+    kept!("Scale"; settings: factor; parts of Schedule<T>: inner);
 }
 debug!(Scale<S> { inner, factor });

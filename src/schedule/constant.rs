@@ -3,6 +3,7 @@
 use super::{Schedule, StepState};
 use crate::error::Error;
 use crate::float::Float;
+use crate::record::kept;
 
 /// The same step size throughout: `size(t) = size`.
 ///
@@ -36,4 +37,6 @@ impl<T: Float> Schedule<T> for Constant {
     fn step_size(&mut self, _: &mut StepState<'_, T>) -> T {
         T::lit(self.size)
     }
+
+    kept!("Constant"; settings: size);
 }

@@ -195,5 +195,5 @@ impl OneCycle {
     }
 }
 
-super::function_of_step!(Cosine, sound);
-super::function_of_step!(OneCycle, sound);
+super::function_of_step!(Cosine { initial, steps, alpha, exponent, multiplier } sound);
+super::function_of_step!(OneCycle { peak, steps, start_share, div, final_div } sound);

@@ -3,6 +3,7 @@
 use super::decay::positive;
 use super::{Schedule, require};
 use crate::error::Error;
+use crate::record::{Stored, Value};
 
 /// How the triangles of [`Cyclic`] change.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,6 +11,29 @@ enum Height {
     Constant,
     Halved,
     Decayed(f64),
+}
+
+impl Stored for Height {
+    fn into_value(self) -> Value {
+        match self {
+            Self::Constant => Value::Text("constant".into()),
+            Self::Halved => Value::Text("halved".into()),
+            Self::Decayed(gamma) => Value::Number(gamma),
+        }
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(name) if name == "constant" => Some(Self::Constant),
+            Value::Text(name) if name == "halved" => Some(Self::Halved),
+            Value::Number(gamma) => Some(Self::Decayed(*gamma)),
+            _ => None,
+        }
+    }
+
+    fn what() -> String {
+        "a height".into()
+    }
 }
 
 /// `size(t) = base + (peak - base) triangle(t) height(t)`.
@@ -108,4 +132,4 @@ impl Cyclic {
     }
 }
 
-super::function_of_step!(Cyclic, sound);
+super::function_of_step!(Cyclic { base, peak, up, down, height } sound);

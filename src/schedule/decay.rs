@@ -246,7 +246,7 @@ pub(super) fn positive(setting: &'static str, value: f64) -> Result<(), Error> {
     require(value.is_finite() && value > 0.0, setting, value, "positive and finite")
 }
 
-super::function_of_step!(InverseTime, sound);
-super::function_of_step!(StepDecay);
-super::function_of_step!(ExponentialDecay, sound);
-super::function_of_step!(Polynomial, sound);
+super::function_of_step!(InverseTime { initial, rate, steps, staircase } sound);
+super::function_of_step!(StepDecay { initial, factor, every });
+super::function_of_step!(ExponentialDecay { initial, rate, steps, begin, staircase, end } sound);
+super::function_of_step!(Polynomial { initial, end, steps, power, begin } sound);

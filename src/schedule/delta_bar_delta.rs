@@ -5,6 +5,7 @@ use super::{Schedule, StepState, require};
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::Kind;
+use crate::record::kept;
 
 /// Grows additively while the gradient keeps its direction, shrinks when it turns.
 ///
@@ -115,4 +116,6 @@ impl<T: Float> Schedule<T> for DeltaBarDelta {
             "above 0 and below 1",
         )
     }
+
+    kept!("DeltaBarDelta"; settings: initial, growth, shrink; memory: sizes, before_growth, last_loss);
 }

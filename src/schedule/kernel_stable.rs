@@ -4,6 +4,7 @@ use super::{Schedule, StepState, require};
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::Kind;
+use crate::record::kept;
 
 /// `c / lambda_max(G)`, G = J J^T the tangent Gram matrix: gradient descent's natural step size.
 ///
@@ -82,4 +83,6 @@ impl<T: Float> Schedule<T> for KernelStable {
         )?;
         super::gradient_only("KernelStable", kind)
     }
+
+    kept!("KernelStable"; settings: factor, refresh; memory: measured);
 }

@@ -76,6 +76,8 @@ pub use polyak::Polyak;
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::Kind;
+use crate::record::{Record, kept, not_restored};
+use std::fmt;
 use std::marker::PhantomData;
 
 /// How far to step.
@@ -91,6 +93,19 @@ pub trait Schedule<T: Float> {
     fn check(&self, kind: Kind) -> Result<(), Error> {
         let _ = kind;
         Ok(())
+    }
+
+    /// The settings and the memory, for a checkpoint. `None`, the default, says that they are not known: a checkpoint
+    /// is then refused, rather than resumed wrong. See [`Record`] for an example.
+    fn save(&self) -> Option<Record> {
+        None
+    }
+
+    /// Takes up the memory that [`save`](Self::save) gave, so that every answer is the one that would have followed.
+    ///
+    /// Errors: a record of another kind, or of other settings; by default every record.
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        Err(not_restored(record))
     }
 
     /// Rises linearly from 0 for `steps` steps: t / steps times this schedule's step 0, then this schedule from its step 0 on.
@@ -147,9 +162,9 @@ pub trait Schedule<T: Float> {
     }
 }
 
-/// Implements the trait for a function of the step alone: `at(t)`, and a check of settings where one is named.
+/// Implements the trait for a function of the step alone: `at(t)`, its settings, and a check of them where one is named.
 macro_rules! function_of_step {
-    ($name:ident $(, $check:ident)?) => {
+    ($name:ident { $($setting:ident),* } $($check:ident)?) => {
         impl<T: crate::float::Float> Schedule<T> for $name {
             fn step_size(&mut self, state: &mut super::StepState<'_, T>) -> T {
                 T::lit(self.at(state.iteration()))
@@ -158,6 +173,16 @@ macro_rules! function_of_step {
             $(fn check(&self, _: crate::method::Kind) -> Result<(), Error> {
                 self.$check()
             })?
+
+            fn save(&self) -> Option<crate::record::Record> {
+                Some(crate::record::Record::new(stringify!($name))$(.with(stringify!($setting), self.$setting))*)
+            }
+
+            fn restore(&mut self, record: &crate::record::Record) -> Result<(), Error> {
+                record.agree_on_kind(stringify!($name))?;
+                $(record.agree(stringify!($setting), self.$setting)?;)*
+                Ok(())
+            }
         }
     };
 }
@@ -174,6 +199,34 @@ pub fn from_fn<T: Float, F: FnMut(&mut StepState<'_, T>) -> T>(f: F) -> F {
     f
 }
 
+/// `f`, with your word that it depends on the state alone: such a run can be saved and resumed.
+///
+/// A closure may remember what the crate cannot see, so that [`Trainer::checkpoint`](crate::Trainer::checkpoint)
+/// refuses it as it is.
+pub fn stateless<T: Float, F: Fn(&mut StepState<'_, T>) -> T>(f: F) -> Stateless<F> {
+    Stateless { f }
+}
+
+/// What [`stateless`] returns.
+#[derive(Clone, Copy)]
+pub struct Stateless<F> {
+    f: F,
+}
+
+impl<F> fmt::Debug for Stateless<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stateless").finish_non_exhaustive()
+    }
+}
+
+impl<T: Float, F: Fn(&mut StepState<'_, T>) -> T> Schedule<T> for Stateless<F> {
+    fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
+        (self.f)(state)
+    }
+
+    kept!("stateless");
+}
+
 impl<T: Float, F: FnMut(&mut StepState<'_, T>) -> T> Schedule<T> for F {
     fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
         self(state)
@@ -185,35 +238,43 @@ impl<T: Float> Schedule<T> for f64 {
     fn step_size(&mut self, _: &mut StepState<'_, T>) -> T {
         T::lit(*self)
     }
-}
 
-impl<T: Float> Schedule<T> for Box<dyn Schedule<T> + '_> {
-    fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
-        (**self).step_size(state)
+    fn save(&self) -> Option<Record> {
+        Some(Record::new("a number").with("size", *self))
     }
 
-    fn check(&self, kind: Kind) -> Result<(), Error> {
-        (**self).check(kind)
-    }
-}
-
-impl<T: Float> Schedule<T> for &mut (dyn Schedule<T> + '_) {
-    fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
-        (**self).step_size(state)
-    }
-
-    fn check(&self, kind: Kind) -> Result<(), Error> {
-        (**self).check(kind)
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        record.agree_on_kind("a number")?;
+        record.agree("size", *self)
     }
 }
+
+/// A schedule lent to a trainer (to be looked at after the run) or boxed is a schedule.
+macro_rules! pass_on {
+    ($($pointer:ty),*) => {$(
+        impl<T: Float> Schedule<T> for $pointer {
+            fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
+                (**self).step_size(state)
+            }
+
+            fn check(&self, kind: Kind) -> Result<(), Error> {
+                (**self).check(kind)
+            }
+
+            fn save(&self) -> Option<Record> {
+                (**self).save()
+            }
+
+            fn restore(&mut self, record: &Record) -> Result<(), Error> {
+                (**self).restore(record)
+            }
+        }
+    )*};
+}
+pass_on!(&mut (dyn Schedule<T> + '_), Box<dyn Schedule<T> + '_>);
 
 /// The one form of a range check: `setting` is `value` and must be `expected`.
-fn require(
-    holds: bool,
-    setting: &'static str,
-    value: impl std::fmt::Display,
-    expected: &'static str,
-) -> Result<(), Error> {
+fn require(holds: bool, setting: &'static str, value: impl fmt::Display, expected: &'static str) -> Result<(), Error> {
     if holds {
         Ok(())
     } else {

@@ -5,6 +5,7 @@ use super::{Schedule, StepState, require};
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::Kind;
+use crate::record::kept;
 
 /// Multiplies the size by a factor when the loss has not improved for more than `patience` steps.
 ///
@@ -25,12 +26,13 @@ use crate::method::Kind;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReduceOnPlateau {
-    size: f64,
+    initial: f64,
     factor: f64,
     patience: usize,
     threshold: f64,
     cooldown: usize,
     min_size: f64,
+    size: f64,
     best: f64,
     waited: usize,
     cooling: usize,
@@ -41,12 +43,13 @@ impl ReduceOnPlateau {
     pub fn new(initial: f64) -> Result<Self, Error> {
         positive("the initial size of `ReduceOnPlateau`", initial)?;
         Ok(Self {
-            size: initial,
+            initial,
             factor: 0.1,
             patience: 10,
             threshold: 1e-4,
             cooldown: 0,
             min_size: 0.0,
+            size: initial,
             best: f64::INFINITY,
             waited: 0,
             cooling: 0,
@@ -88,7 +91,7 @@ impl ReduceOnPlateau {
             self.best = loss;
             self.waited = 0;
         } else {
-            self.waited += 1;
+            self.waited = self.waited.saturating_add(1);
         }
         if self.cooling > 0 {
             self.cooling -= 1;
@@ -131,4 +134,10 @@ impl<T: Float> Schedule<T> for ReduceOnPlateau {
         let size = min_size.is_finite() && min_size >= 0.0;
         require(size, "`ReduceOnPlateau::min_size`", min_size, "finite and at least 0")
     }
+
+    kept!(
+        "ReduceOnPlateau";
+        settings: initial, factor, patience, threshold, cooldown, min_size;
+        memory: size, best, waited, cooling
+    );
 }

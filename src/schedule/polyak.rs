@@ -5,6 +5,7 @@ use super::{Schedule, StepState, gradient_only, require};
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::Kind;
+use crate::record::kept;
 
 /// `size = scaling min((L - minimum) / (||grad L||^2 + eps), max)`.
 ///
@@ -96,4 +97,6 @@ impl<T: Float> Schedule<T> for Polyak {
         least("`Polyak::minimum`", self.minimum)?;
         least("`Polyak::eps`", self.eps)
     }
+
+    kept!("Polyak"; settings: scaling, max, minimum, eps);
 }
