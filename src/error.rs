@@ -162,4 +162,13 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
+
+    /// A file that is not what it should be: of another kind, another type or shape, cut short, damaged.
+    #[error("{file}: {problem}")]
+    Format {
+        /// The file.
+        file: String,
+        /// What is wrong with it, and the remedy where there is one.
+        problem: String,
+    },
 }

@@ -9,10 +9,15 @@ use std::fmt::{Display, LowerExp};
 use std::iter::Sum;
 
 mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
+    /// The bytes of a number in a file, little-endian.
+    pub trait Sealed: Sized {
+        fn append_bytes(self, bytes: &mut Vec<u8>);
+
+        /// From as many bytes as the type has; from another number of bytes NaN.
+        fn from_bytes(bytes: &[u8]) -> Self;
+    }
 }
+use sealed::Sealed;
 
 /// A real number the crate computes in: `f32` or `f64`.
 ///
@@ -30,7 +35,7 @@ mod sealed {
 /// assert_eq!(logistic(f64::lit(0.0)), 0.5);
 /// ```
 pub trait Float:
-    sealed::Sealed + RealField + Copy + Default + ToPrimitive + FromPrimitive + Sum + Display + LowerExp + SimdFloatElement
+    Sealed + RealField + Copy + Default + ToPrimitive + FromPrimitive + Sum + Display + LowerExp + SimdFloatElement
 {
     /// The type's name: `"f32"` or `"f64"`.
     const NAME: &'static str;
@@ -52,6 +57,16 @@ pub trait Float:
 
 macro_rules! float {
     ($($t:ident),*) => {$(
+        impl Sealed for $t {
+            fn append_bytes(self, bytes: &mut Vec<u8>) {
+                bytes.extend_from_slice(&self.to_le_bytes());
+            }
+
+            fn from_bytes(bytes: &[u8]) -> Self {
+                bytes.try_into().map_or($t::NAN, $t::from_le_bytes)
+            }
+        }
+
         impl Float for $t {
             const NAME: &'static str = stringify!($t);
             const EPSILON: Self = $t::EPSILON;

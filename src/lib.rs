@@ -98,6 +98,8 @@ mod report;
 mod scaling;
 pub mod schedule;
 mod step;
+#[allow(dead_code)]
+mod storage;
 mod trainer;
 
 pub use dataset::Dataset;
