@@ -99,6 +99,31 @@ pub enum Error {
         dtype: &'static str,
     },
 
+    /// An entry of a tangent kernel beyond the range of `f64`.
+    #[error(
+        "{what} of {place} is {value}, beyond the range of f64; scale the points down (see `Scaling`), or use smaller \
+         initial weights (`std_dev`)"
+    )]
+    KernelOverflow {
+        /// Which kernel.
+        what: &'static str,
+        /// The pair of points.
+        place: String,
+        /// The entry.
+        value: f64,
+    },
+
+    /// An iteration that did not reach its tolerance.
+    #[error("{what} did not converge in {iterations} iterations; {remedy}")]
+    NotConverged {
+        /// Which iteration.
+        what: &'static str,
+        /// How long it went on.
+        iterations: usize,
+        /// How to put it right.
+        remedy: &'static str,
+    },
+
     /// Training left the range of finite numbers.
     #[error(
         "training diverged: step {step} of size {step_size:e} made the loss or a weight overflow \

@@ -45,6 +45,7 @@
 //! | [`method`] | which way to step: the trait, its methods, and how to write one |
 //! | [`observer`] | watching a run: history, progress bar, closures |
 //! | [`ExpRegressor`] | all of it in one: fit, predict, score |
+//! | [`kernel`] | tangent kernels, of a network and of infinite width, and their spectra |
 //! | [`check`] | checkers for a network and data of your own |
 //! | [`Record`] | the state of a schedule or method, saved and restored bit for bit |
 //! | [`Float`], [`Error`], [`Memory`] | the scalar types; the one error type; whether activations are stored |
@@ -89,6 +90,7 @@ mod engine;
 mod error;
 mod float;
 mod init;
+pub mod kernel;
 pub mod method;
 mod network;
 pub mod observer;

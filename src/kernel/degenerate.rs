@@ -1,0 +1,69 @@
+//! Points at which every tangent kernel is singular.
+
+use crate::float::Float;
+use nalgebra::DMatrix;
+use std::collections::HashMap;
+use std::fmt;
+
+/// Why a point makes every tangent kernel singular; points count from 0.
+///
+/// ```
+/// use expnet::kernel::Degeneracy;
+///
+/// let equal = Degeneracy::Coincides { point: 4, with: 1 };
+/// assert_eq!(equal.to_string(), "point 4 equals point 1");
+/// assert_eq!(Degeneracy::Vanishes { point: 2 }.to_string(), "point 2 is 0 in every coordinate");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Degeneracy {
+    /// The point is 0 in every coordinate: its row of the kernel is 0, and F there never changes.
+    Vanishes {
+        /// The point.
+        point: usize,
+    },
+    /// The point equals one before it: their rows of the kernel are the same, and so is F.
+    Coincides {
+        /// The later point.
+        point: usize,
+        /// The first point that it equals.
+        with: usize,
+    },
+}
+
+impl fmt::Display for Degeneracy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vanishes { point } => write!(f, "point {point} is 0 in every coordinate"),
+            Self::Coincides { point, with } => write!(f, "point {point} equals point {with}"),
+        }
+    }
+}
+
+/// The points (columns of a d x n matrix) that vanish or coincide with an earlier one, in order.
+///
+/// Where there are none, [`limit_kernel`](super::limit_kernel) is positive definite for every sigma > 0, though it may be
+/// so by less than rounding. Equal means equal in every coordinate, where 0 and -0 are the same. Costs O(n d).
+///
+/// ```
+/// use expnet::kernel::{Degeneracy, degenerate_points};
+/// use nalgebra::dmatrix;
+///
+/// let points = dmatrix![1.0, 0.0, 1.0, -1.0, 2.0;
+///                       2.0, 0.0, 2.0, -2.0, 4.0]; // opposite and parallel points are fine
+/// let found = degenerate_points(&points);
+/// assert_eq!(found, [Degeneracy::Vanishes { point: 1 }, Degeneracy::Coincides { point: 2, with: 0 }]);
+/// ```
+pub fn degenerate_points<T: Float>(points: &DMatrix<T>) -> Vec<Degeneracy> {
+    let mut first_with = HashMap::new();
+    let degeneracy = |(point, x): (usize, nalgebra::DVectorView<'_, T>)| {
+        if x.iter().all(|&x| x == T::zero()) {
+            return Some(Degeneracy::Vanishes { point });
+        }
+        // -0 + 0 is 0, so that equal numbers have equal bits.
+        let bits: Vec<u64> = x.iter().map(|x| (x.as_f64() + 0.0).to_bits()).collect();
+        let with = *first_with.entry(bits).or_insert(point);
+        (with != point).then_some(Degeneracy::Coincides { point, with })
+    };
+    points.column_iter().enumerate().filter_map(degeneracy).collect()
+}

@@ -1,0 +1,195 @@
+//! The tangent kernels of the network: of one network, and of infinitely many neurons.
+//!
+//! Near its start a wide network trains like a linear model, whose whole behaviour lies in one n x n matrix:
+//!
+//! ```text
+//! H_ij    = (1/m) sum_r a_r^2 exp(<w_r, x_i>) exp(<w_r, x_j>) <x_i, x_j>     empirical_kernel: H = G / m, G = J J^T
+//! Hcts_ij = <x_i, x_j> exp(sigma^2 ||x_i + x_j||^2 / 2)                      limit_kernel: E H for w_r ~ N(0, sigma^2 I)
+//! ```
+//!
+//! Its [`Spectrum`] says how fast each part of the residual falls. Everything here is computed in `f64`, whatever the
+//! scalar type of the points and the network: these matrices are ill-conditioned as a rule.
+//!
+//! ```
+//! use expnet::{Initializer, kernel};
+//! use nalgebra::dmatrix;
+//!
+//! // Two unit vectors at 60 degrees, a point a column.
+//! let points = dmatrix![1.0, 0.5; 0.0, 0.75_f64.sqrt()];
+//! let limit = kernel::limit_kernel(&points, 1.0)?;
+//! let spectrum = kernel::Spectrum::new(&limit)?;
+//! assert!((spectrum.lambda_min() - 5.148211563761618).abs() < 1e-14);
+//!
+//! let net = Initializer::new(2, 50_000).seed(1).build::<f32>()?;
+//! let empirical = kernel::empirical_kernel(&net, &points.cast::<f32>())?;
+//! assert!((&empirical - &limit).norm() < 0.1 * limit.norm());
+//! # Ok::<(), expnet::Error>(())
+//! ```
+
+mod bisection;
+mod degenerate;
+mod spectrum;
+
+pub use degenerate::{Degeneracy, degenerate_points};
+pub use spectrum::Spectrum;
+
+use crate::dataset::check_points;
+use crate::engine::{Engine, Memory};
+use crate::error::Error;
+use crate::float::Float;
+use crate::network::ExpNetwork;
+use nalgebra::{DMatrix, DVectorView};
+use rayon::prelude::*;
+
+/// The limit of the tangent kernel H for infinite width: Hcts, n x n, exactly symmetric.
+///
+/// ```text
+/// Hcts_ij = <x_i, x_j> exp(sigma^2 ||x_i + x_j||^2 / 2),   the mean of H_ij over w_r ~ N(0, sigma^2 I), a_r = +-1
+/// ```
+///
+/// `points` are the columns of a d x n matrix and `std_dev` is sigma, as in [`Initializer`](crate::Initializer) (whose
+/// `output_scale` s multiplies the kernel by s^2). For sigma > 0 it is positive definite exactly where no point is zero
+/// and no two are equal ([`degenerate_points`]); parallel and opposite points are fine. With sigma = 0 it is X^T X.
+///
+/// Errors: no point, a number that is not finite, a sigma that is negative or not finite, an entry beyond the range of
+/// `f64` ([`Error::KernelOverflow`] names the pair), an n x n matrix beyond memory.
+///
+/// Costs n^2 d flops and n^2 / 2 exponentials, on all threads.
+///
+/// ```
+/// use expnet::kernel;
+/// use nalgebra::dmatrix;
+///
+/// let opposite = kernel::limit_kernel(&dmatrix![1.0, -1.0], 1.0)?;
+/// assert_eq!(opposite, dmatrix![2.0_f64.exp(), -1.0; -1.0, 2.0_f64.exp()]);
+///
+/// let error = kernel::limit_kernel(&dmatrix![0.1, 30.0], 1.0).unwrap_err();
+/// assert!(error.to_string().contains("points 1 and 1"));
+/// # Ok::<(), expnet::Error>(())
+/// ```
+pub fn limit_kernel<T: Float>(points: &DMatrix<T>, std_dev: f64) -> Result<DMatrix<f64>, Error> {
+    check_points(points, None)?;
+    check_std_dev(std_dev)?;
+    let points = points.map(Float::as_f64);
+    let n = points.ncols();
+    let mut kernel = square(n)?;
+    kernel
+        .as_mut_slice()
+        .par_chunks_mut(n)
+        .enumerate()
+        .for_each(|(j, column)| {
+            for (i, entry) in column.iter_mut().enumerate().skip(j) {
+                *entry = limit(points.column(i), points.column(j), std_dev);
+            }
+        });
+    symmetric("the limit kernel", kernel)
+}
+
+/// The tangent kernel of a network: H = J J^T / m, n x n, exactly symmetric.
+///
+/// ```text
+/// H_ij = (1/m) sum_r a_r^2 exp(<w_r, x_i>) exp(<w_r, x_j>) <x_i, x_j>
+/// ```
+///
+/// `points` are the columns of a d x n matrix. An `f32` network's numbers are taken as they are and all arithmetic is in
+/// `f64`. The rank is at most min(n, d m).
+///
+/// Errors: points of another dimension than the network's, no point, a number that is not finite, an entry beyond the
+/// range of `f64` ([`Error::KernelOverflow`] names the pair), an n x n matrix beyond memory.
+///
+/// Costs 2 n^2 m + 2 n d m flops and n m exponentials. Memory beside the result does not grow with m.
+///
+/// ```
+/// use expnet::{ExpNetwork, kernel};
+/// use nalgebra::{dmatrix, dvector};
+///
+/// let net = ExpNetwork::from_parts(dmatrix![0.0, 1.0], dvector![1.0, -1.0])?;
+/// let h = kernel::empirical_kernel(&net, &dmatrix![1.0, 2.0])?;
+/// let e = std::f64::consts::E;
+/// assert!((h[(0, 1)] - 2.0 * (1.0 + e.powi(3)) / 2.0).abs() < 1e-13);
+/// # Ok::<(), expnet::Error>(())
+/// ```
+pub fn empirical_kernel<T: Float>(net: &ExpNetwork<T>, points: &DMatrix<T>) -> Result<DMatrix<f64>, Error> {
+    net.check_dimension(points)?;
+    check_points(points, None)?;
+    let points = points.map(Float::as_f64);
+    let (n, d, m) = (points.ncols(), net.dimension(), net.width());
+    let mut kernel = square(n)?;
+    let block = neurons_in_block(n, d);
+    for first in (0..m).step_by(block) {
+        let count = block.min(m - first);
+        let weights = net.weights().columns(first, count).map(Float::as_f64);
+        let output_weights = net.output_weights().rows(first, count).map(Float::as_f64);
+        let mut engine = Engine::direct(&weights, &output_weights, &points, Memory::Recompute)?;
+        kernel += engine.tangent_gram()? / m as f64;
+    }
+    symmetric("the empirical kernel", kernel)
+}
+
+/// Neurons that are turned to f64 and packed at a time: some 64 MiB. By the shape alone, so that the bits are too.
+fn neurons_in_block(samples: usize, dimension: usize) -> usize {
+    const NUMBERS: usize = 1 << 23;
+    const STEP: usize = 1024;
+    (NUMBERS / (dimension + samples / 16) / STEP).max(1) * STEP
+}
+
+/// Hcts of two points.
+fn limit(x: DVectorView<'_, f64>, y: DVectorView<'_, f64>, std_dev: f64) -> f64 {
+    let squares: f64 = x.iter().zip(&y).map(|(x, y)| (std_dev * (x + y)).powi(2)).sum();
+    times_exp(x.dot(&y), squares / 2.0)
+}
+
+/// product exp(exponent), also where the exponential alone would overflow.
+fn times_exp(product: f64, exponent: f64) -> f64 {
+    if product == 0.0 {
+        return 0.0;
+    }
+    let value = product * exponent.exp();
+    if value.is_finite() {
+        return value;
+    }
+    let root = (exponent / 2.0).exp();
+    product * root * root
+}
+
+fn check_std_dev(std_dev: f64) -> Result<(), Error> {
+    if std_dev >= 0.0 && std_dev.is_finite() {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        setting: "std_dev",
+        value: format!("{std_dev:?}"),
+        expected: "finite and at least 0; it is the standard deviation of the initial weights",
+    })
+}
+
+/// n x n zeros, or an error where memory is too small.
+fn square(n: usize) -> Result<DMatrix<f64>, Error> {
+    let mut entries = Vec::new();
+    let room = n.checked_mul(n).filter(|&len| entries.try_reserve_exact(len).is_ok());
+    let Some(len) = room else {
+        return Err(Error::Setting {
+            setting: "the number of points",
+            value: n.to_string(),
+            expected: "so small that an n x n matrix of f64 fits in memory",
+        });
+    };
+    entries.resize(len, 0.0);
+    Ok(DMatrix::from_vec(n, n, entries))
+}
+
+/// The lower triangle mirrored, once all of it is finite.
+fn symmetric(what: &'static str, mut kernel: DMatrix<f64>) -> Result<DMatrix<f64>, Error> {
+    let n = kernel.nrows();
+    for (j, column) in kernel.column_iter().enumerate() {
+        if let Some(i) = (j..n).find(|&i| !column[i].is_finite()) {
+            return Err(Error::KernelOverflow {
+                what,
+                place: format!("points {j} and {i}"),
+                value: column[i],
+            });
+        }
+    }
+    kernel.fill_upper_triangle_with_lower_triangle();
+    Ok(kernel)
+}
