@@ -100,7 +100,6 @@ mod report;
 mod scaling;
 pub mod schedule;
 mod step;
-#[allow(dead_code)]
 mod storage;
 mod trainer;
 

@@ -1,5 +1,9 @@
 //! The network itself: F, its loss and its gradient, one call at a time.
 
+mod file;
+
+pub(crate) use file::{OUTPUT_WEIGHTS, WEIGHTS};
+
 use crate::dataset::Dataset;
 use crate::engine;
 use crate::error::Error;

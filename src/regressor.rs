@@ -1,5 +1,7 @@
 //! Scaling, network and training in one: for those who want an answer and not a study.
 
+mod file;
+
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::float::Float;

@@ -1,5 +1,9 @@
 //! What came of a run.
 
+mod file;
+
+pub(crate) use file::Document;
+
 use crate::float::Float;
 use std::fmt;
 use std::time::Duration;

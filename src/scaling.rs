@@ -1,5 +1,9 @@
 //! From raw columns to points a network fits well, and back to raw labels.
 
+mod file;
+
+pub(crate) use file::{Document, MEANS, STD_DEVS};
+
 use crate::dataset::Dataset;
 use crate::dataset::{check_points, number_and_name};
 use crate::error::Error;

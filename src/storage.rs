@@ -8,6 +8,8 @@
 //! that can be locked was left by a killed one: the next write or [`open`] of the same target removes it, and never
 //! touches that of a writer at work, in this process or another. Where the file system knows no locks it stays.
 
+pub(crate) mod tensors;
+
 use crate::error::Error;
 use crate::float::Float;
 use std::fs::{self, File, TryLockError};

@@ -1,0 +1,96 @@
+//! The regressor in a file.
+
+use super::ExpRegressor;
+use crate::error::Error;
+use crate::float::Float;
+use crate::network::{ExpNetwork, OUTPUT_WEIGHTS, WEIGHTS};
+use crate::report::{self, FitReport};
+use crate::scaling::{self, MEANS, STD_DEVS, Scaling};
+use crate::storage::tensors::{TensorFile, save};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// What is no tensor.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    scaling: scaling::Document,
+    report: report::Document,
+}
+
+impl<T: Float> ExpRegressor<T> {
+    /// Saves network, scaling and report in one file of the safetensors format, from which [`load`](Self::load) gives
+    /// the same predictions, bit for bit.
+    ///
+    /// The tensors are those of [`ExpNetwork::save`] and, always `F64` and as long as the raw points, `scaling.means`
+    /// and `scaling.std_devs`. The JSON object under the key `expnet` has `kind` `regressor` and, beside `version`,
+    ///
+    /// | key | content |
+    /// |---|---|
+    /// | `scaling` | the switches `standardise`, `bias`, `unit_sphere`, `labels`; `label_mean`, `label_std_dev`; |
+    /// | | `columns`, the names of the raw columns or null |
+    /// | `report` | the numbers of [`FitReport`]; floats that are not finite are text |
+    ///
+    /// In Python a prediction, with all switches on, is
+    ///
+    /// ```python
+    /// x = (raw - means) / std_devs                              # k x d
+    /// x = np.hstack([x, np.ones((len(x), 1))])                  # bias
+    /// x = x / np.linalg.norm(x, axis=1, keepdims=True)          # unit_sphere
+    /// y = label_mean + label_std_dev * (np.exp(x @ W.T) @ a)    # labels
+    /// ```
+    ///
+    /// ```
+    /// # let path = std::env::temp_dir().join(format!("expnet-doc-regressor-{}", std::process::id()));
+    /// use expnet::{Dataset, ExpRegressor};
+    ///
+    /// let rows: Vec<[f64; 1]> = (0..40).map(|i| [f64::from(i) / 10.0]).collect();
+    /// let labels: Vec<f64> = rows.iter().map(|[x]| x.sin()).collect();
+    /// let data = Dataset::from_rows(&rows, &labels)?;
+    /// let model = ExpRegressor::options().width(128).max_steps(50).fit(&data)?;
+    /// model.save(&path)?;
+    /// let loaded = ExpRegressor::<f64>::load(&path)?;
+    /// assert_eq!(loaded.predict(data.points())?, model.predict(data.points())?);
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), expnet::Error>(())
+    /// ```
+    ///
+    /// Errors: [`Error::Io`]; a file that was there before is then still there.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let document = Document {
+            scaling: self.scaling.document(),
+            report: self.report.document(),
+        };
+        let columns = self.scaling.columns();
+        // f64 before what may be f32, so that all numbers are aligned.
+        let tensors: Vec<_> = Scaling::<T>::tensors(&columns)
+            .into_iter()
+            .chain(self.network.tensors())
+            .collect();
+        save(path.as_ref(), "regressor", document, &tensors)
+    }
+
+    /// Loads a regressor that [`save`](Self::save) saved.
+    ///
+    /// Errors: those of [`ExpNetwork::load`], and [`Error::Format`] for a scaling or report that cannot be.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let mut file = TensorFile::open(path.as_ref(), "regressor", &[WEIGHTS, OUTPUT_WEIGHTS, MEANS, STD_DEVS])?;
+        let Document { scaling, report } = file.document()?;
+        let report =
+            FitReport::read(&report).map_err(|problem| file.wrong(format!("its report is damaged: {problem}")))?;
+        let scaling = Scaling::read(&mut file, scaling)?;
+        let network = ExpNetwork::read(&mut file)?;
+        let scaled = scaling.scaled_dimension();
+        if network.dimension() != scaled {
+            let found = network.dimension();
+            return Err(file.wrong(format!(
+                "its scaling makes points of dimension {scaled}, its network has {found}"
+            )));
+        }
+        Ok(Self {
+            network,
+            scaling,
+            report,
+        })
+    }
+}

@@ -1,0 +1,113 @@
+//! A scaling in a file.
+
+use super::{Moments, Scaling, ScalingOptions};
+use crate::error::Error;
+use crate::float::Float;
+use crate::storage::tensors::{Tensor, TensorFile};
+use serde::{Deserialize, Serialize};
+use std::marker::PhantomData;
+
+/// The names of the scaling's tensors, always of f64.
+pub(crate) const MEANS: &str = "scaling.means";
+pub(crate) const STD_DEVS: &str = "scaling.std_devs";
+
+/// What is no tensor.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent switches")]
+pub(crate) struct Document {
+    standardise: bool,
+    bias: bool,
+    unit_sphere: bool,
+    labels: bool,
+    label_mean: f64,
+    label_std_dev: f64,
+    /// The names of the raw columns.
+    columns: Option<Vec<String>>,
+}
+
+impl<T: Float> Scaling<T> {
+    pub(crate) fn document(&self) -> Document {
+        Document {
+            standardise: self.options.standardise,
+            bias: self.options.bias,
+            unit_sphere: self.options.unit_sphere,
+            labels: self.options.labels,
+            label_mean: self.labels.mean,
+            label_std_dev: self.labels.std_dev,
+            columns: self.names.clone(),
+        }
+    }
+
+    /// Means and standard deviations of the columns.
+    pub(crate) fn columns(&self) -> [Vec<f64>; 2] {
+        let of = |part: fn(&Moments) -> f64| self.columns.iter().map(part).collect();
+        [of(|column| column.mean), of(|column| column.std_dev)]
+    }
+
+    pub(crate) fn tensors([means, std_devs]: &[Vec<f64>; 2]) -> [Tensor<'_>; 2] {
+        [
+            Tensor::new(MEANS, &[means.len()], means),
+            Tensor::new(STD_DEVS, &[std_devs.len()], std_devs),
+        ]
+    }
+
+    pub(crate) fn read(file: &mut TensorFile, document: Document) -> Result<Self, Error> {
+        let [dimension] = file.shape(MEANS)?;
+        let means = file.numbers::<f64>(MEANS, &[dimension])?;
+        let std_devs = file.numbers::<f64>(STD_DEVS, &[dimension])?;
+        let columns = means.into_iter().zip(std_devs);
+        let scaling = Self {
+            options: ScalingOptions {
+                standardise: document.standardise,
+                bias: document.bias,
+                unit_sphere: document.unit_sphere,
+                labels: document.labels,
+            },
+            columns: columns.map(|(mean, std_dev)| Moments { mean, std_dev }).collect(),
+            labels: Moments {
+                mean: document.label_mean,
+                std_dev: document.label_std_dev,
+            },
+            names: document.columns,
+            scalar: PhantomData,
+        };
+        scaling
+            .check()
+            .map_err(|problem| file.wrong(format!("its scaling cannot be used: {problem}")))?;
+        Ok(scaling)
+    }
+
+    /// The dimension of scaled points.
+    pub(crate) fn scaled_dimension(&self) -> usize {
+        self.columns.len() + usize::from(self.options.bias)
+    }
+
+    /// That it is one that `fit` could have made.
+    fn check(&self) -> Result<(), String> {
+        for (what, on, moments) in self
+            .columns
+            .iter()
+            .map(|column| ("a column", self.options.standardise, column))
+            .chain([("the labels", self.options.labels, &self.labels)])
+        {
+            let Moments { mean, std_dev } = *moments;
+            if !(mean.is_finite() && std_dev.is_finite() && std_dev > 0.0) {
+                return Err(format!(
+                    "the mean of {what} is {mean}, the standard deviation {std_dev}"
+                ));
+            }
+            if !on && *moments != Moments::NEUTRAL {
+                return Err(format!(
+                    "{what} should be left alone, and is not: mean {mean}, deviation {std_dev}"
+                ));
+            }
+        }
+        match &self.names {
+            Some(names) if names.len() != self.columns.len() => {
+                Err(format!("{} names of {} columns", names.len(), self.columns.len()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
