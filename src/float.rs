@@ -10,7 +10,7 @@ use std::iter::Sum;
 
 mod sealed {
     /// The bytes of a number in a file, little-endian.
-    pub trait Sealed: Sized {
+    pub trait Sealed: bytemuck::Pod {
         fn append_bytes(self, bytes: &mut Vec<u8>);
 
         /// From as many bytes as the type has; from another number of bytes NaN.

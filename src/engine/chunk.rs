@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! chunk:  weights x3 (current, next, best)   [panel][coordinate][P]
-//!         activations                        [panel][sample][P], or one panel where they are recomputed
+//!         activations (in `pages`)           [panel][sample][P], or one panel where they are recomputed
 //!         sums                               [sample][lanes], emptied into f64 every 32 panels
 //! ```
 
@@ -97,7 +97,6 @@ pub(super) struct Chunk<T> {
     pub velocity: Option<[Aligned<T>; 2]>,
     pub gradient: Option<Aligned<T>>,
     pub previous: Option<Aligned<T>>,
-    pub activations: Aligned<T>,
     /// Numbers of a panel's activations.
     pub activation_rows: usize,
     pub stores: bool,
@@ -132,13 +131,16 @@ impl<T: Float> Chunk<T> {
         self.sums.get().len() >= outputs * (self.lanes / 2)
     }
 
-    /// Takes memory for `rows` rows of activations a panel (of one panel alone where they are not stored) and for the
-    /// sums of `outputs` outputs.
+    /// Numbers of its activations: of one panel alone where they are not stored.
+    pub fn activations_len(&self) -> usize {
+        let panels = if self.stores { self.panels } else { 1 };
+        panels * self.activation_rows * self.lanes
+    }
+
+    /// From now on activations have `rows` rows a panel; takes memory for the sums of `outputs` outputs.
     pub fn make_room(&mut self, stores: bool, rows: usize, outputs: usize) -> Result<(), Error> {
-        let panels = if stores { self.panels } else { 1 };
         self.stores = stores;
         self.activation_rows = rows;
-        self.activations.set_len(panels * rows * self.lanes)?;
         self.sums.set_len(outputs * (self.lanes / 2))?;
         self.partial.outputs.reserve(outputs);
         Ok(())
@@ -150,18 +152,32 @@ impl<T: Float> Chunk<T> {
     }
 }
 
-/// Runs a sweep over all chunks, on the caller's rayon pool where it is large enough.
-pub(super) fn run<T: Float>(level: Level, chunks: &mut [Chunk<T>], sweep: &Sweep<'_, T>, work: usize) {
-    let one = |chunk: &mut Chunk<T>| dispatch!(level, s => sweep_chunk(s, chunk, sweep));
+/// Runs a sweep over all chunks, on the caller's rayon pool where it is large enough. `activations` are those of all
+/// chunks, one after the other.
+pub(super) fn run<T: Float>(
+    level: Level,
+    chunks: &mut [Chunk<T>],
+    activations: &mut [T],
+    sweep: &Sweep<'_, T>,
+    work: usize,
+) {
+    let one = |(chunk, activations): (&mut Chunk<T>, &mut [T])| {
+        dispatch!(level, s => sweep_chunk(s, chunk, activations, sweep));
+    };
+    // Only the last chunk may have fewer.
+    let part = chunks.first().map_or(1, |chunk| chunk.activations_len().max(1));
     if work * size_of::<T>() < ONE_THREAD || chunks.len() < 2 || rayon::current_num_threads() < 2 {
-        chunks.iter_mut().for_each(one);
+        chunks.iter_mut().zip(activations.chunks_mut(part)).for_each(one);
     } else {
-        chunks.par_iter_mut().for_each(one);
+        chunks
+            .par_iter_mut()
+            .zip(activations.par_chunks_mut(part))
+            .for_each(one);
     }
 }
 
 #[inline(always)]
-fn sweep_chunk<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>) {
+fn sweep_chunk<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mut [T], sweep: &Sweep<'_, T>) {
     let samples = sweep
         .then
         .map_or(if sweep.tangent { sweep.now.samples } else { 0 }, |points| {
@@ -177,7 +193,7 @@ fn sweep_chunk<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, 
     let sum_len = outputs * (chunk.lanes / 2);
     chunk.sums.get_mut()[..sum_len].fill(T::zero());
     for panel in 0..chunk.panels {
-        sweep_panel(s, chunk, sweep, panel, samples);
+        sweep_panel(s, chunk, activations, sweep, panel, samples);
         if panel % FLUSH == FLUSH - 1 || panel + 1 == chunk.panels {
             flush(
                 &mut chunk.sums.get_mut()[..sum_len],
@@ -208,7 +224,14 @@ struct At {
 }
 
 #[inline(always)]
-fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>, panel: usize, samples: usize) {
+fn sweep_panel<S: Simd, T: Float>(
+    s: S,
+    chunk: &mut Chunk<T>,
+    activations: &mut [T],
+    sweep: &Sweep<'_, T>,
+    panel: usize,
+    samples: usize,
+) {
     let (weights, gradient) = (chunk.dimension * chunk.lanes, chunk.gradient_rows * chunk.lanes);
     let at = At {
         panel,
@@ -216,7 +239,7 @@ fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, 
         gradient: panel * gradient..(panel + 1) * gradient,
     };
     if sweep.backward != Backward::No {
-        backward_half(s, chunk, sweep, &at);
+        backward_half(s, chunk, activations, sweep, &at);
     }
     if let Some(step) = sweep.update {
         update(s, chunk, sweep, step, &at);
@@ -226,12 +249,12 @@ fn sweep_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, 
     } else {
         sweep.roles.current
     };
-    forward_half(s, chunk, sweep, role, &at, samples);
+    forward_half(s, chunk, activations, sweep, role, &at, samples);
 }
 
 /// J^T v of the panel, into the kept gradient or the scratch; its sums, and J J^T v where that is asked for.
 #[inline(always)]
-fn backward_half<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>, at: &At) {
+fn backward_half<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mut [T], sweep: &Sweep<'_, T>, at: &At) {
     let Chunk {
         lanes,
         activation_rows,
@@ -245,7 +268,7 @@ fn backward_half<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_
         _ => own,
     };
     let first = if stores { at.panel * activation_rows * lanes } else { 0 };
-    let activations = &mut chunk.activations.get_mut()[first..];
+    let activations = &mut activations[first..];
     let w = &chunk.weights[sweep.roles.current].get()[at.weights.clone()];
     for (blocks, range, from) in groups(sweep.now, stores, lanes) {
         let activations = &mut activations[from..];
@@ -339,6 +362,7 @@ fn update<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>, s
 fn forward_half<S: Simd, T: Float>(
     s: S,
     chunk: &mut Chunk<T>,
+    activations: &mut [T],
     sweep: &Sweep<'_, T>,
     role: usize,
     at: &At,
@@ -353,7 +377,7 @@ fn forward_half<S: Simd, T: Float>(
     if let Some(points) = sweep.then {
         let (store, ahead) = if sweep.store {
             let len = activation_rows * lanes;
-            let (store, ahead) = chunk.activations.get_mut()[at.panel * len..].split_at_mut(len);
+            let (store, ahead) = activations[at.panel * len..].split_at_mut(len);
             (Some(store), &*ahead)
         } else {
             (None, &[][..])

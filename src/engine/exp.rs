@@ -129,13 +129,13 @@ mod avx512 {
                 1.8340080864093424,
                 1.9152065613971474,
             );
-            // Beyond these the result is 0 or inf anyway; as the second operand a NaN stays.
-            let z = _mm512_min_pd(_mm512_set1_pd(1100.0), _mm512_max_pd(_mm512_set1_pd(-1200.0), z));
             // Adding 1.5 * 2^48 rounds to sixteenths, whose number then stands in the low bits.
             let magic = _mm512_set1_pd(422_212_465_065_984.0);
             let shifted = _mm512_add_pd(z, magic);
             let n = _mm512_sub_pd(shifted, magic);
-            let r = _mm512_sub_pd(z, n);
+            // z - n, and 0 for an infinite z. Where z is too large for `magic`, n is so far out that `scalef` gives 0 or inf:
+            // no need to clamp z, whose minimum and maximum take turns of the multipliers.
+            let r = _mm512_reduce_pd::<0x40>(z);
             let t = _mm512_permutex2var_pd(low, _mm512_castpd_si512(shifted), high);
             // Pairs of terms side by side (Estrin): the schedulers hold few vectors at a time, so the length of the
             // chain counts, not the number of operations.
@@ -181,12 +181,11 @@ mod avx512 {
                 1.8340080864093424,
                 1.9152065613971474,
             );
-            let z = _mm512_min_ps(_mm512_set1_ps(200.0), _mm512_max_ps(_mm512_set1_ps(-300.0), z));
             // 1.5 * 2^19.
             let magic = _mm512_set1_ps(786_432.0);
             let shifted = _mm512_add_ps(z, magic);
             let n = _mm512_sub_ps(shifted, magic);
-            let r = _mm512_sub_ps(z, n);
+            let r = _mm512_reduce_ps::<0x40>(z);
             let t = _mm512_permutexvar_ps(_mm512_castps_si512(shifted), table);
             let q = _mm512_set1_ps(0.05550213650253032);
             let q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0.2402342880139463));

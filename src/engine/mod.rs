@@ -10,6 +10,7 @@
 //! | `exp` | 2^z for a vector |
 //! | `kernel` | what happens to a panel |
 //! | `pack` | the layout of points, duals and panels |
+//! | `pages` | memory for the activations |
 //! | `chunk` | threads, and the order of sums |
 //! | `reduce` | exact reduction of coordinates |
 //! | `weights` | from the network into the chunks and back |
@@ -23,6 +24,7 @@ mod exp;
 mod gram;
 mod kernel;
 mod pack;
+mod pages;
 mod path;
 #[cfg(test)]
 mod plain;

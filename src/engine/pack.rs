@@ -58,7 +58,7 @@ impl<T: Float> Aligned<T> {
     }
 }
 
-fn too_large(len: usize) -> Error {
+pub(super) fn too_large(len: usize) -> Error {
     Error::TooLarge {
         what: "a work buffer of the engine",
         dimension: 1,

@@ -3,6 +3,7 @@
 use super::chunk::{self, Backward, Chunk, Partial, Roles, Sweep};
 use super::kernel::Update;
 use super::pack::{Coordinates, Points};
+use super::pages::Pages;
 use super::path::{Memory, Path};
 use super::reduce::{Reduction, reduce};
 use super::{Ahead, Move, Movement, Set, Sums, weights};
@@ -33,6 +34,7 @@ pub(super) struct Batch<T> {
 pub(crate) struct Engine<T: Float> {
     pub(super) path: Path,
     pub(super) chunks: Vec<Chunk<T>>,
+    activations: Pages<T>,
     pub(super) basis: Option<weights::Basis<T>>,
     samples: Coordinates<T>,
     /// The caller's sample i is column `place[i]` of `samples`.
@@ -112,6 +114,7 @@ impl<T: Float> Engine<T> {
         Ok(Self {
             path,
             chunks,
+            activations: Pages::default(),
             basis,
             samples,
             place,
@@ -300,7 +303,8 @@ impl<T: Float> Engine<T> {
         };
         let sweep = evaluation(self.roles, points);
         let work = (self.trained + 8) * points.samples * self.shape.1;
-        chunk::run(self.path.level, &mut self.chunks, &sweep, work);
+        let activations = self.activations.get_mut();
+        chunk::run(self.path.level, &mut self.chunks, activations, &sweep, work);
         gather(&self.chunks, points.samples, 0, slots, &mut self.evaluated);
         &self.evaluated
     }
@@ -423,7 +427,8 @@ impl<T: Float> Engine<T> {
         for chunk in &mut self.chunks {
             chunk.make_room(stores, if stores { rows } else { group }, outputs)?;
         }
-        Ok(())
+        self.activations
+            .set_len(self.chunks.iter().map(Chunk::activations_len).sum())
     }
 
     fn pack_dual(&mut self, dual: &[T]) {
@@ -450,7 +455,8 @@ impl<T: Float> Engine<T> {
         };
         let halves = usize::from(backward != Backward::No) + usize::from(then.is_some() || tangent);
         let work = (self.trained * halves + 8) * now.samples * self.shape.1;
-        chunk::run(self.path.level, &mut self.chunks, &sweep, work);
+        let activations = self.activations.get_mut();
+        chunk::run(self.path.level, &mut self.chunks, activations, &sweep, work);
     }
 
     fn read_outputs(&mut self, watched: bool) {
