@@ -3,13 +3,15 @@
 //!     cargo run --release --example custom_schedule            # draws target/custom_schedule.png
 //!     cargo run --release --example custom_schedule -- --small # fewer neurons and steps
 
+mod common;
+
+use common::{BLUE, GREEN, ORANGE, PURPLE, RED};
 use expnet::observer::Progress;
 use expnet::schedule::{self, Backtracking, BarzilaiBorwein, KernelStable, Schedule, StepState};
 use expnet::{Dataset, Initializer, Scaling, Trainer};
 use kuva::prelude::*;
 use nalgebra::DMatrix;
 use std::error::Error;
-use std::fs;
 use std::ops::ControlFlow;
 
 /// The bold driver: longer steps while the loss falls, half the step when it has risen.
@@ -88,11 +90,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             report.passes(),
             report.elapsed()
         );
-        let line = LinePlot::new()
-            .with_data(curve)
-            .with_color(colour)
-            .with_stroke_width(2.0);
-        lines.push(Plot::Line(line.with_legend(name)));
+        lines.push(Plot::Line(common::line(curve, colour).with_legend(name)));
     }
 
     let layout = Layout::auto_from_plots(&lines)
@@ -103,13 +101,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .with_width(800.0)
         .with_height(500.0)
         .with_legend_position(LegendPosition::InsideBottomLeft);
-    let picture = PngBackend::new()
-        .with_scale(2.0)
-        .render_scene(&render_multiple(lines, layout))?;
-    fs::create_dir_all("target")?;
-    fs::write("target/custom_schedule.png", picture)?;
-    println!("\nthe picture is in target/custom_schedule.png");
-    Ok(())
+    common::save("custom_schedule", &render_multiple(lines, layout))
 }
 
-const COLOURS: [&str; 5] = ["#1f77b4", "#2ca02c", "#9467bd", "#ff7f0e", "#d62728"];
+const COLOURS: [&str; 5] = [BLUE, GREEN, PURPLE, ORANGE, RED];

@@ -3,6 +3,9 @@
 //!     cargo run --release --example quickstart            # fits, prints a table, draws target/quickstart.png
 //!     cargo run --release --example quickstart -- --small # the same with a small network, in a second
 
+mod common;
+
+use common::{BLUE, GREY, ORANGE, line};
 use expnet::observer::{History, ProgressBar};
 use expnet::schedule::KernelStable;
 use expnet::{Dataset, Initializer, Scaling, Trainer};
@@ -10,10 +13,7 @@ use kuva::prelude::*;
 use kuva::render::render::Scene;
 use nalgebra::DVector;
 use std::error::Error;
-use std::fs::{self, File};
-
-const BLUE: &str = "#1f77b4";
-const ORANGE: &str = "#ff7f0e";
+use std::fs::File;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let small = std::env::args().any(|argument| argument == "--small");
@@ -78,13 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         &predict(&test)?,
         test.labels(),
     );
-    fs::create_dir_all("target")?;
-    fs::write(
-        "target/quickstart.png",
-        PngBackend::new().with_scale(2.0).render_scene(&figure)?,
-    )?;
-    println!("\nthe picture is in target/quickstart.png");
-    Ok(())
+    common::save("quickstart", &figure)
 }
 
 /// The linear model with an intercept that fits `data` best, to compare with.
@@ -115,16 +109,9 @@ fn draw(
     };
     let fitted = mean_square(&mut history.losses().iter().copied(), samples.0);
     let held_out = mean_square(&mut history.validation_losses().iter().flatten().copied(), samples.1);
-    let line = |points, colour, legend: &str| {
-        let line = LinePlot::new()
-            .with_data(points)
-            .with_color(colour)
-            .with_stroke_width(2.0);
-        Plot::Line(line.with_legend(legend))
-    };
     let losses = vec![
-        line(fitted, BLUE, "fitted wines"),
-        line(held_out, ORANGE, "held-out wines"),
+        Plot::Line(line(fitted, BLUE).with_legend("fitted wines")),
+        Plot::Line(line(held_out, ORANGE).with_legend("held-out wines")),
     ];
     let loss_layout = Layout::auto_from_plots(&losses)
         .with_title(format!("Training (best at step {best})"))
@@ -136,7 +123,7 @@ fn draw(
         .with_y_axis_max(1.0)
         .with_y_tick_format(TickFormat::Fixed(1))
         .with_minor_ticks(5)
-        .with_reference_line(ReferenceLine::vertical(best as f64).with_color("#555555"))
+        .with_reference_line(ReferenceLine::vertical(best as f64).with_color(GREY))
         .with_legend_position(LegendPosition::InsideBottomLeft);
 
     // Quality is a whole number: the points are moved sideways a little, so as to be seen.
@@ -148,9 +135,7 @@ fn draw(
         .with_color(BLUE)
         .with_size(3.5)
         .with_marker_opacity(0.45);
-    let ideal = LinePlot::new()
-        .with_data(vec![(3.0, 3.0), (8.0, 8.0)])
-        .with_color("#555555");
+    let ideal = line(vec![(3.0, 3.0), (8.0, 8.0)], GREY);
     let qualities = vec![
         Plot::Scatter(dots.with_legend("test wines")),
         Plot::Line(ideal.with_stroke_width(1.5).with_legend("predicted = actual")),
@@ -165,9 +150,6 @@ fn draw(
         .with_x_tick_step(1.0)
         .with_legend_position(LegendPosition::InsideTopLeft);
 
-    Figure::new(1, 2)
-        .with_plots(vec![losses, qualities])
-        .with_layouts(vec![loss_layout, quality_layout])
-        .with_cell_size(520.0, 420.0)
-        .render()
+    let panels = vec![(losses, loss_layout), (qualities, quality_layout)];
+    common::figure(panels, 2, (520.0, 420.0), Vec::new())
 }

@@ -1,0 +1,165 @@
+//! What the examples share: how much to compute, random problems, lines and pictures of one style.
+#![allow(dead_code)] // Each example uses its own share of it.
+
+use expnet::{Dataset, Error, Initializer};
+use kuva::prelude::*;
+use kuva::render::render::Scene;
+use std::fs;
+use std::sync::Arc;
+
+pub const BLUE: &str = "#1f77b4";
+pub const ORANGE: &str = "#ff7f0e";
+pub const GREEN: &str = "#2ca02c";
+pub const RED: &str = "#d62728";
+pub const PURPLE: &str = "#9467bd";
+pub const BROWN: &str = "#8c564b";
+pub const PINK: &str = "#e377c2";
+pub const BLACK: &str = "#000000";
+pub const GREY: &str = "#555555";
+pub const LIGHT_BLUE: &str = "#9ecae1";
+pub const LIGHT_ORANGE: &str = "#ffbb78";
+pub const LIGHT_GREEN: &str = "#a1d99b";
+
+/// Points (x, y) in order of x.
+pub type Curve = Vec<(f64, f64)>;
+
+/// How much an example computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// `--small`: seconds, to see that it runs.
+    Small,
+    /// Within a minute on two cores.
+    Usual,
+    /// `--full`: the long version.
+    Full,
+}
+
+impl Effort {
+    pub fn from_arguments() -> Result<Self, String> {
+        std::env::args()
+            .skip(1)
+            .try_fold(Self::Usual, |_, argument| match argument.as_str() {
+                "--small" => Ok(Self::Small),
+                "--full" => Ok(Self::Full),
+                other => Err(format!("{other} is not known; there are --small and --full")),
+            })
+    }
+
+    pub fn pick<T>(self, small: T, usual: T, full: T) -> T {
+        match self {
+            Self::Small => small,
+            Self::Usual => usual,
+            Self::Full => full,
+        }
+    }
+}
+
+/// n points, uniform on the unit sphere of R^d, with labels +1 or -1 at random.
+///
+/// Point i is the direction of neuron i of a random network, a Gaussian vector, and its label is that neuron's sign.
+pub fn sphere(n: usize, d: usize, seed: u64) -> Result<Dataset<f64>, Error> {
+    let draws = Initializer::new(d, n).seed(seed).build::<f64>()?;
+    let mut points = draws.weights().clone();
+    points.column_iter_mut().for_each(|mut x| x /= x.norm());
+    Dataset::new(points, draws.output_weights().clone())
+}
+
+/// w_r ~ N(0, I) with random signs, or in pairs that cancel. Its seeds are not those of [`sphere`].
+pub fn start(d: usize, m: usize, antisymmetric: bool, seed: u64) -> Initializer {
+    Initializer::new(d, m).antisymmetric(antisymmetric).seed(!seed)
+}
+
+/// The number below which the share `q` of the sorted `values` lies; NaN where there are none.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and the last
+pub fn quantile(values: &mut [f64], q: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let Some(last) = values.len().checked_sub(1) else {
+        return f64::NAN;
+    };
+    let place = q * last as f64;
+    let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
+    below + place.fract() * (above - below)
+}
+
+pub fn line(points: Curve, colour: &str) -> LinePlot {
+    LinePlot::new()
+        .with_data(points)
+        .with_color(colour)
+        .with_stroke_width(2.0)
+}
+
+pub fn dots(points: Curve, colour: &str) -> ScatterPlot {
+    ScatterPlot::new().with_data(points).with_color(colour)
+}
+
+/// The points for a logarithmic axis, in powers of ten: kuva's own axis ends at 10⁻¹⁰. Zeros are left out.
+pub fn logarithms(points: impl IntoIterator<Item = (f64, f64)>) -> Curve {
+    let positive = points.into_iter().filter(|point| point.1 > 0.0);
+    positive.map(|(x, y)| (x, y.log10())).collect()
+}
+
+/// A y axis of powers of ten, `step` of them from tick to tick.
+pub fn with_powers_of_ten(layout: Layout, step: f64) -> Layout {
+    let format = |exponent: f64| match exponent {
+        0.0 => "1".into(),
+        1.0 => "10".into(),
+        2.0 => "100".into(),
+        _ => format!("10{}", superscript(exponent)),
+    };
+    layout
+        .with_y_tick_step(step)
+        .with_y_tick_format(TickFormat::Custom(Arc::new(format)))
+}
+
+fn superscript(exponent: f64) -> String {
+    let digits = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    let raised = |c: char| c.to_digit(10).map_or('⁻', |digit| digits[digit as usize]);
+    format!("{exponent:.0}").chars().map(raised).collect()
+}
+
+/// An entry of a legend.
+pub fn key(label: &str, colour: &str) -> LegendEntry {
+    LegendEntry {
+        label: label.into(),
+        color: colour.into(),
+        shape: LegendShape::Line,
+        dasharray: None,
+    }
+}
+
+/// Panels, `columns` in a row, and below them one legend for all, where it has entries.
+pub fn figure(panels: Vec<(Vec<Plot>, Layout)>, columns: usize, cell: (f64, f64), legend: Vec<LegendEntry>) -> Scene {
+    let rows = panels.len().div_ceil(columns);
+    let mut places: Vec<Vec<usize>> = (0..panels.len()).map(|i| vec![i]).collect();
+    let (mut plots, mut layouts): (Vec<_>, Vec<_>) = panels.into_iter().unzip();
+    let height = if legend.is_empty() {
+        0.0
+    } else {
+        30.0 + 22.0 * legend.len().div_ceil(3) as f64
+    };
+    if !legend.is_empty() {
+        places.push((rows * columns..(rows + 1) * columns).collect());
+        plots.push(vec![Plot::LegendPlot(
+            LegendPlot::from_entries(legend).with_cols(3).without_box(),
+        )]);
+        layouts.push(Layout::new((0.0, 1.0), (0.0, 1.0)));
+    }
+    Figure::new(rows + usize::from(height > 0.0), columns)
+        .with_structure(places)
+        .with_plots(plots)
+        .with_layouts(layouts)
+        .with_cell_size(cell.0, cell.1)
+        .with_row_height(rows, height)
+        .render()
+}
+
+/// Writes target/NAME.png, at twice the size of the scene or 2000 pixels wide.
+#[allow(clippy::cast_possible_truncation)] // a scale of two digits
+pub fn save(name: &str, picture: &Scene) -> Result<(), Box<dyn std::error::Error>> {
+    let path = format!("target/{name}.png");
+    let scale = (2000.0 / picture.width).min(2.0);
+    fs::create_dir_all("target")?;
+    fs::write(&path, PngBackend::new().with_scale(scale as f32).render_scene(picture)?)?;
+    println!("\nthe picture is in {path}");
+    Ok(())
+}

@@ -1,0 +1,259 @@
+//! How long may a step be? What becomes of gradient descent with the step size k / lambda_max(G_0), from k = 0.5 to 8.
+//!
+//!     cargo run --release --example edge_of_stability            # 60 problems a point, draws target/edge_of_stability.png
+//!     cargo run --release --example edge_of_stability -- --full  # 400 problems a point and more of them
+//!     cargo run --release --example edge_of_stability -- --small # 3 problems, three values of k
+//!
+//! x uniform on the unit sphere, y = +-1, w_r ~ N(0, I), 300 steps. Linear theory has the loss fall for k < 2 and diverge
+//! beyond. What happens is that up to k of about 3 it rises first, by orders of magnitude, and carries the weights to where
+//! the kernel is flat enough for the step: the catapult. From k = 4 on it overflows more often than not.
+
+mod common;
+
+use common::{
+    BLUE, BROWN, Curve, Effort, GREEN, GREY, LIGHT_BLUE, LIGHT_GREEN, LIGHT_ORANGE, ORANGE, PINK, PURPLE, RED, line,
+    quantile,
+};
+use expnet::kernel::{Spectrum, empirical_kernel};
+use expnet::observer::Progress;
+use expnet::{Dataset, Error, ExpNetwork, Trainer};
+use kuva::prelude::*;
+use kuva::render::render::Scene;
+use rayon::prelude::*;
+use std::ops::ControlFlow;
+
+/// (n, d, m), and the colours of both starts.
+const SHAPES: [(usize, usize, usize, [&str; 2]); 3] = [
+    (16, 8, 512, [BLUE, LIGHT_BLUE]),
+    (8, 4, 64, [GREEN, LIGHT_GREEN]),
+    (4, 3, 8, [ORANGE, LIGHT_ORANGE]),
+];
+const STEPS: usize = 300;
+/// The values of k in the printed table.
+const TABLE: [f64; 9] = [0.5, 1.0, 1.9, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0];
+/// Further ones for the picture.
+const BETWEEN: [f64; 11] = [1.5, 1.8, 2.1, 2.2, 2.75, 3.25, 3.5, 3.75, 4.5, 5.0, 7.0];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let effort = Effort::from_arguments()?;
+    let problems = effort.pick(3, 60, 400);
+    let mut factors: Vec<f64> = effort.pick(vec![1.0, 2.5, 6.0], [&TABLE[..], &BETWEEN].concat(), {
+        (2..=32).map(|k| 0.25 * f64::from(k)).chain(TABLE).collect()
+    });
+    factors.sort_by(f64::total_cmp);
+    factors.dedup();
+
+    let mut cells = Vec::new();
+    for (antisymmetric, start) in [(true, "antisymmetric"), (false, "random signs")] {
+        for (n, d, m, colours) in SHAPES {
+            let colour = colours[usize::from(!antisymmetric)];
+            let seeds = (0..problems).into_par_iter();
+            let runs: Result<Vec<_>, _> = seeds.map(|seed| runs(n, d, m, antisymmetric, seed, &factors)).collect();
+            let runs = runs?;
+            let point = |(i, &k)| Point::new(k, runs.iter().map(|runs: &Vec<Outcome>| &runs[i]));
+            let points = factors.iter().enumerate().map(point).collect();
+            let name = format!("({n}, {d}, {m}) {start}");
+            cells.push(Cell { name, colour, points });
+        }
+    }
+    print(&cells);
+    common::save("edge_of_stability", &draw(&cells, example()?))
+}
+
+/// What became of a run.
+struct Outcome {
+    /// Whether the loss ever rose, above what rounding does.
+    rose: bool,
+    overflowed: bool,
+    /// The largest and the last loss, in units of the first.
+    peak: f64,
+    last: f64,
+    /// eta `lambda_max(G)` at the end, where it did not overflow.
+    sharpness: f64,
+}
+
+/// One problem, trained with each step size.
+fn runs(n: usize, d: usize, m: usize, antisymmetric: bool, seed: u64, factors: &[f64]) -> Result<Vec<Outcome>, Error> {
+    let data = common::sphere(n, d, seed)?;
+    let net = common::start(d, m, antisymmetric, seed).build()?;
+    let unit = 1.0 / largest_eigenvalue(&net, &data)?;
+    factors.iter().map(|k| run(net.clone(), &data, k * unit)).collect()
+}
+
+fn run(mut net: ExpNetwork<f64>, data: &Dataset<f64>, step_size: f64) -> Result<Outcome, Error> {
+    let first = net.loss(data)?;
+    let (mut rose, mut peak, mut last) = (false, 1.0_f64, 1.0);
+    let watch = |progress: &Progress<'_, f64>| {
+        let loss = progress.loss() / first;
+        rose |= loss > last && loss > 1e-16;
+        peak = peak.max(loss);
+        last = loss;
+        ControlFlow::Continue(())
+    };
+    let fitted = Trainer::new(step_size)
+        .max_steps(STEPS)
+        .observe(watch)
+        .fit(&mut net, data);
+    let overflowed = match fitted {
+        Ok(_) => false,
+        Err(Error::Diverged { .. }) => true,
+        Err(error) => return Err(error),
+    };
+    let eigenvalue = if overflowed {
+        f64::NAN
+    } else {
+        largest_eigenvalue(&net, data)?
+    };
+    Ok(Outcome {
+        rose: rose || overflowed,
+        overflowed,
+        peak,
+        last,
+        sharpness: step_size * eigenvalue,
+    })
+}
+
+/// `lambda_max(G)`, exactly: a schedule's own, [`largest_kernel_eigenvalue`](expnet::schedule::StepState), may be 2%
+/// above, and at k = 2 the difference shows.
+fn largest_eigenvalue(net: &ExpNetwork<f64>, data: &Dataset<f64>) -> Result<f64, Error> {
+    let kernel = empirical_kernel(net, data.points())?;
+    Ok(net.width() as f64 * Spectrum::new(&kernel)?.lambda_max())
+}
+
+/// The runs of one shape and start.
+struct Cell {
+    name: String,
+    colour: &'static str,
+    points: Vec<Point>,
+}
+
+/// All problems with one step size.
+struct Point {
+    k: f64,
+    /// The shares of runs whose loss never rose, that overflowed, and, of the others, that ended below where they began.
+    monotone: f64,
+    overflowed: f64,
+    lower: f64,
+    /// Medians over the runs that did not overflow.
+    peak: f64,
+    last: f64,
+    sharpness: f64,
+}
+
+impl Point {
+    fn new<'a>(k: f64, runs: impl Iterator<Item = &'a Outcome> + Clone) -> Self {
+        let all = runs.clone().count() as f64;
+        let whole: Vec<&Outcome> = runs.clone().filter(|run| !run.overflowed).collect();
+        let median = |of: fn(&Outcome) -> f64| quantile(&mut whole.iter().map(|run| of(run)).collect::<Vec<_>>(), 0.5);
+        Self {
+            k,
+            monotone: runs.filter(|run| !run.rose).count() as f64 / all,
+            overflowed: 1.0 - whole.len() as f64 / all,
+            lower: whole.iter().filter(|run| run.last < 1.0).count() as f64 / whole.len() as f64,
+            peak: median(|run| run.peak),
+            last: median(|run| run.last),
+            sharpness: median(|run| run.sharpness),
+        }
+    }
+}
+
+fn print(cells: &[Cell]) {
+    println!("step size k / lambda_max(G_0), {STEPS} steps: shares of runs whose loss never rose / that overflowed;");
+    println!("of the others: share that ended below the first loss, median of the largest loss / the first");
+    for cell in cells {
+        println!("\n{}", cell.name);
+        for point in cell.points.iter().filter(|point| TABLE.contains(&point.k)) {
+            let others = match point.overflowed {
+                1.0 => String::new(),
+                _ => format!("; {:.2}, {:.2e}", point.lower, point.peak),
+            };
+            println!(
+                "k = {:.1}: {:.2} / {:.2}{others}",
+                point.k, point.monotone, point.overflowed
+            );
+        }
+    }
+}
+
+/// The losses of one wide network, in units of the first, by k.
+fn example() -> Result<Vec<(f64, Curve)>, Error> {
+    let (n, d, m, _) = SHAPES[0];
+    let data = common::sphere(n, d, 0)?;
+    let net = common::start(d, m, true, 0).build()?;
+    let (first, unit) = (net.loss(&data)?, 1.0 / largest_eigenvalue(&net, &data)?);
+    let curve = |k: f64| {
+        let mut losses = vec![(0.0, 1.0)]; // A closure sees what comes after a step.
+        let watch = |progress: &Progress<'_, f64>| {
+            losses.push((progress.steps() as f64, progress.loss() / first));
+            ControlFlow::Continue(())
+        };
+        let trainer = Trainer::new(k * unit).max_steps(60).observe(watch);
+        match trainer.fit(&mut net.clone(), &data) {
+            Ok(_) | Err(Error::Diverged { .. }) => Ok((k, losses)),
+            Err(error) => Err(error),
+        }
+    };
+    [1.0, 1.9, 2.2, 2.5, 3.0].into_iter().map(curve).collect()
+}
+
+/// The example, and five quantities against k.
+fn draw(cells: &[Cell], example: Vec<(f64, Curve)>) -> Scene {
+    let colours = [GREY, PURPLE, BROWN, PINK, RED];
+    let curves = example.into_iter().zip(colours).map(|((k, losses), colour)| {
+        let curve = line(common::logarithms(losses), colour);
+        Plot::Line(curve.with_legend(format!("k = {k}")))
+    });
+    let curves: Vec<Plot> = curves.collect();
+    let layout = Layout::auto_from_plots(&curves)
+        .with_title("one problem, (16, 8, 512) antisymmetric")
+        .with_x_label("step")
+        .with_y_label("loss / first loss")
+        .with_legend_position(LegendPosition::InsideBottomLeft);
+    let layout = common::with_powers_of_ten(layout, 2.0);
+
+    let panel = |title: &str, label: &str, points: &dyn Fn(&Cell) -> Curve| {
+        let lines = cells.iter().map(|cell| Plot::Line(line(points(cell), cell.colour)));
+        let plots: Vec<Plot> = lines.collect();
+        let layout = Layout::auto_from_plots(&plots)
+            .with_title(title)
+            .with_x_label("k")
+            .with_y_label(label)
+            .with_x_tick_step(1.0)
+            .with_reference_line(ReferenceLine::vertical(2.0).with_color(GREY));
+        (plots, layout)
+    };
+    let logarithmic = |title, step, of: fn(&Point) -> f64| {
+        let (plots, layout) = panel(title, "loss / first loss, median", &|cell| {
+            common::logarithms(cell.medians(of))
+        });
+        (plots, common::with_powers_of_ten(layout, step))
+    };
+    let panels = vec![
+        (curves, layout),
+        panel("the loss never rises", "share of runs", &|cell| {
+            cell.shares(|point| point.monotone)
+        }),
+        panel("the loss overflows", "share of runs", &|cell| {
+            cell.shares(|point| point.overflowed)
+        }),
+        logarithmic("largest loss", 1.0, |point| point.peak),
+        logarithmic("last loss", 5.0, |point| point.last),
+        panel("sharpness after the last step", "η λmax(G), median", &|cell| {
+            cell.medians(|point| point.sharpness)
+        }),
+    ];
+    let legend = cells.iter().map(|cell| common::key(&cell.name, cell.colour));
+    common::figure(panels, 3, (440.0, 350.0), legend.collect())
+}
+
+impl Cell {
+    fn shares(&self, of: fn(&Point) -> f64) -> Curve {
+        self.points.iter().map(|point| (point.k, of(point))).collect()
+    }
+
+    /// Where one run in twenty or more did not overflow.
+    fn medians(&self, of: fn(&Point) -> f64) -> Curve {
+        let known = self.points.iter().filter(|point| point.overflowed <= 0.95);
+        known.map(|point| (point.k, of(point))).collect()
+    }
+}
