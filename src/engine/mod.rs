@@ -12,6 +12,7 @@
 //! | `pack` | the layout of points, duals and panels |
 //! | `pages` | memory for the activations |
 //! | `chunk` | threads, and the order of sums |
+//! | `compiled` | the sweeps for `f32` and `f64`, compiled once |
 //! | `reduce` | exact reduction of coordinates |
 //! | `weights` | from the network into the chunks and back |
 //! | `path` | the choice between all of these |
@@ -20,6 +21,7 @@
 //! | `plain` | the model as on paper: the tests' oracle |
 
 mod chunk;
+mod compiled;
 mod exp;
 mod gram;
 mod kernel;

@@ -1,6 +1,7 @@
 //! The engine of a run: the weights in packed form, and the sweeps over them.
 
-use super::chunk::{self, Backward, Chunk, Partial, Roles, Sweep};
+use super::chunk::{Backward, Chunk, Partial, Roles, Sweep};
+use super::compiled;
 use super::kernel::Update;
 use super::pack::{Coordinates, Points};
 use super::pages::Pages;
@@ -303,8 +304,7 @@ impl<T: Float> Engine<T> {
         };
         let sweep = evaluation(self.roles, points);
         let work = (self.trained + 8) * points.samples * self.shape.1;
-        let activations = self.activations.get_mut();
-        chunk::run(self.path.level, &mut self.chunks, activations, &sweep, work);
+        compiled::run(self.path.level, &mut self.chunks, &mut self.activations, &sweep, work);
         gather(&self.chunks, points.samples, 0, slots, &mut self.evaluated);
         &self.evaluated
     }
@@ -455,8 +455,7 @@ impl<T: Float> Engine<T> {
         };
         let halves = usize::from(backward != Backward::No) + usize::from(then.is_some() || tangent);
         let work = (self.trained * halves + 8) * now.samples * self.shape.1;
-        let activations = self.activations.get_mut();
-        chunk::run(self.path.level, &mut self.chunks, activations, &sweep, work);
+        compiled::run(self.path.level, &mut self.chunks, &mut self.activations, &sweep, work);
     }
 
     fn read_outputs(&mut self, watched: bool) {

@@ -7,12 +7,11 @@
 
 use super::Movement;
 use super::chunk::{Chunk, panels_in_chunk};
-use super::kernel;
+use super::compiled;
 use super::pack::{Aligned, Coordinates, Points, UNIT, pack_panel, unpack_panel};
 use super::path::Path;
 use crate::error::Error;
 use crate::float::Float;
-use fearless_simd::dispatch;
 use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
@@ -69,8 +68,7 @@ impl<'a, T: Float> Reader<'a, T> {
         match self.basis {
             None => self.raw.get(),
             Some(basis) => {
-                let (raw, out) = (self.raw.get(), self.reduced.get_mut());
-                dispatch!(self.path.level, s => kernel::project(s, &basis.into, raw, out));
+                compiled::project(self.path.level, &basis.into, &self.raw, &mut self.reduced);
                 self.reduced.get()
             }
         }
@@ -217,16 +215,15 @@ impl<'a, T: Float> WayBack<'a, T> {
     fn write(&mut self, panel: &[T], neurons: &mut [T]) {
         let (d, lanes, level) = (self.dimension, self.path.lanes, self.path.level);
         pack_panel(neurons, d, self.raw.get_mut(), lanes);
-        let (raw, moved, back) = (self.raw.get_mut(), self.moved.get_mut(), self.back.get_mut());
-        dispatch!(level, s => kernel::project(s, &self.basis.into, raw, moved));
-        for (moved, &now) in moved.iter_mut().zip(panel) {
+        compiled::project(level, &self.basis.into, &self.raw, &mut self.moved);
+        for (moved, &now) in self.moved.get_mut().iter_mut().zip(panel) {
             *moved = now - *moved;
         }
-        dispatch!(level, s => kernel::project(s, &self.basis.out_of, moved, back));
-        for (raw, &back) in raw.iter_mut().zip(&*back) {
+        compiled::project(level, &self.basis.out_of, &self.moved, &mut self.back);
+        for (raw, &back) in self.raw.get_mut().iter_mut().zip(self.back.get()) {
             *raw += back;
         }
-        unpack_panel(raw, d, neurons, lanes);
+        unpack_panel(self.raw.get(), d, neurons, lanes);
     }
 }
 

@@ -1,0 +1,88 @@
+//! The sweeps in `f32` and `f64`, compiled in this crate.
+//!
+//! Generic code is compiled where it is used: each crate that trains a network would compile the kernels for every SIMD
+//! level again, and at its own level of optimisation. The functions here that end in a type's name are not generic, so
+//! that they are compiled once, with this crate; the generic ones only find the one to call.
+
+use super::chunk::{self, Chunk, Sweep};
+use super::kernel;
+use super::kernel::Update;
+use super::pack::{Aligned, Points};
+use super::pages::Pages;
+use crate::float::Float;
+use fearless_simd::{Level, dispatch};
+use std::any::Any;
+
+/// A sweep over all chunks: see `chunk::run`.
+pub(super) fn run<T: Float>(
+    level: Level,
+    chunks: &mut Vec<Chunk<T>>,
+    activations: &mut Pages<T>,
+    sweep: &Sweep<'_, T>,
+    work: usize,
+) {
+    if let (Some(chunks), Some(activations), Some(sweep)) =
+        (same_mut::<_, Vec<_>>(chunks), same_mut(activations), same_sweep(sweep))
+    {
+        return run_f64(level, chunks, activations, &sweep, work);
+    }
+    if let (Some(chunks), Some(activations), Some(sweep)) =
+        (same_mut::<_, Vec<_>>(chunks), same_mut(activations), same_sweep(sweep))
+    {
+        run_f32(level, chunks, activations, &sweep, work);
+    }
+}
+
+#[inline(never)]
+fn run_f64(level: Level, chunks: &mut [Chunk<f64>], activations: &mut Pages<f64>, sweep: &Sweep<'_, f64>, work: usize) {
+    chunk::run(level, chunks, activations.get_mut(), sweep, work);
+}
+
+#[inline(never)]
+fn run_f32(level: Level, chunks: &mut [Chunk<f32>], activations: &mut Pages<f32>, sweep: &Sweep<'_, f32>, work: usize) {
+    chunk::run(level, chunks, activations.get_mut(), sweep, work);
+}
+
+/// <x_i, w> for every point and the neurons of a panel: see `kernel::project`.
+pub(super) fn project<T: Float>(level: Level, points: &Points<T>, weights: &Aligned<T>, out: &mut Aligned<T>) {
+    if let (Some(points), Some(weights), Some(out)) = (same(points), same(weights), same_mut(out)) {
+        return project_f64(level, points, weights, out);
+    }
+    if let (Some(points), Some(weights), Some(out)) = (same(points), same(weights), same_mut(out)) {
+        project_f32(level, points, weights, out);
+    }
+}
+
+#[inline(never)]
+fn project_f64(level: Level, points: &Points<f64>, weights: &Aligned<f64>, out: &mut Aligned<f64>) {
+    dispatch!(level, s => kernel::project(s, points, weights.get(), out.get_mut()));
+}
+
+#[inline(never)]
+fn project_f32(level: Level, points: &Points<f32>, weights: &Aligned<f32>, out: &mut Aligned<f32>) {
+    dispatch!(level, s => kernel::project(s, points, weights.get(), out.get_mut()));
+}
+
+/// The same reference, where A and B are the same type.
+fn same<A: 'static, B: 'static>(a: &A) -> Option<&B> {
+    (a as &dyn Any).downcast_ref()
+}
+
+fn same_mut<A: 'static, B: 'static>(a: &mut A) -> Option<&mut B> {
+    (a as &mut dyn Any).downcast_mut()
+}
+
+/// The same sweep, where T and U are the same type.
+fn same_sweep<'a, T: Float, U: Float>(sweep: &Sweep<'a, T>) -> Option<Sweep<'a, U>> {
+    Some(Sweep {
+        roles: sweep.roles,
+        backward: sweep.backward,
+        now: same(sweep.now)?,
+        keep: sweep.keep,
+        tangent: sweep.tangent,
+        update: *same::<_, Option<Update<U>>>(&sweep.update)?,
+        then: sweep.then.and_then(same),
+        store: sweep.store,
+        watched: sweep.watched.and_then(same),
+    })
+}
