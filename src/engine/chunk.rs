@@ -50,6 +50,15 @@ pub(super) enum Backward {
     Kept,
 }
 
+/// The direction of a tangent product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Along {
+    /// J^T v.
+    Gradient,
+    /// W - W_0.
+    Movement,
+}
+
 /// What a sweep does with each panel, in this order.
 pub(super) struct Sweep<'a, T> {
     pub roles: Roles,
@@ -58,8 +67,8 @@ pub(super) struct Sweep<'a, T> {
     pub now: &'a Points<T>,
     /// J^T v is kept, and its norm and products with others are summed.
     pub keep: bool,
-    /// Turns J^T v into J J^T v.
-    pub tangent: bool,
+    /// J times J^T v, or times W - W_0, in place of outputs.
+    pub tangent: Option<Along>,
     pub update: Option<Update<T>>,
     /// The samples of the forward half.
     pub then: Option<&'a Points<T>>,
@@ -78,6 +87,8 @@ pub(super) struct Partial {
     pub norm_squared: f64,
     pub dot_previous: f64,
     pub dot_velocity: f64,
+    /// ||W - W_0||^2 after the update, where W_0 is kept.
+    pub movement: f64,
     pub all_finite: bool,
 }
 
@@ -180,7 +191,7 @@ pub(super) fn run<T: Float>(
 fn sweep_chunk<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mut [T], sweep: &Sweep<'_, T>) {
     let samples = sweep
         .then
-        .map_or(if sweep.tangent { sweep.now.samples } else { 0 }, |points| {
+        .map_or(if sweep.tangent.is_some() { sweep.now.samples } else { 0 }, |points| {
             points.samples
         });
     let watched = sweep.watched.map_or(0, |points| points.samples);
@@ -189,6 +200,7 @@ fn sweep_chunk<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mut 
     partial.outputs.clear();
     partial.outputs.resize(outputs, 0.0);
     (partial.norm_squared, partial.dot_previous, partial.dot_velocity) = (0.0, 0.0, 0.0);
+    partial.movement = 0.0;
     (partial.is_zero, partial.all_finite) = (true, true);
     let sum_len = outputs * (chunk.lanes / 2);
     chunk.sums.get_mut()[..sum_len].fill(T::zero());
@@ -252,7 +264,7 @@ fn sweep_panel<S: Simd, T: Float>(
     forward_half(s, chunk, activations, sweep, role, &at, samples);
 }
 
-/// J^T v of the panel, into the kept gradient or the scratch; its sums, and J J^T v where that is asked for.
+/// J^T v (or W - W_0) of the panel, into the kept gradient or the scratch; its sums, and J times it where that is asked for.
 #[inline(always)]
 fn backward_half<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mut [T], sweep: &Sweep<'_, T>, at: &At) {
     let Chunk {
@@ -270,16 +282,20 @@ fn backward_half<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mu
     let first = if stores { at.panel * activation_rows * lanes } else { 0 };
     let activations = &mut activations[first..];
     let w = &chunk.weights[sweep.roles.current].get()[at.weights.clone()];
+    let moved = sweep.tangent == Some(Along::Movement);
+    if let (true, Some(initial)) = (moved, &chunk.initial) {
+        subtract(w, &initial.get()[at.weights.clone()], gradient);
+    }
     for (blocks, range, from) in groups(sweep.now, stores, lanes) {
         let activations = &mut activations[from..];
         if sweep.backward == Backward::Recomputed {
             kernel::forward(s, sweep.now, blocks, w, None, Some(activations), scratch, &mut [], &[]);
         }
-        if sweep.backward != Backward::Kept {
+        if sweep.backward != Backward::Kept && !moved {
             kernel::backward(s, sweep.now, range, activations, a, gradient);
         }
     }
-    if sweep.backward != Backward::Kept {
+    if sweep.backward != Backward::Kept && !moved {
         let partial = &mut chunk.partial;
         partial.is_zero = partial.is_zero && kernel::is_zero(s, gradient);
         if sweep.keep {
@@ -292,7 +308,7 @@ fn backward_half<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mu
             }
         }
     }
-    if sweep.tangent {
+    if sweep.tangent.is_some() {
         for (blocks, _, from) in groups(sweep.now, stores, lanes) {
             let activations = &mut activations[from..];
             if !stores && sweep.now.groups.len() > 1 {
@@ -355,6 +371,9 @@ fn update<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>, s
         next_velocity,
     };
     chunk.partial.all_finite &= kernel::update(s, step, &mut rows);
+    if let Some(initial) = &chunk.initial {
+        chunk.partial.movement += distance_squared(rows.next, &initial.get()[at.weights.clone()]);
+    }
 }
 
 /// The outputs at copy `role` of the weights, and the activations where they are stored.
@@ -415,6 +434,28 @@ fn groups<T: Float>(
         let at = if stores { first * lanes } else { 0 };
         (blocks.clone(), first..last.first + last.valid, at)
     })
+}
+
+/// difference = a - b, as far as it goes; 0 beyond them.
+#[inline(always)]
+fn subtract<T: Float>(a: &[T], b: &[T], difference: &mut [T]) {
+    let (within, beyond) = difference.split_at_mut(difference.len().min(a.len()));
+    beyond.fill(T::zero());
+    for ((d, &a), &b) in within.iter_mut().zip(a).zip(b) {
+        *d = a - b;
+    }
+}
+
+/// ||a - b||^2 in `f64`, in eight sums side by side.
+#[inline(always)]
+fn distance_squared<T: Float>(a: &[T], b: &[T]) -> f64 {
+    let mut sums = [0.0; 8];
+    for (a, b) in a.chunks(8).zip(b.chunks(8)) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += (a.as_f64() - b.as_f64()).powi(2);
+        }
+    }
+    sums.iter().sum()
 }
 
 /// <a, b> in `f64`, in eight sums side by side.

@@ -71,6 +71,8 @@ pub(crate) struct Sums {
     pub dot_previous: f64,
     /// <J^T dual, velocity>, 0 where there is none.
     pub dot_velocity: f64,
+    /// ||W - W_0||^2 at the proposed weights, 0 where W_0 is not kept.
+    pub movement: f64,
 }
 
 /// What a proposal evaluates at the new weights.

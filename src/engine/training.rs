@@ -1,6 +1,6 @@
 //! The engine of a run: the weights in packed form, and the sweeps over them.
 
-use super::chunk::{Backward, Chunk, Partial, Roles, Sweep};
+use super::chunk::{Along, Backward, Chunk, Partial, Roles, Sweep};
 use super::compiled;
 use super::kernel::Update;
 use super::pack::{Coordinates, Points};
@@ -199,7 +199,7 @@ impl<T: Float> Engine<T> {
     pub fn forward(&mut self) -> Result<(), Error> {
         self.now = self.then;
         self.make_room()?;
-        self.sweep(Backward::No, false, false, None, Ahead::BatchAndWatched);
+        self.sweep(Backward::No, false, None, None, Ahead::BatchAndWatched);
         self.read_outputs(true);
         self.holds = if self.stores() { Holds::Current } else { Holds::Nothing };
         Ok(())
@@ -223,7 +223,7 @@ impl<T: Float> Engine<T> {
             chunk.prepare(true, false)?;
         }
         let backward = self.backward();
-        self.sweep(backward, true, false, None, Ahead::Nothing);
+        self.sweep(backward, true, None, None, Ahead::Nothing);
         if backward == Backward::Recomputed {
             self.holds = if self.stores() { Holds::Current } else { Holds::Nothing };
         }
@@ -255,7 +255,7 @@ impl<T: Float> Engine<T> {
             nesterov: step.nesterov,
             pull: T::lit(step.pull),
         };
-        self.sweep(backward, keep, false, Some(update), ahead);
+        self.sweep(backward, keep, None, Some(update), ahead);
         if ahead != Ahead::Nothing {
             self.read_outputs(ahead == Ahead::BatchAndWatched);
             self.holds = if self.stores() { Holds::Next } else { Holds::Nothing };
@@ -313,14 +313,23 @@ impl<T: Float> Engine<T> {
     pub fn tangent_product(&mut self, vector: &[f64], product: &mut [f64]) -> Result<(), Error> {
         let dual: Vec<T> = vector.iter().map(|&v| T::lit(v)).collect();
         self.pack_dual(&dual);
+        self.tangent(Along::Gradient, product)
+    }
+
+    /// product = J (W - W_0) on the current samples, at the current weights. W_0 must be kept.
+    pub fn movement_product(&mut self, product: &mut [f64]) -> Result<(), Error> {
+        self.tangent(Along::Movement, product)
+    }
+
+    fn tangent(&mut self, along: Along, product: &mut [f64]) -> Result<(), Error> {
         self.make_room()?;
         let backward = self.backward();
-        self.sweep(backward, false, true, None, Ahead::Nothing);
+        self.sweep(backward, false, Some(along), None, Ahead::Nothing);
         if backward == Backward::Recomputed {
             self.holds = if self.stores() { Holds::Current } else { Holds::Nothing };
         }
         let batch = &self.batches[self.now];
-        gather(&self.chunks, vector.len(), 0, &batch.slots, &mut self.evaluated);
+        gather(&self.chunks, product.len(), 0, &batch.slots, &mut self.evaluated);
         for (p, sum) in product.iter_mut().zip(&self.evaluated) {
             *p = sum * std::f64::consts::LN_2;
         }
@@ -366,10 +375,15 @@ impl<T: Float> Engine<T> {
 
     /// Keeps a packed copy of the initial weights, for steps that pull towards them.
     pub fn keep_initial(&mut self, initial: &DMatrix<T>) -> Result<(), Error> {
-        if self.chunks.iter().all(|chunk| chunk.initial.is_some()) {
+        if self.keeps_initial() {
             return Ok(());
         }
         weights::keep_initial(&self.path, &mut self.chunks, self.basis.as_ref(), initial)
+    }
+
+    /// Whether it does.
+    pub fn keeps_initial(&self) -> bool {
+        self.chunks.iter().all(|chunk| chunk.initial.is_some())
     }
 
     pub(super) fn current(&self) -> usize {
@@ -438,7 +452,14 @@ impl<T: Float> Engine<T> {
         batch.points.pack_dual(&self.permuted);
     }
 
-    fn sweep(&mut self, backward: Backward, keep: bool, tangent: bool, update: Option<Update<T>>, ahead: Ahead) {
+    fn sweep(
+        &mut self,
+        backward: Backward,
+        keep: bool,
+        tangent: Option<Along>,
+        update: Option<Update<T>>,
+        ahead: Ahead,
+    ) {
         self.passes += 1;
         let (now, then) = (&self.batches[self.now].points, &self.batches[self.then].points);
         let then = (ahead != Ahead::Nothing).then_some(then);
@@ -453,7 +474,7 @@ impl<T: Float> Engine<T> {
             store: self.chunks.first().is_some_and(|chunk| chunk.stores),
             watched: self.watched.as_ref().filter(|_| ahead == Ahead::BatchAndWatched),
         };
-        let halves = usize::from(backward != Backward::No) + usize::from(then.is_some() || tangent);
+        let halves = usize::from(backward != Backward::No) + usize::from(then.is_some() || tangent.is_some());
         let work = (self.trained * halves + 8) * now.samples * self.shape.1;
         compiled::run(self.path.level, &mut self.chunks, &mut self.activations, &sweep, work);
     }
@@ -477,6 +498,7 @@ impl<T: Float> Engine<T> {
             norm_squared,
             dot_previous,
             dot_velocity,
+            movement,
             ..
         } in self.chunks.iter().map(|c| &c.partial)
         {
@@ -484,6 +506,7 @@ impl<T: Float> Engine<T> {
             sums.norm_squared += norm_squared;
             sums.dot_previous += dot_previous;
             sums.dot_velocity += dot_velocity;
+            sums.movement += movement;
         }
         sums
     }
@@ -496,7 +519,7 @@ pub(super) fn evaluation<T>(roles: Roles, points: &Points<T>) -> Sweep<'_, T> {
         backward: Backward::No,
         now: points,
         keep: false,
-        tangent: false,
+        tangent: None,
         update: None,
         then: Some(points),
         store: false,

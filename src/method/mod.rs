@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`GradientDescent`] | e = F - y, with momentum and clipping on request |
 //! | [`Minibatch`] | e on a batch of the samples |
+//! | [`GaussNewton`] | (G + mu I)^-1 e, G = J J^T: Levenberg-Marquardt, frozen, ridge, matrix-free |
 //!
 //! One of your own, gradient descent on the sum of absolute errors:
 //!
@@ -28,10 +29,12 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod gauss_newton;
 mod gradient_descent;
 mod minibatch;
 
 pub use crate::step::{Direction, Evaluation, Outcome};
+pub use gauss_newton::GaussNewton;
 pub use gradient_descent::GradientDescent;
 pub use minibatch::Minibatch;
 
@@ -92,6 +95,8 @@ pub enum Kind {
     BatchGradient,
     /// Any other dual vector. The natural step size is 1.
     Dual,
+    /// A dual vector with a pull towards the initial weights, which lowers the loss plus a penalty. The natural step size is 1.
+    Penalized,
 }
 
 /// A method's answer to what came of a step.
@@ -101,6 +106,8 @@ pub enum Verdict {
     Keep,
     /// The weights go back to where they were.
     Undo,
+    /// They go back, and the run ends as stalled: the method knows no direction in which the loss falls.
+    GiveUp,
 }
 
 /// A method lent to a trainer (to be looked at after the run) or boxed is a method.

@@ -18,7 +18,7 @@ const TRIALS: usize = 60;
 /// ```
 ///
 /// A trial is a pass, and the step reuses the last one: a run that accepts its first trials takes k + 1 passes for k steps,
-/// as a constant step size does. Goes with every method. Where even the smallest trial is refused (the loss cannot
+/// as a constant step size does. Goes with every method that has no penalty. Where even the smallest trial is refused (the loss cannot
 /// fall measurably any more) the step has size 0.
 ///
 /// ```
@@ -107,7 +107,14 @@ impl<T: Float> Schedule<T> for Backtracking {
         T::zero()
     }
 
-    fn check(&self, _: Kind) -> Result<(), Error> {
+    fn check(&self, kind: Kind) -> Result<(), Error> {
+        if kind == Kind::Penalized {
+            return Err(Error::Incompatible {
+                what: "`Backtracking`",
+                with: "a method that pulls towards the initial weights",
+                reason: "it asks that the loss alone falls, which its penalty does not allow; use a constant step size of 1",
+            });
+        }
         let share = |setting, x: f64| require(x > 0.0 && x < 1.0, setting, x, "above 0 and below 1");
         positive("`Backtracking::initial`", self.initial.unwrap_or(1.0))?;
         share("`Backtracking::armijo`", self.armijo)?;

@@ -289,7 +289,7 @@ fn require(holds: bool, setting: &'static str, value: impl fmt::Display, expecte
 /// For schedules whose formula assumes that the step follows the loss's gradient.
 fn gradient_only(schedule: &'static str, kind: Kind) -> Result<(), Error> {
     match kind {
-        Kind::Dual => Err(Error::Incompatible {
+        Kind::Dual | Kind::Penalized => Err(Error::Incompatible {
             what: schedule,
             with: "a method that does not follow the gradient",
             reason: "its step size is derived from the gradient; use a constant step size of 1 or `Backtracking`",
@@ -306,7 +306,7 @@ fn plain_gradient_only(schedule: &'static str, kind: Kind) -> Result<(), Error> 
         Kind::Gradient => return Ok(()),
         Kind::ModifiedGradient => "momentum or clipping",
         Kind::BatchGradient => "minibatches",
-        Kind::Dual => "a method that does not follow the gradient",
+        Kind::Dual | Kind::Penalized => "a method that does not follow the gradient",
     };
     Err(Error::Incompatible {
         what: schedule,

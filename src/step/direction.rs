@@ -33,11 +33,12 @@ pub struct Direction<T> {
 #[derive(Debug)]
 pub struct Evaluation<'a, T: Float> {
     position: &'a mut Position<T>,
+    initial: &'a DMatrix<T>,
 }
 
 impl<'a, T: Float> Evaluation<'a, T> {
-    pub(crate) fn new(position: &'a mut Position<T>) -> Self {
-        Self { position }
+    pub(crate) fn new(position: &'a mut Position<T>, initial: &'a DMatrix<T>) -> Self {
+        Self { position, initial }
     }
 
     /// The step about to be taken: 0 for the first.
@@ -83,6 +84,16 @@ impl<'a, T: Float> Evaluation<'a, T> {
         self.position.tangent_product(vector)
     }
 
+    /// J (W - W_0): how the movement so far would have changed the outputs of the current batch, had J been the same all
+    /// along. With it a method that pulls towards the initial weights W_0 solves for its dual.
+    ///
+    /// Costs a pass (none before the first step), and the memory of a copy of the weights.
+    ///
+    /// Errors: no memory for it.
+    pub fn movement_product(&mut self) -> Result<Vec<f64>, Error> {
+        self.position.movement_product(self.initial)
+    }
+
     /// The tangent Gram matrix G = J J^T of the current batch, n x n, in `f64`.
     ///
     /// Costs n^2 m flops and n^2 numbers of memory.
@@ -103,4 +114,6 @@ pub struct Outcome {
     pub loss_before: f64,
     /// The loss after it; infinite where it overflowed. With minibatches: of the next batch.
     pub loss_after: f64,
+    /// ||W - W_0||_F^2 after it; `None` in a run without a [`pull`](Direction::pull) so far.
+    pub movement: Option<f64>,
 }

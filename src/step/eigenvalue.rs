@@ -1,5 +1,6 @@
 //! The largest eigenvalue of a symmetric positive semidefinite matrix known by its products.
 
+use super::lanczos::Lanczos;
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
 /// The bound may lie this far above the eigenvalue, relatively.
@@ -15,31 +16,24 @@ const ITERATIONS: usize = 200;
 /// fixed, so the result is reproducible. Full reorthogonalisation, O(n k^2) beside k products.
 /// NaN where the products are not finite.
 pub(crate) fn largest_eigenvalue(n: usize, mut multiply: impl FnMut(&[f64], &mut [f64])) -> f64 {
-    let mut basis = vec![start_vector(n)];
-    let (mut diagonal, mut beside) = (Vec::new(), Vec::new());
-    let mut product = DVector::zeros(n);
+    let mut space = Lanczos::new(start_vector(n));
     loop {
-        let last = &basis[basis.len() - 1];
-        multiply(last.as_slice(), product.as_mut_slice());
-        diagonal.push(last.dot(&product));
-        // Twice is enough: once leaves components of the size of the rounding times the matrix.
-        for _ in 0..2 {
-            for v in &basis {
-                product.axpy(-v.dot(&product), v, 1.0);
-            }
+        let mut product = DVector::zeros(n);
+        if let Some(last) = space.basis.last() {
+            multiply(last.as_slice(), product.as_mut_slice());
         }
-        let rest = product.norm();
-        let (value, share) = leading_ritz_pair(&diagonal, &beside);
+        space.extend(product);
+        let size = space.diagonal.len();
+        let rest = space.beside[size - 1];
+        let (value, share) = leading_ritz_pair(&space.diagonal, &space.beside);
         let bound = rest * share.abs();
         if !(value.is_finite() && bound.is_finite()) {
             return f64::NAN;
         }
-        let exhausted = basis.len() >= n.min(ITERATIONS) || rest <= f64::EPSILON * value;
+        let exhausted = size >= n.min(ITERATIONS) || rest <= f64::EPSILON * value;
         if bound <= TOLERANCE * value || exhausted {
             return value + bound.min(TOLERANCE * value);
         }
-        beside.push(rest);
-        basis.push(&product / rest);
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod direction;
 mod eigenvalue;
+mod lanczos;
 mod position;
 
 pub use direction::{Direction, Evaluation, Outcome};
+pub(crate) use lanczos::Lanczos;
 pub(crate) use position::{Position, Proposal, half_square};
 
 use crate::float::Float;

@@ -36,6 +36,8 @@ struct Facts {
 pub(crate) struct Proposal {
     pub step_size: f64,
     pub loss: f64,
+    /// ||W - W_0||^2 after it, where W_0 is kept.
+    pub movement: Option<f64>,
 }
 
 /// The state of a run between two steps.
@@ -290,16 +292,14 @@ impl<T: Float> Position<T> {
             nesterov: d.nesterov,
             pull: d.pull,
         };
-        match (self.facts.kept, multiple) {
+        let sums = match (self.facts.kept, multiple) {
             // The kept gradient serves every multiple of the residual: the multiple joins the size.
             (Kept::Gradient, Some(multiple)) if multiple != 0.0 => {
                 step.step_size *= multiple;
                 step.pull /= multiple;
-                self.engine.propose(None, step, keep, ahead)?;
+                self.engine.propose(None, step, keep, ahead)?
             }
-            (Kept::Direction, None) => {
-                self.engine.propose(None, step, keep, ahead)?;
-            }
+            (Kept::Direction, None) => self.engine.propose(None, step, keep, ahead)?,
             _ => {
                 let sums = self.engine.propose(Some(&self.direction.dual), step, keep, ahead)?;
                 match (keep, multiple) {
@@ -308,10 +308,16 @@ impl<T: Float> Position<T> {
                     (false, _) => self.facts.kept = Kept::Nothing,
                 }
                 self.facts.is_zero = sums.is_zero;
+                sums
             }
-        }
+        };
         let loss = self.read_outputs(next);
-        Ok(Proposal { step_size, loss })
+        let movement = self.engine.keeps_initial().then_some(sums.movement);
+        Ok(Proposal {
+            step_size,
+            loss,
+            movement,
+        })
     }
 
     /// The residual at the engine's last outputs, into `next_residual`, and its loss.
@@ -440,6 +446,16 @@ impl<T: Float> Position<T> {
         }
         let mut product = vec![0.0; vector.len()];
         self.engine.tangent_product(vector, &mut product)?;
+        Ok(product)
+    }
+
+    /// J (W - W_0), for the initial weights given. No pass before the first step.
+    pub fn movement_product(&mut self, initial: &DMatrix<T>) -> Result<Vec<f64>, Error> {
+        let mut product = vec![0.0; self.residual.len()];
+        if self.iteration > 0 {
+            self.engine.keep_initial(initial)?;
+            self.engine.movement_product(&mut product)?;
+        }
         Ok(product)
     }
 

@@ -193,7 +193,7 @@ impl<'a, T: Float> Trainer<'a, T> {
         }
         let kind = self.method.prepare(data.samples())?;
         let schedule = self.schedule.get_or_insert_with(|| match kind {
-            Kind::Dual => Box::new(1.0),
+            Kind::Dual | Kind::Penalized => Box::new(1.0),
             _ => Box::new(KernelStable::default()),
         });
         schedule.check(kind)?;

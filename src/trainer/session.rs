@@ -138,7 +138,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         let answer = self
             .trainer
             .method
-            .direction(&mut Evaluation::new(&mut self.position), &mut direction);
+            .direction(&mut Evaluation::new(&mut self.position, self.network.weights()), &mut direction);
         self.position.direction = direction;
         answer?;
         self.position.check()?;
@@ -192,9 +192,14 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
                 step_size,
                 loss_before,
                 loss_after: proposal.loss,
+                movement: proposal.movement,
             };
-            if self.trainer.method.judge(&outcome) == Verdict::Undo {
+            let verdict = self.trainer.method.judge(&outcome);
+            if verdict != Verdict::Keep {
                 self.undone += 1;
+                if verdict == Verdict::GiveUp {
+                    return Ok(None);
+                }
                 self.choose_direction()?;
             } else if proposal.loss.is_finite() {
                 return Ok(Some(proposal));
