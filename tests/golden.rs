@@ -1,9 +1,10 @@
 //! Inputs and outputs computed at 60 digits: tests/data/README.md says how, and states the tolerances.
 
-use expnet::method::{Direction, Evaluation, GradientDescent, Method};
+use expnet::method::{Direction, Evaluation, GaussNewton, GradientDescent, Method};
 use expnet::{Dataset, Error, ExpNetwork, Float, Trainer};
 use nalgebra::{DMatrix, DVector};
 use serde_json::Value;
+use std::cell::Cell;
 
 struct Case<'a, T: Float> {
     name: &'a str,
@@ -212,6 +213,55 @@ fn minibatch<T: Float>(case: &Case<'_, T>) {
         net.loss(&case.data).unwrap(),
         &case.expect["minibatch_loss"],
     );
+}
+
+fn one_step<T: Float>(case: &Case<'_, T>, mu: f64) -> (ExpNetwork<T>, T) {
+    let mut net = case.net.clone();
+    let trainer = Trainer::default()
+        .method(GaussNewton::default().damping(mu))
+        .max_steps(1);
+    let loss = trainer.fit(&mut net, &case.data).unwrap().loss();
+    (net, loss)
+}
+
+fn levenberg_marquardt<T: Float>(case: &Case<'_, T>) {
+    let (net, loss) = one_step(case, number(&case.expect["lm_mu"]));
+    case.close_loss("loss after a Levenberg-Marquardt step", loss, &case.expect["lm_loss"]);
+    let norm = number(&case.expect["lm_weights_fro"]);
+    let found = net.weights().map(Float::as_f64).norm();
+    case.close("norm of weights", found, norm, case.weight_tolerance * norm);
+}
+
+/// Says whether the file has the step, and the type can take it.
+fn gauss_newton<T: Float>(case: &Case<'_, T>, unit: f64, largest: f64) -> bool {
+    let (expected, condition) = (&case.expect["gn_loss"], number(&case.expect["G0_cond"]));
+    if expected.is_null() || condition > largest {
+        return false;
+    }
+    let (_, loss) = one_step(case, 0.0);
+    let wide = Case {
+        tolerance: unit * condition,
+        net: case.net.clone(),
+        data: case.data.clone(),
+        ..*case
+    };
+    wide.close_loss("loss after a Gauss-Newton step", loss, expected);
+    true
+}
+
+#[test]
+fn one_levenberg_marquardt_step() {
+    in_both(levenberg_marquardt, levenberg_marquardt);
+}
+
+#[test]
+fn one_gauss_newton_step() {
+    let (double, single) = (Cell::new(0), Cell::new(0));
+    in_both(
+        |case| double.set(double.get() + usize::from(gauss_newton(case, 1e-14, f64::INFINITY))),
+        |case| single.set(single.get() + usize::from(gauss_newton(case, 1e-7, 1e3))),
+    );
+    assert_eq!((double.get(), single.get()), (7, 6));
 }
 
 #[test]

@@ -135,10 +135,10 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     fn choose_direction(&mut self) -> Result<(), Error> {
         self.position.reset_direction();
         let mut direction = std::mem::take(&mut self.position.direction);
-        let answer = self
-            .trainer
-            .method
-            .direction(&mut Evaluation::new(&mut self.position, self.network.weights()), &mut direction);
+        let answer = self.trainer.method.direction(
+            &mut Evaluation::new(&mut self.position, self.network.weights()),
+            &mut direction,
+        );
         self.position.direction = direction;
         answer?;
         self.position.check()?;

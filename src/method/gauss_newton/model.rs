@@ -1,5 +1,7 @@
 //! What a step promises, and how the damping follows from what it keeps of that.
 
+use crate::record::{Stored, Value};
+
 /// The objective along a step, were the outputs linear in the weights. For a step of size s against delta = J^T v + pull D,
 /// D = W - W_0:
 ///
@@ -37,6 +39,21 @@ pub(super) struct Damping {
     pub growth: f64,
     /// Below this share of the mean eigenvalue damping has no effect.
     pub least: f64,
+}
+
+impl Stored for Damping {
+    fn into_value(self) -> Value {
+        vec![self.mu, self.growth, self.least].into_value()
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        let [mu, growth, least] = Vec::<f64>::from_value(value)?.try_into().ok()?;
+        Some(Self { mu, growth, least })
+    }
+
+    fn what() -> String {
+        "a damping and how it grows".into()
+    }
 }
 
 /// The first factor of a series of refusals.
@@ -90,9 +107,8 @@ mod tests {
             pull,
             ridge,
         };
-        let phi = |s: f64| {
-            0.5 * (&e - s * (&j * &delta)).norm_squared() + 0.5 * ridge * (&d - s * &delta).norm_squared()
-        };
+        let phi =
+            |s: f64| 0.5 * (&e - s * (&j * &delta)).norm_squared() + 0.5 * ridge * (&d - s * &delta).norm_squared();
         for s in [0.0, 0.3, 1.0, 2.5] {
             let exact = phi(0.0) - phi(s);
             assert!((model.reduction(s, d.norm_squared()) - exact).abs() < 1e-12, "{s}");
@@ -116,7 +132,10 @@ mod tests {
             factors.push(damping.mu / last);
             last = damping.mu;
         }
-        assert!(factors.iter().zip([4.0, 8.0, 16.0]).all(|(a, b)| (a - b).abs() < 1e-12), "{factors:?}");
+        assert!(
+            factors.iter().zip([4.0, 8.0, 16.0]).all(|(a, b)| (a - b).abs() < 1e-12),
+            "{factors:?}"
+        );
         for _ in 0..400 {
             damping.refused();
         }
