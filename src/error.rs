@@ -113,6 +113,19 @@ pub enum Error {
         value: f64,
     },
 
+    /// A matrix whose least eigenvalue cannot be told from 0.
+    #[error("{what} is singular to working precision (condition {condition:.0e}): {cause}; {remedy}")]
+    Singular {
+        /// Which matrix.
+        what: &'static str,
+        /// The estimated condition; infinite where a factor does not exist.
+        condition: f64,
+        /// What makes it so.
+        cause: String,
+        /// How to put it right.
+        remedy: String,
+    },
+
     /// An iteration that did not reach its tolerance.
     #[error("{what} did not converge in {iterations} iterations; {remedy}")]
     NotConverged {

@@ -45,7 +45,7 @@
 //! | [`method`] | which way to step: the trait, its methods, and how to write one |
 //! | [`observer`] | watching a run: history, progress bar, closures |
 //! | [`ExpRegressor`] | all of it in one: fit, predict, score |
-//! | [`kernel`] | tangent kernels, of a network and of infinite width, and their spectra |
+//! | [`kernel`] | tangent kernels, of a network and of infinite width, their spectra, and regression with them |
 //! | [`check`] | checkers for a network and data of your own |
 //! | [`Record`] | the state of a schedule or method, saved and restored bit for bit |
 //! | [`Float`], [`Error`], [`Memory`] | the scalar types; the one error type; whether activations are stored |

@@ -7,8 +7,9 @@
 //! Hcts_ij = <x_i, x_j> exp(sigma^2 ||x_i + x_j||^2 / 2)                      limit_kernel: E H for w_r ~ N(0, sigma^2 I)
 //! ```
 //!
-//! Its [`Spectrum`] says how fast each part of the residual falls. Everything here is computed in `f64`, whatever the
-//! scalar type of the points and the network: these matrices are ill-conditioned as a rule.
+//! Its [`Spectrum`] says how fast each part of the residual falls, and [`Predictor`] what the network of infinite width
+//! predicts, by ridge regression or gradient flow. Everything here is computed in `f64`, whatever the scalar type of the
+//! points and the network: these matrices are ill-conditioned as a rule.
 //!
 //! ```
 //! use expnet::{Initializer, kernel};
@@ -27,10 +28,19 @@
 //! ```
 
 mod bisection;
+mod conjugate_gradient;
 mod degenerate;
+mod factor;
+mod flow;
+mod limit;
+mod preconditioner;
+mod predictor;
 mod spectrum;
 
+pub use conjugate_gradient::ConjugateGradient;
 pub use degenerate::{Degeneracy, degenerate_points};
+pub use flow::GradientFlow;
+pub use predictor::{Fit, Predictor, Solver};
 pub use spectrum::Spectrum;
 
 use crate::dataset::check_points;

@@ -51,6 +51,13 @@ impl Spectrum {
     ///
     /// Errors: those of [`new`](Self::new), and [`Error::NotConverged`]. Costs about 9 n^3 flops.
     pub fn with_eigenvectors(kernel: &DMatrix<f64>) -> Result<Self, Error> {
+        let (mut spectrum, eigenvectors) = Self::decompose(kernel)?;
+        spectrum.eigenvectors = Some(eigenvectors);
+        Ok(spectrum)
+    }
+
+    /// The eigenvalues, and apart from them the eigenvectors.
+    pub(super) fn decompose(kernel: &DMatrix<f64>) -> Result<(Self, DMatrix<f64>), Error> {
         check(kernel)?;
         let unit = power_of_two(kernel.amax());
         // With 1 added to every eigenvalue the iteration meets no diagonal of rounding noise, or of numbers whose squares
@@ -65,10 +72,11 @@ impl Spectrum {
         let values = eigen.eigenvalues.add_scalar(-1.0) * unit;
         let mut order: Vec<usize> = (0..values.len()).collect();
         order.sort_by(|&i, &j| values[j].total_cmp(&values[i]));
-        Ok(Self {
+        let spectrum = Self {
             eigenvalues: values.select_rows(&order),
-            eigenvectors: Some(eigen.eigenvectors.select_columns(&order)),
-        })
+            eigenvectors: None,
+        };
+        Ok((spectrum, eigen.eigenvectors.select_columns(&order)))
     }
 
     /// The n eigenvalues, largest first.

@@ -1,0 +1,142 @@
+//! The limit kernel between given points and any others, in blocks of columns: never an n x n matrix.
+
+use super::{check_std_dev, times_exp};
+use crate::dataset::check_points;
+use crate::error::Error;
+use crate::float::Float;
+use nalgebra::{DMatrix, DMatrixView, DVector};
+use rayon::prelude::*;
+
+/// Columns that are computed at a time.
+const BLOCK: usize = 64;
+
+/// n points, and the parts of Hcts that belong to one point alone.
+#[derive(Clone, Debug)]
+pub(super) struct Limit {
+    /// d x n.
+    points: DMatrix<f64>,
+    /// n x d, for products with blocks of points.
+    rows: DMatrix<f64>,
+    /// sigma^2 ||x_i||^2 / 2.
+    halves: Vec<f64>,
+    std_dev: f64,
+}
+
+impl Limit {
+    /// Checks points, sigma, and that Hcts of the points with each other is finite: that of a pair is at most that of one
+    /// of its points with itself.
+    pub fn new<T: Float>(points: &DMatrix<T>, std_dev: f64) -> Result<Self, Error> {
+        check_points(points, None)?;
+        check_std_dev(std_dev)?;
+        let points = points.map(Float::as_f64);
+        let limit = Self {
+            rows: points.transpose(),
+            halves: halves(points.as_view(), std_dev),
+            points,
+            std_dev,
+        };
+        match limit.diagonal().iter().position(|entry| !entry.is_finite()) {
+            None => Ok(limit),
+            Some(i) => Err(Error::KernelOverflow {
+                what: "the limit kernel",
+                place: format!("points {i} and {i}"),
+                value: f64::INFINITY,
+            }),
+        }
+    }
+
+    pub fn samples(&self) -> usize {
+        self.points.ncols()
+    }
+
+    pub fn points(&self) -> &DMatrix<f64> {
+        &self.points
+    }
+
+    pub fn std_dev(&self) -> f64 {
+        self.std_dev
+    }
+
+    /// Hcts of each point with itself.
+    pub fn diagonal(&self) -> DVector<f64> {
+        let entry = |(x, half): (nalgebra::DVectorView<'_, f64>, &f64)| times_exp(x.norm_squared(), 4.0 * half);
+        DVector::from_iterator(self.samples(), self.points.column_iter().zip(&self.halves).map(entry))
+    }
+
+    /// Hcts of the n points with point `j`.
+    pub fn column(&self, j: usize) -> DMatrix<f64> {
+        self.with(self.points.columns(j, 1), &self.halves[j..=j])
+    }
+
+    /// Hcts vector, n numbers, on all threads. The bits don't depend on how many.
+    pub fn product(&self, vector: &DVector<f64>) -> DVector<f64> {
+        let mut product = DVector::zeros(self.samples());
+        let blocks = product.as_mut_slice().par_chunks_mut(BLOCK).enumerate();
+        blocks.for_each(|(b, product)| {
+            let (first, count) = (b * BLOCK, product.len());
+            let block = self.with(self.points.columns(first, count), &self.halves[first..first + count]);
+            product.copy_from_slice(block.tr_mul(vector).as_slice());
+        });
+        product
+    }
+
+    /// Hcts between other points (d x k) and these, times a vector: k numbers.
+    ///
+    /// Errors: other points of another dimension or that are not finite, an entry or a result that overflows.
+    pub fn apply<T: Float>(&self, others: &DMatrix<T>, vector: &DVector<f64>) -> Result<DVector<f64>, Error> {
+        if others.nrows() != self.points.nrows() {
+            return Err(Error::Shape {
+                what: "the dimension of the points".into(),
+                expected: self.points.nrows(),
+                found: others.nrows(),
+                remedy: "points are the columns of a d x k matrix, and d is that of the training points",
+            });
+        }
+        check_points(others, None)?;
+        let mut results = DVector::zeros(others.ncols());
+        let blocks = results.as_mut_slice().par_chunks_mut(BLOCK).enumerate();
+        blocks.try_for_each(|(b, results)| {
+            let first = b * BLOCK;
+            let block = others.columns(first, results.len()).map(Float::as_f64);
+            let kernel = self.with(block.as_view(), &halves(block.as_view(), self.std_dev));
+            if let Some(at) = kernel.iter().position(|entry| !entry.is_finite()) {
+                let (i, j) = (at % self.samples(), first + at / self.samples());
+                return Err(Error::KernelOverflow {
+                    what: "the limit kernel",
+                    place: format!("training point {i} and point {j}"),
+                    value: kernel[at],
+                });
+            }
+            results.copy_from_slice(kernel.tr_mul(vector).as_slice());
+            match results.iter().position(|result| !result.is_finite()) {
+                None => Ok(()),
+                Some(j) => Err(Error::Overflow {
+                    place: format!("point {}", first + j),
+                    value: results[j],
+                    dtype: "f64",
+                }),
+            }
+        })?;
+        Ok(results)
+    }
+
+    /// n x k: Hcts with k others, whose `halves` are given.
+    fn with(&self, others: DMatrixView<'_, f64>, halves: &[f64]) -> DMatrix<f64> {
+        let mut kernel = &self.rows * others;
+        for (mut column, half) in kernel.column_iter_mut().zip(halves) {
+            for (entry, own) in column.iter_mut().zip(&self.halves) {
+                let exponent = self.std_dev * (self.std_dev * *entry) + (own + half);
+                *entry = times_exp(*entry, exponent);
+            }
+        }
+        kernel
+    }
+}
+
+/// sigma^2 ||x||^2 / 2 of each point.
+fn halves(points: DMatrixView<'_, f64>, std_dev: f64) -> Vec<f64> {
+    points
+        .column_iter()
+        .map(|x| x.iter().map(|x| (std_dev * x).powi(2)).sum::<f64>() / 2.0)
+        .collect()
+}

@@ -1,0 +1,136 @@
+//! A preconditioner from the points that say most about the others.
+//!
+//! ```text
+//! Hcts ~ L L^T = U diag(theta) U^T            pivoted Cholesky, n x k: each pivot is the point known worst so far
+//! P^-1 = I - U diag(1 - (theta_k + lambda) / (theta + lambda)) U^T
+//! ```
+//!
+//! so that P^-1 (Hcts + lambda I) has the leading eigenvalues near theta_k + lambda and leaves the others as they are.
+//! The form of P is that of Frangella, Tropp and Udell, *Randomized Nystrom preconditioning* (2023), which needs no
+//! division by lambda; the factor that of Harbrecht, Peters and Schneider, *On the low-rank approximation by the pivoted
+//! Cholesky decomposition* (2012), which needs k columns of the kernel only.
+
+use super::limit::Limit;
+use super::spectrum::Spectrum;
+use crate::error::Error;
+use nalgebra::{DMatrix, DVector};
+
+/// P^-1, or the identity at rank 0.
+#[derive(Clone, Debug)]
+pub(super) struct Preconditioner {
+    /// U, n x k with orthonormal columns.
+    basis: DMatrix<f64>,
+    /// (theta_k + lambda) / (theta + lambda).
+    shrink: DVector<f64>,
+}
+
+impl Preconditioner {
+    pub fn new(limit: &Limit, lambda: f64, rank: usize) -> Result<Self, Error> {
+        let factor = pivoted_cholesky(limit, rank, lambda);
+        if factor.ncols() == 0 {
+            return Ok(Self {
+                basis: factor,
+                shrink: DVector::zeros(0),
+            });
+        }
+        let (basis, root) = factor.qr().unpack();
+        let mut inner = &root * root.transpose();
+        inner.fill_upper_triangle_with_lower_triangle();
+        let (spectrum, vectors) = Spectrum::decompose(&inner)?;
+        let last = spectrum.lambda_min().max(spectrum.resolution());
+        let shrink = spectrum
+            .eigenvalues()
+            .map(|theta| (last + lambda) / (theta.max(last) + lambda));
+        Ok(Self {
+            basis: basis * vectors,
+            shrink,
+        })
+    }
+
+    /// P^-1 vector.
+    pub fn apply(&self, vector: &DVector<f64>) -> DVector<f64> {
+        let inside = self.basis.tr_mul(vector);
+        let removed = inside.zip_map(&self.shrink, |x, shrink| x * (1.0 - shrink));
+        vector - &self.basis * removed
+    }
+}
+
+/// L, n x k with k <= `rank`, such that L L^T is near Hcts. Stops where the rest has a trace below `enough`, or is
+/// rounding.
+fn pivoted_cholesky(limit: &Limit, rank: usize, enough: f64) -> DMatrix<f64> {
+    let n = limit.samples();
+    let mut left = limit.diagonal();
+    let noise = n as f64 * f64::EPSILON * left.max();
+    let mut factor = DMatrix::zeros(n, rank.min(n));
+    for k in 0..factor.ncols() {
+        let pivot = left.imax();
+        if left[pivot] <= noise || left.sum() <= enough {
+            return factor.columns(0, k).into_owned();
+        }
+        let known = factor.view((pivot, 0), (1, k)).transpose();
+        let rest = (limit.column(pivot) - factor.columns(0, k) * known) / left[pivot].sqrt();
+        left.zip_apply(&rest.column(0), |left, rest| *left = (*left - rest * rest).max(0.0));
+        left[pivot] = 0.0;
+        factor.set_column(k, &rest.column(0));
+    }
+    factor
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::limit_kernel;
+    use nalgebra::DMatrix;
+
+    fn points(n: usize, d: usize) -> DMatrix<f64> {
+        DMatrix::from_fn(d, n, |k, i| ((1 + i * d + k) as f64 + 0.37 * (i * k) as f64).sin())
+    }
+
+    #[test]
+    fn full_rank_cholesky_is_exact() {
+        let points = points(12, 5);
+        let limit = Limit::new(&points, 0.6).unwrap();
+        let factor = pivoted_cholesky(&limit, 40, 0.0);
+        assert_eq!(factor.ncols(), 12);
+        let kernel = limit_kernel(&points, 0.6).unwrap();
+        assert!((&factor * factor.transpose() - &kernel).amax() < 1e-14 * kernel.amax());
+    }
+
+    #[test]
+    fn stops_at_the_rank_the_trace_and_the_noise() {
+        let limit = Limit::new(&points(40, 2), 0.3).unwrap();
+        assert_eq!(pivoted_cholesky(&limit, 7, 0.0).ncols(), 7);
+        let trace = limit.diagonal().sum();
+        let few = pivoted_cholesky(&limit, 40, 0.01 * trace);
+        assert!(few.ncols() < 7 && few.norm_squared() >= 0.99 * trace, "{}", few.ncols());
+        // 40 points in a plane: far fewer than 40 eigenvalues above rounding.
+        let all = pivoted_cholesky(&limit, 40, 0.0).ncols();
+        assert!((10..40).contains(&all), "{all}");
+    }
+
+    /// The condition of L^T (Hcts + lambda I) L with P^-1 = L L^T falls to about that of the eigenvalues left over.
+    #[test]
+    fn takes_the_large_eigenvalues_out() {
+        let points = points(60, 3);
+        let limit = Limit::new(&points, 0.8).unwrap();
+        let lambda = 1e-3;
+        let one = DMatrix::identity(60, 60);
+        let matrix = limit_kernel(&points, 0.8).unwrap() + &one * lambda;
+        let condition = |rank| {
+            let preconditioner = Preconditioner::new(&limit, lambda, rank).unwrap();
+            let columns: Vec<_> = one
+                .column_iter()
+                .map(|v| preconditioner.apply(&v.into_owned()))
+                .collect();
+            let root = DMatrix::from_columns(&columns).cholesky().unwrap().unpack();
+            let mut product = root.tr_mul(&(&matrix * &root));
+            product.fill_upper_triangle_with_lower_triangle();
+            Spectrum::new(&product).unwrap().condition()
+        };
+        let (plain, some, many) = (condition(0), condition(15), condition(60));
+        assert!(
+            plain > 1e4 && some < plain / 20.0 && many < 3.0,
+            "{plain:e} {some:e} {many:e}"
+        );
+    }
+}
