@@ -1,5 +1,9 @@
 //! Checkers that users can call on their own data, schedules and methods.
 
+mod resume;
+
+pub use resume::{ResumeReport, resume};
+
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::float::Float;

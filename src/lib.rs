@@ -75,8 +75,9 @@
 //!
 //! # Bits
 //!
-//! A run gives the same bits on any number of threads, with activations stored or recomputed, with or without observers.
-//! Another SIMD level rounds differently; `EXPNET_SIMD=avx2` (or `sse4.2`, `sse2`) makes a machine use a lower level than
+//! A run gives the same bits on any number of threads, with activations stored or recomputed, with or without observers
+//! and checkpoints, and stopped and resumed at any step ([`Trainer::checkpoint`], [`Trainer::resume`]): for every schedule and
+//! method here, and for those of your own that [`check::resume`] passes. Another SIMD level rounds differently; `EXPNET_SIMD=avx2` (or `sse4.2`, `sse2`) makes a machine use a lower level than
 //! its best.
 //!
 //! # Features
@@ -85,6 +86,7 @@
 //! changes a result.
 
 pub mod check;
+mod checkpoint;
 mod dataset;
 mod engine;
 mod error;

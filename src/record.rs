@@ -86,6 +86,16 @@ impl Record {
         V::from_value(value).ok_or_else(|| self.bad(name, &format!("is {value}, which is not {}", V::what())))
     }
 
+    /// A number of steps, passes and the like: small enough to be counted on from.
+    pub(crate) fn count(&self, name: &str) -> Result<usize, Error> {
+        let count: usize = self.get(name)?;
+        if count < usize::MAX / 2 {
+            Ok(count)
+        } else {
+            Err(self.bad(name, &format!("is {count}, which nothing can reach")))
+        }
+    }
+
     /// That the record is of this kind.
     ///
     /// Errors: [`Error::Mismatch`] naming both kinds.
@@ -115,6 +125,23 @@ impl Record {
             stored: stored.to_string(),
             given: given.to_string(),
         })
+    }
+
+    /// That the record holds what `given` holds. Sizes come first: they say more than a fingerprint.
+    pub(crate) fn agree_on_all(&self, given: &Self) -> Result<(), Error> {
+        self.agree_on_kind(&given.kind)?;
+        let is_size = |value: &Value| matches!(value, Value::Count(_));
+        let (sizes, others): (Vec<_>, Vec<_>) = given.values.iter().partition(|(_, value)| is_size(value));
+        let mut all = sizes.into_iter().chain(others);
+        all.try_for_each(|(name, value)| self.agree(name, value.clone()))
+    }
+
+    pub(crate) fn from_parts(kind: String, values: BTreeMap<String, Value>) -> Self {
+        Self { kind, values }
+    }
+
+    pub(crate) fn into_parts(self) -> (String, BTreeMap<String, Value>) {
+        (self.kind, self.values)
     }
 
     /// A record that cannot be used as it is: `problem` follows "`name` of `kind`".
@@ -215,6 +242,20 @@ stored! {
     Vec<f64>, Numbers, "a list of numbers";
     Vec<u64>, Counts, "a list of whole numbers";
     Record, Record, "a record";
+}
+
+impl Stored for Value {
+    fn into_value(self) -> Value {
+        self
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        Some(value.clone())
+    }
+
+    fn what() -> String {
+        "a value".into()
+    }
 }
 
 impl Stored for usize {

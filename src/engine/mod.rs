@@ -17,6 +17,7 @@
 //! | `weights` | from the network into the chunks and back |
 //! | `path` | the choice between all of these |
 //! | `training` | the state of a run |
+//! | `state` | what a checkpoint holds |
 //! | `gram` | G = J J^T |
 //! | `plain` | the model as on paper: the tests' oracle |
 
@@ -33,12 +34,14 @@ mod plain;
 mod reduce;
 #[doc(hidden)]
 pub mod roofline;
+mod state;
 #[cfg(test)]
 mod tests;
 mod training;
 mod weights;
 
 pub use path::Memory;
+pub(crate) use state::Array;
 pub(crate) use training::Engine;
 
 use crate::error::Error;

@@ -342,6 +342,14 @@ impl<T: Float> Engine<T> {
         self.choose_next();
     }
 
+    /// The copy to fill with best weights that are not the current ones.
+    pub(super) fn remember_best_apart(&mut self) -> usize {
+        let best = self.roles.next;
+        self.best = Some(best);
+        self.choose_next();
+        best
+    }
+
     /// Puts the best weights back, where some were remembered.
     pub fn recall_best(&mut self) {
         if let Some(best) = self.best {
@@ -386,6 +394,15 @@ impl<T: Float> Engine<T> {
         self.chunks.iter().all(|chunk| chunk.initial.is_some())
     }
 
+    pub(super) fn best(&self) -> Option<usize> {
+        self.best
+    }
+
+    /// Coordinates along which weights move.
+    pub(super) fn trained(&self) -> usize {
+        self.trained
+    }
+
     pub(super) fn current(&self) -> usize {
         self.roles.current
     }
@@ -403,6 +420,11 @@ impl<T: Float> Engine<T> {
         }
         let points = self.samples.matrix.select_columns(&place).map(Float::as_f64);
         points.tr_mul(&points)
+    }
+
+    /// Sets the number of sweeps, for a run that goes on.
+    pub fn set_passes(&mut self, passes: usize) {
+        self.passes = passes;
     }
 
     pub(super) fn count_pass(&mut self) {

@@ -5,6 +5,7 @@ use super::eigenvalue::largest_eigenvalue;
 use crate::engine::{Ahead, Engine, Move, Set, Sums};
 use crate::error::Error;
 use crate::float::Float;
+use crate::record::Record;
 use nalgebra::{DMatrix, DVector};
 
 /// Which J^T v the engine keeps.
@@ -461,6 +462,34 @@ impl<T: Float> Position<T> {
 
     pub fn tangent_gram(&mut self) -> Result<DMatrix<f64>, Error> {
         self.engine.tangent_gram()
+    }
+
+    /// Where the run stands, beside the engine's arrays. Between two steps nothing else is remembered.
+    pub fn save(&self) -> Record {
+        Record::new("position")
+            .with("step", self.iteration)
+            .with("batch", self.batch.clone())
+            .with("remembers_gradients_since", self.remembers)
+            .with("passes", self.engine.passes())
+            .with("trials", self.trials)
+            .with("last_step_size", self.last_step_size)
+    }
+
+    /// Takes up where the record stands; the engine has its arrays already. Evaluates the network once.
+    pub fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        record.agree_on_kind("position")?;
+        self.iteration = record.count("step")?;
+        self.remembers = record.get("remembers_gradients_since")?;
+        self.trials = record.count("trials")?;
+        self.last_step_size = record.get("last_step_size")?;
+        let batch: Vec<usize> = record.get("batch")?;
+        if batch.iter().any(|&i| i >= self.samples()) {
+            return Err(record.bad("batch", "holds a sample that the data set lacks"));
+        }
+        let passes = record.count("passes")?;
+        self.evaluate(&batch)?;
+        self.engine.set_passes(passes);
+        Ok(())
     }
 
     /// The loss on all samples at the current weights. Costs a pass.

@@ -13,6 +13,8 @@ use crate::network::ExpNetwork;
 use crate::observer::Observer;
 use crate::report::FitReport;
 use crate::schedule::{KernelStable, Schedule};
+use std::any::type_name_of_val;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Trains a network: which way by a [`Method`], how far by a [`Schedule`].
@@ -43,6 +45,10 @@ pub struct Trainer<'a, T: Float> {
     max_time: Option<Duration>,
     stall: Option<(usize, f64)>,
     memory: Memory,
+    checkpoint: Option<(PathBuf, usize)>,
+    resume: Option<PathBuf>,
+    /// The types of schedule and method, for errors.
+    names: [&'static str; 2],
 }
 
 impl<T: Float> Default for Trainer<'_, T> {
@@ -58,6 +64,9 @@ impl<T: Float> Default for Trainer<'_, T> {
             max_time: None,
             stall: None,
             memory: Memory::default(),
+            checkpoint: None,
+            resume: None,
+            names: ["the natural schedule", "gradient descent"],
         }
     }
 }
@@ -65,14 +74,15 @@ impl<T: Float> Default for Trainer<'_, T> {
 impl<'a, T: Float> Trainer<'a, T> {
     /// Gradient descent with the given schedule: a number, a closure, or one of [`schedule`](crate::schedule).
     pub fn new(schedule: impl Schedule<T> + 'a) -> Self {
-        Self {
-            schedule: Some(Box::new(schedule)),
-            ..Self::default()
-        }
+        let mut trainer = Self::default();
+        trainer.names[0] = type_name_of_val(&schedule);
+        trainer.schedule = Some(Box::new(schedule));
+        trainer
     }
 
     /// Which way to step; gradient descent by default.
     pub fn method(mut self, method: impl Method<T> + 'a) -> Self {
+        self.names[1] = type_name_of_val(&method);
         self.method = Box::new(method);
         self
     }
@@ -115,6 +125,57 @@ impl<'a, T: Float> Trainer<'a, T> {
     /// Whether activations (n m numbers) are stored from pass to pass or computed again.
     pub fn memory(mut self, memory: Memory) -> Self {
         self.memory = memory;
+        self
+    }
+
+    /// Keeps the whole state of the run in the file at `path`: after each `every`-th step (at least 1), and when the run
+    /// is finished, whatever ends it but an error. [`resume`](Self::resume) goes on from there.
+    ///
+    /// The file is replaced whole or not at all, so that a kill at any moment leaves the last checkpoint or the new
+    /// one. A step without one costs nothing more. Writing takes the current weights, the initial ones, and where there are
+    /// some the velocity, the best weights and the last gradient, each of d m numbers at most (k m for d > n, where the run
+    /// needs k coordinates only): 2 to 5 copies of the weights.
+    ///
+    /// Errors, before the first step: a schedule or method whose `save` gives nothing. Later: [`Error::Io`] where the file
+    /// cannot be written; the run then ends, the last checkpoint is still whole, and the network gets its weights.
+    pub fn checkpoint(mut self, path: impl AsRef<Path>, every: usize) -> Self {
+        self.checkpoint = Some((path.as_ref().to_path_buf(), every));
+        self
+    }
+
+    /// Goes on from the checkpoint at `path`, to the same bits as if the run had never stopped.
+    ///
+    /// Give the same schedule, method, data, validation data and output weights as then; others are refused by name. What may
+    /// be others: the limits (steps, time, tolerance, stall, patience), the observers, [`memory`](Self::memory) and the number
+    /// of threads. On another SIMD level the run goes on from the same weights with the rounding of that level. The weights
+    /// of the network that is given to [`fit`](Self::fit) are not looked at: the checkpoint has the current ones, and the initial
+    /// ones, which movement and pull are measured from.
+    ///
+    /// Steps, passes and time are counted on from where they were, and observers are told to start at the step reached.
+    ///
+    /// ```
+    /// use expnet::{Dataset, Initializer, Trainer, schedule::KernelStable};
+    ///
+    /// let data = Dataset::from_rows(&[[0.0, 1.0], [1.0, 0.0]], &[0.5, -0.5])?;
+    /// let start = Initializer::new(2, 64).antisymmetric(true).build::<f64>()?;
+    /// let trainer = |steps| Trainer::new(KernelStable::default()).max_steps(steps);
+    /// # let folder = std::env::temp_dir().join(format!("expnet-resume-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder).unwrap();
+    /// # let path = folder.join("run.checkpoint");
+    ///
+    /// let (mut whole, mut parts) = (start.clone(), start.clone());
+    /// trainer(8).fit(&mut whole, &data)?;
+    /// trainer(3).checkpoint(&path, 100).fit(&mut parts, &data)?;
+    /// let report = trainer(8).resume(&path).fit(&mut parts, &data)?;
+    /// assert_eq!(report.steps(), 8);
+    /// assert!(whole.weights() == parts.weights());
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok::<(), expnet::Error>(())
+    /// ```
+    ///
+    /// Errors, before the first step: no such file, one that is damaged or of another kind or version, another run's.
+    pub fn resume(mut self, path: impl AsRef<Path>) -> Self {
+        self.resume = Some(path.as_ref().to_path_buf());
         self
     }
 
@@ -197,6 +258,42 @@ impl<'a, T: Float> Trainer<'a, T> {
             _ => Box::new(KernelStable::default()),
         });
         schedule.check(kind)?;
+        self.check_checkpoint()?;
         Ok(kind)
+    }
+
+    /// That a checkpoint can be kept, where one is asked for.
+    fn check_checkpoint(&self) -> Result<(), Error> {
+        let Some((_, every)) = self.checkpoint else {
+            return Ok(());
+        };
+        if every == 0 {
+            return Err(Error::Setting {
+                setting: "the interval of `Trainer::checkpoint`",
+                value: "0".into(),
+                expected: "at least 1 step",
+            });
+        }
+        let unknown = |with, reason| {
+            Err(Error::Incompatible {
+                what: "`Trainer::checkpoint`",
+                with,
+                reason,
+            })
+        };
+        if self.schedule.as_ref().is_some_and(|schedule| schedule.save().is_none()) {
+            return unknown(
+                self.names[0],
+                "this schedule's `save` gives no state to resume from; implement `Schedule::save` and `restore`, \
+                 or put a function of the state alone into `schedule::stateless`",
+            );
+        }
+        if self.method.save().is_none() {
+            return unknown(
+                self.names[1],
+                "this method's `save` gives no state to resume from; implement `Method::save` and `restore`",
+            );
+        }
+        Ok(())
     }
 }

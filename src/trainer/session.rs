@@ -1,6 +1,9 @@
 //! A run between its start and its end.
 
+mod saving;
+
 use super::Trainer;
+use crate::checkpoint::{Identity, Stored};
 use crate::dataset::Dataset;
 use crate::engine::{Engine, Set};
 use crate::error::Error;
@@ -12,7 +15,7 @@ use crate::report::{FitReport, Termination};
 use crate::schedule::StepState;
 use crate::step::{Position, Proposal, half_square};
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A method may take back this many steps in a row before the run counts as stalled.
 const UNDO_LIMIT: usize = 100;
@@ -33,7 +36,14 @@ pub struct Session<'s, 'a, T: Float> {
     /// The loss on all samples, where minibatches have looked at it.
     epoch_loss: f64,
     termination: Option<Termination>,
+    /// No step can move from here.
+    stationary: bool,
     started: Instant,
+    /// Time spent before the run was resumed.
+    spent: Duration,
+    identity: Option<Identity>,
+    /// The step of the last checkpoint.
+    saved: Option<usize>,
     written_back: bool,
 }
 
@@ -62,11 +72,19 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     ) -> Result<Self, Error> {
         let started = Instant::now();
         trainer.check(network, data)?;
+        let watched = trainer.validation.map(|(validation, _)| validation);
+        let asked = trainer.checkpoint.is_some() || trainer.resume.is_some();
+        let identity = asked.then(|| Identity::of(network, data, watched));
+        let mut stored = match (&trainer.resume, &identity) {
+            (Some(path), Some(identity)) => Some(Stored::open(path, identity)?),
+            _ => None,
+        };
+        let initial = stored.as_mut().map(Stored::initial).transpose()?;
         let engine = Engine::new(
-            network.weights(),
+            initial.as_ref().unwrap_or(network.weights()),
             network.output_weights(),
             data.points(),
-            trainer.validation.map(|(validation, _)| validation.points()),
+            watched.map(Dataset::points),
             trainer.memory,
         )?;
         let shape = (network.dimension(), network.width());
@@ -82,10 +100,18 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             initial_loss: f64::NAN,
             epoch_loss: f64::NAN,
             termination: None,
+            stationary: false,
             started,
-            written_back: false,
+            spent: Duration::ZERO,
+            identity,
+            saved: None,
+            // Until it is known where the run stands.
+            written_back: stored.is_some(),
         };
-        session.begin()?;
+        match (stored, initial) {
+            (Some(stored), Some(initial)) => session.go_on(stored, initial)?,
+            _ => session.begin()?,
+        }
         Ok(session)
     }
 
@@ -103,9 +129,14 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             self.initial_loss
         };
         self.validate(!self.batches.wanted);
-        let asked = self.notify(|observer, progress| observer.start(progress));
-        self.decide(asked, false);
+        self.announce();
         Ok(())
+    }
+
+    /// Tells the observers where the run starts.
+    fn announce(&mut self) {
+        let asked = self.notify(|_| true, |observer, progress| observer.start(progress));
+        self.decide(asked);
     }
 
     /// Takes one step, unless the run is over. Says why it is over, once it is.
@@ -123,12 +154,20 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             self.termination = Some(Termination::Stalled);
             return Ok(self.termination);
         };
-        let stationary = self.position.is_stationary() && !self.batches.wanted;
+        self.stationary = self.position.is_stationary() && !self.batches.wanted;
         self.position.accept(proposal, &self.batches.next)?;
         self.last_step_size = Some(T::lit(step_size));
         self.look();
-        let asked = self.notify(|observer, progress| observer.step(progress));
-        self.decide(asked, stationary);
+        let step = self.position.iteration();
+        let asked = self.notify(
+            |every| every > 0 && step.is_multiple_of(every),
+            |observer, progress| observer.step(progress),
+        );
+        self.decide(asked);
+        match self.trainer.checkpoint {
+            Some((_, every)) if step.is_multiple_of(every) => self.save()?,
+            _ => {}
+        }
         Ok(self.termination)
     }
 
@@ -253,9 +292,10 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         }
     }
 
-    /// Calls the observers; true where one wants the run to stop.
+    /// Calls the observers whose interval is `due`; true where one wants the run to stop.
     fn notify(
         &mut self,
+        due: impl Fn(usize) -> bool,
         call: impl Fn(&mut dyn crate::observer::Observer<T>, &Progress<'_, T>) -> ControlFlow<()>,
     ) -> bool {
         if self.trainer.observers.is_empty() {
@@ -267,12 +307,11 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             last_step_size: self.last_step_size,
             validation_loss: self.best.as_ref().map(|best| T::lit(best.last)),
             max_steps: self.trainer.max_steps,
-            elapsed: self.started.elapsed(),
+            elapsed: self.spent + self.started.elapsed(),
         };
-        let step = progress.steps();
         let mut stop = false;
         for observer in &mut self.trainer.observers {
-            if step == 0 || (observer.every() > 0 && step.is_multiple_of(observer.every())) {
+            if due(observer.every()) {
                 stop |= call(observer.as_mut(), &progress).is_break();
             }
         }
@@ -280,7 +319,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     }
 
     /// Whether the run is over, and why.
-    fn decide(&mut self, asked: bool, stationary: bool) {
+    fn decide(&mut self, asked: bool) {
         let trainer = &self.trainer;
         let step = self.position.iteration();
         let waited = self.best.as_ref().map_or(0, |best| step - best.step);
@@ -288,7 +327,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         let norm = (2.0 * self.epoch_loss).sqrt();
         self.termination = if norm <= trainer.tolerance {
             Some(Termination::Converged)
-        } else if stationary {
+        } else if self.stationary {
             Some(Termination::Stationary)
         } else if asked {
             Some(Termination::Stopped)
@@ -296,7 +335,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             Some(Termination::NoImprovement)
         } else if step >= trainer.max_steps {
             Some(Termination::MaxSteps)
-        } else if trainer.max_time.is_some_and(|limit| self.started.elapsed() >= limit) {
+        } else if trainer.max_time.is_some_and(|limit| self.elapsed() >= limit) {
             Some(Termination::MaxTime)
         } else {
             self.has_stalled().then_some(Termination::Stalled)
@@ -319,9 +358,10 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     /// Ends the run where it stands: puts the best weights back, where validation was asked for,
     /// and gives the network its weights.
     ///
-    /// Costs a pass where the loss on all samples is not known yet. Errors: with minibatches, a loss on all samples that
+    /// Costs a pass where the loss on all samples is not known yet. Errors: a checkpoint that cannot be written; with minibatches, a loss on all samples that
     /// overflows, where those of the batches did not.
     pub fn finish(mut self) -> Result<FitReport<T>, Error> {
+        self.save()?;
         let steps = self.position.iteration();
         let restored = self.best.as_ref().is_some_and(|best| best.step != steps);
         if restored {
@@ -352,7 +392,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             residual_norm: T::lit((2.0 * loss).sqrt()),
             last_step_size: self.last_step_size,
             validation: self.best.as_ref().map(|best| (T::lit(best.loss), best.step)),
-            elapsed: self.started.elapsed(),
+            elapsed: self.elapsed(),
         };
         for observer in &mut self.trainer.observers {
             observer.end(&report);
@@ -378,6 +418,10 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     /// Why the run is over, once it is.
     pub fn termination(&self) -> Option<Termination> {
         self.termination
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.spent + self.started.elapsed()
     }
 
     fn write_back(&mut self) -> Result<(), Error> {
