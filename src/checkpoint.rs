@@ -113,11 +113,11 @@ pub(crate) fn write<T: Float>(
         .with("run", state.run);
     let (mut lists, mut listed) = (Vec::new(), Digest::default());
     let record = json::from_record(record, &mut lists);
-    lists.iter().for_each(|list| listed.feed(list));
-    let document = json::sealed(
-        record,
-        json::from_record(checksums.with(LISTS, listed.finish()), &mut Vec::new()),
-    );
+    for list in &lists {
+        listed.feed(list);
+    }
+    let checksums = json::from_record(checksums.with(LISTS, listed.finish()), &mut Vec::new());
+    let document = json::sealed(&record, &checksums);
 
     let mut tensors = vec![Tensor::new(INITIAL, &[width, initial.nrows()], initial.as_slice())];
     for (array, numbers) in arrays() {

@@ -93,8 +93,8 @@ fn to_number(value: &Value) -> Option<f64> {
 }
 
 /// The document of a checkpoint: the state, the checksums of the tensors, and a checksum of these two.
-pub(super) fn sealed(state: Value, checksums: Value) -> Value {
-    let seal = seal(&state, &checksums);
+pub(super) fn sealed(state: &Value, checksums: &Value) -> Value {
+    let seal = seal(state, checksums);
     json!({ "state": state, "checksums": checksums, "seal": seal })
 }
 
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_changed_digit_breaks_the_seal() {
-        let document = sealed(json!({ "x": 0.1 }), json!({ "y": 2 })).to_string();
+        let document = sealed(&json!({ "x": 0.1 }), &json!({ "y": 2 })).to_string();
         assert!(unsealed(serde_json::from_str(&document).unwrap()).is_ok());
         let other = document.replace("0.1", "0.10000000000000002");
         assert!(unsealed(serde_json::from_str(&other).unwrap()).is_err());

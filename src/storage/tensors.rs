@@ -3,7 +3,9 @@
 //! What is no tensor (the version of the format, what the file holds, settings) stands as JSON in one value of the
 //! header's metadata, [`KEY`]: with one key the bytes of the file are the same each time.
 
-use super::{failed, open, read_numbers, write, write_numbers};
+mod streams;
+
+use super::{failed, open, write, write_numbers};
 use crate::error::Error;
 use crate::float::Float;
 use safetensors::Dtype;
@@ -12,7 +14,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The key of the header's metadata that holds the document.
@@ -139,6 +142,12 @@ impl TensorFile {
 
     /// The numbers of a tensor, which must be of this type and have this shape. One allocation, no larger than the file.
     pub(crate) fn numbers<T: Float>(&mut self, name: &str, shape: &[usize]) -> Result<Vec<T>, Error> {
+        let bytes = self.checked::<T>(name, shape)?;
+        self.parts::<T>(name, shape)?.next(bytes.len() / size_of::<T>())
+    }
+
+    /// Where the numbers of a tensor lie, which must be of this type and have this shape.
+    fn checked<T: Float>(&self, name: &str, shape: &[usize]) -> Result<Range<usize>, Error> {
         let info = self.info(name)?;
         if info.dtype != dtype::<T>() {
             return Err(self.wrong(type_problem::<T>(name, info.dtype)));
@@ -147,12 +156,7 @@ impl TensorFile {
             return Err(self.wrong(format!("tensor {name:?} has shape {:?}, not {shape:?}", info.shape)));
         }
         let (from, to) = info.data_offsets;
-        let at = SeekFrom::Start(self.start + from as u64);
-        let numbers = self
-            .reader
-            .seek(at)
-            .and_then(|_| read_numbers(&mut self.reader, (to - from) / size_of::<T>()));
-        numbers.map_err(|error| failed("reading", "the numbers of", &self.path, error))
+        Ok(from..to)
     }
 
     /// That the file is not what it should be.
