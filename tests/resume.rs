@@ -1,7 +1,7 @@
 //! A run that is stopped and resumed is the same run, to the last bit; and a checkpoint that does not belong to a run is
 //! refused by name.
 
-use expnet::method::{Direction, Evaluation, GradientDescent, Method, Minibatch};
+use expnet::method::{Direction, Evaluation, GaussNewton, GradientDescent, Method, Minibatch};
 use expnet::schedule::{
     self, Backtracking, BarzilaiBorwein, Constant, Cosine, Cyclic, DeltaBarDelta, ExponentialDecay, InverseTime,
     KernelStable, OneCycle, Polyak, Polynomial, ReduceOnPlateau, Schedule, StepDecay, StepState,
@@ -92,7 +92,7 @@ fn schedules<T: Float>() -> Vec<(&'static str, Make<T>)> {
     ]
 }
 
-/// Every method of the crate that goes with every constant step size.
+/// Every method of the crate.
 fn methods<T: Float>() -> Vec<(&'static str, fn() -> Box<dyn Method<T>>)> {
     vec![
         ("plain", || Box::new(GradientDescent::default())),
@@ -105,6 +105,13 @@ fn methods<T: Float>() -> Vec<(&'static str, fn() -> Box<dyn Method<T>>)> {
             Box::new(Minibatch::new(4).momentum(0.5).clip_norm(1.0))
         }),
         ("pull", || Box::new(Pull)),
+        ("GaussNewton", || Box::new(GaussNewton::default())),
+        ("GaussNewton, ridge", || Box::new(GaussNewton::default().ridge(0.1))),
+        ("GaussNewton, frozen", || Box::new(GaussNewton::frozen())),
+        ("GaussNewton, frozen, ridge", || {
+            Box::new(GaussNewton::frozen().ridge(0.1))
+        }),
+        ("GaussNewton, matrix-free", || Box::new(GaussNewton::matrix_free())),
     ]
 }
 
@@ -152,9 +159,11 @@ fn every_method<T: Float>() {
     for (data, points) in problems::<T>() {
         let net = start(data.dimension());
         for (name, make) in methods::<T>() {
+            // The methods' natural step sizes are far apart.
+            let size = if name.contains("GaussNewton") { 0.5 } else { 2e-3 };
             // Labels that the network meets on its way, so that the best weights are not the last.
             let mut later = net.clone();
-            Trainer::new(2e-3)
+            Trainer::new(size)
                 .method(make())
                 .max_steps(4)
                 .fit(&mut later, &data)
@@ -162,17 +171,15 @@ fn every_method<T: Float>() {
             let labels = later.forward(points.points()).unwrap();
             let validation = Dataset::new(points.points().clone(), labels).unwrap();
             for memory in [Memory::Store, Memory::Recompute] {
-                let trainer = || Trainer::new(2e-3).method(make()).memory(memory);
+                let trainer = || Trainer::new(size).method(make()).memory(memory);
                 let name = format!("{name}, {memory:?}, {}, d = {}", T::NAME, data.dimension());
                 let report = check::resume(trainer, &net, &data, STEPS).unwrap();
                 assert!(report.agrees(), "{name}: {report}");
                 let watched = || trainer().validation(&validation, 4).stall(6, 1e-3);
                 let report = check::resume(watched, &net, &data, STEPS).unwrap();
                 assert!(report.agrees(), "{name}, validation: {report}");
-                assert!(
-                    report.steps < STEPS || name.contains("minibatch"),
-                    "{name}: patience ends it: {report}"
-                );
+                let ends = report.steps < STEPS || name.contains("minibatch");
+                assert!(ends, "{name}: patience or stalling ends it: {report}");
             }
         }
     }

@@ -470,13 +470,14 @@ impl<T: Float> Position<T> {
             .with("step", self.iteration)
             .with("batch", self.batch.clone())
             .with("remembers_gradients_since", self.remembers)
+            .with("keeps_initial_weights", self.engine.keeps_initial())
             .with("passes", self.engine.passes())
             .with("trials", self.trials)
             .with("last_step_size", self.last_step_size)
     }
 
     /// Takes up where the record stands; the engine has its arrays already. Evaluates the network once.
-    pub fn restore(&mut self, record: &Record) -> Result<(), Error> {
+    pub fn restore(&mut self, record: &Record, initial: &DMatrix<T>) -> Result<(), Error> {
         record.agree_on_kind("position")?;
         self.iteration = record.count("step")?;
         self.remembers = record.get("remembers_gradients_since")?;
@@ -487,6 +488,9 @@ impl<T: Float> Position<T> {
             return Err(record.bad("batch", "holds a sample that the data set lacks"));
         }
         let passes = record.count("passes")?;
+        if record.get("keeps_initial_weights")? {
+            self.engine.keep_initial(initial)?;
+        }
         self.evaluate(&batch)?;
         self.engine.set_passes(passes);
         Ok(())

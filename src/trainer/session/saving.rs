@@ -72,7 +72,7 @@ impl<T: Float> Session<'_, '_, T> {
         stored.load(self.position.engine_mut())?;
         *self.network.weights_mut() = initial;
         self.written_back = false;
-        self.position.restore(&state.position)?;
+        self.position.restore(&state.position, self.network.weights())?;
         self.restore_counters(&state.run)?;
         if !self.position.loss().is_finite() {
             return Err(self.overflow());
