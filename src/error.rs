@@ -137,6 +137,15 @@ pub enum Error {
         remedy: &'static str,
     },
 
+    /// Convergence could not be proved.
+    #[error("convergence is not proved: {reason}; {remedy}")]
+    NotProved {
+        /// What stands in the way.
+        reason: String,
+        /// How to put it right.
+        remedy: &'static str,
+    },
+
     /// Training left the range of finite numbers.
     #[error(
         "training diverged: step {step} of size {step_size:e} made the loss or a weight overflow \

@@ -46,6 +46,7 @@
 //! | [`observer`] | watching a run: history, progress bar, closures |
 //! | [`ExpRegressor`] | all of it in one: fit, predict, score |
 //! | [`kernel`] | tangent kernels, of a network and of infinite width, their spectra, and regression with them |
+//! | [`certificate`] | when convergence is proved, and how wide is wide enough |
 //! | [`check`] | checkers for a network and data of your own |
 //! | [`Record`] | the state of a schedule or method, saved and restored bit for bit |
 //! | [`Float`], [`Error`], [`Memory`] | the scalar types; the one error type; whether activations are stored |
@@ -85,6 +86,7 @@
 //! `csv` (`Dataset::from_csv`, `History::to_csv`) and `progress` (`observer::ProgressBar`), both on by default. No feature
 //! changes a result.
 
+pub mod certificate;
 pub mod check;
 mod checkpoint;
 mod dataset;

@@ -31,6 +31,7 @@
 //! | schedule | size at step t | follows |
 //! |---|---|---|
 //! | a number, [`Constant`] | eta | `optax.constant_schedule` |
+//! | [`Certified`] | the largest with a proof | theorems A to A'' |
 //! | [`InverseTime`] | eta / (1 + rate t / k) | `jax.example_libraries.optimizers.inverse_time_decay` |
 //! | [`StepDecay`] | eta factor^floor(t / k) | `torch StepLR` |
 //! | [`ExponentialDecay`] | eta rate^(t / k) | `optax.exponential_decay` |
@@ -50,6 +51,7 @@
 
 mod backtracking;
 mod barzilai_borwein;
+mod certified;
 mod combinators;
 mod constant;
 mod cosine;
@@ -63,6 +65,7 @@ mod polyak;
 pub use crate::step::StepState;
 pub use backtracking::Backtracking;
 pub use barzilai_borwein::BarzilaiBorwein;
+pub use certified::Certified;
 pub use combinators::{Clamp, Scale, Then, Warmup};
 pub use constant::Constant;
 pub use cosine::{Cosine, OneCycle};

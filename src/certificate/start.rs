@@ -1,0 +1,314 @@
+//! What the deterministic theorems need to know of a network and its data, rounded to the safe side.
+//!
+//! # Output weights
+//!
+//! The theorems have a_r = +-1. For other a_r write a_r exp(<w_r, x>) = sgn(a_r) exp(<w_r, x> + ln |a_r|). Their proofs use
+//! an activation in two ways: its value at the start, in G_0 and in the size of a gradient, and the ratio of its values
+//! at w and at w_r(0), exp(<w - w_r(0), x_i>), which is between exp(-kappa d) and exp(kappa d) for ||w - w_r(0)|| = d. The offset
+//! ln |a_r| is in the first and cancels in the second. So every theorem holds word for word with |a_r| exp(<w_r(0), x_i>) for
+//! exp(<w_r(0), x_i>) throughout. (a_r = 0: the activation is 0, the neuron has no gradient and is left out.)
+//!
+//! # Rounding
+//!
+//! Everything here is a bound on the safe side of the exact value. With u = 2^-53 an exponent <w_r, x_i> is computed to within
+//! d u ||w_r|| kappa, exp and the products add a few u, and a sum over neurons in blocks of b adds (b + m / b) u relative to a
+//! sum of positive terms. The `guard` is twice the total; all positive quantities are increased by it. Where terms cancel, it
+//! counts against the sum of their sizes: ||H - exact|| <= guard tr H, since |H_ij - exact| <= guard ||x_i|| ||x_j|| (E E^T)_ij / m,
+//! a positive semidefinite matrix with the trace of H. Numbers below 1e-300 are taken for 0.
+
+use super::neurons::{BLOCK, Neurons};
+use super::verified::{Enclosure, factor_below};
+use crate::error::Error;
+use nalgebra::{DMatrix, DVector, Matrix};
+
+/// A network at its start, and the data.
+pub(super) struct Start<'a> {
+    pub neurons: &'a dyn Neurons,
+    /// K, the products x_i.x_j.
+    pub products: DMatrix<f64>,
+    /// H_0 = G_0 / m.
+    pub kernel: DMatrix<f64>,
+    pub spectrum: Enclosure,
+    /// T_0 = tr H_0, at least.
+    pub trace: f64,
+    /// ||e_0||, at least.
+    pub residual_norm: f64,
+    /// kappa = max_i ||x_i||, at least.
+    pub kappa: f64,
+    /// ||X||_op, at least.
+    pub points_norm: f64,
+    /// E_r = max_i |a_r| exp(<w_r, x_i>), at least.
+    pub largest_activation: Vec<f64>,
+    /// T_r = sum_i ||x_i||^2 (|a_r| exp(<w_r, x_i>))^2, at least.
+    pub traces: Vec<f64>,
+    pub guard: f64,
+}
+
+impl<'a> Start<'a> {
+    /// One sweep over the neurons: n^2 m flops, and n^3 for the spectrum.
+    ///
+    /// Errors: a kernel that overflows.
+    pub fn new(neurons: &'a dyn Neurons, points: &DMatrix<f64>, labels: &DVector<f64>) -> Result<Self, Error> {
+        let (dimension, samples) = points.shape();
+        let norms = DVector::from_iterator(samples, points.column_iter().map(|x| x.norm()));
+        let blocks = neurons.columns().div_ceil(BLOCK);
+        let exponents = dimension as f64 * neurons.largest_weight() * norms.max();
+        let guard = f64::EPSILON * (2.0 * exponents + (dimension + samples + BLOCK + blocks + 32) as f64);
+
+        let mut sums = Sums::new(samples);
+        neurons.for_each_block(&mut |first, block| {
+            let signs = neurons.signs().map(|signs| signs.rows(first, block.ncols()));
+            sums.add(&block.into_owned(), signs.map(Matrix::into_owned), &norms);
+        });
+        let products = points.tr_mul(points);
+        let kernel = products.component_mul(&sums.squares) / neurons.columns() as f64;
+        // Where an entry overflows, so does one on the diagonal.
+        if let Some(i) = (0..samples).find(|&i| !kernel[(i, i)].is_finite()) {
+            return Err(Error::KernelOverflow {
+                what: "the empirical kernel",
+                place: format!("points {i} and {i}"),
+                value: kernel[(i, i)],
+            });
+        }
+        let up = 1.0 + guard;
+        let trace = kernel.trace() * up;
+        let spectrum = Enclosure::new(&kernel, guard * trace)?;
+        // F cancels: its error counts against the sum of the activations.
+        let output_error = match neurons.signs() {
+            Some(_) => guard * sums.sizes.norm(),
+            None => 0.0,
+        };
+        Ok(Self {
+            neurons,
+            kernel,
+            spectrum,
+            trace,
+            residual_norm: ((sums.outputs - labels).norm() + output_error) * up,
+            kappa: norms.max() * up,
+            points_norm: operator_norm(points)? * up,
+            largest_activation: sums.largest.into_iter().map(|e| e * up).collect(),
+            traces: sums.traces.into_iter().map(|t| t * up).collect(),
+            products,
+            guard,
+        })
+    }
+
+    /// rho_r = min(||X||_op E_r, sqrt(T_r)), a bound of the norm of X^T D_r.
+    pub fn rho(&self) -> Vec<f64> {
+        let rho = |(e, t): (&f64, &f64)| (self.points_norm * e).min(t.sqrt());
+        self.largest_activation.iter().zip(&self.traces).map(rho).collect()
+    }
+
+    /// E_0 = max_{r,i} |a_r| exp(<w_r, x_i>).
+    pub fn largest(&self) -> f64 {
+        self.largest_activation.iter().copied().fold(0.0, f64::max)
+    }
+
+    /// m, as a number of formulas.
+    pub fn width(&self) -> f64 {
+        self.neurons.width() as f64
+    }
+
+    /// sum_r w_r T_r over all m neurons.
+    pub fn weighted_trace(&self, weights: impl Iterator<Item = f64>) -> f64 {
+        let sum: f64 = weights.zip(&self.traces).map(|(w, t)| w * t).sum();
+        sum * self.neurons.copies() as f64 * (1.0 + self.guard)
+    }
+
+    /// lambda_max(|K| o (E diag(y_r^2) E^T)) for each of the sets of y, at least. Costs n^2 m flops a set.
+    pub fn weighted_norms<const S: usize>(&self, weights: [&[f64]; S]) -> [f64; S] {
+        let samples = self.products.nrows();
+        let mut sums = weights.map(|_| DMatrix::zeros(samples, samples));
+        self.neurons.for_each_block(&mut |first, block| {
+            for (sum, y) in sums.iter_mut().zip(weights) {
+                let mut scaled = block.into_owned();
+                for (mut column, y) in scaled.column_iter_mut().zip(&y[first..]) {
+                    column *= *y;
+                }
+                sum.gemm(1.0, &scaled, &scaled.transpose(), 1.0);
+            }
+        });
+        let up = (1.0 + self.guard) * self.neurons.copies() as f64;
+        // Each product x_i.x_j is known to within guard ||x_i|| ||x_j||.
+        let rounding = self.guard * self.kappa * self.kappa;
+        let sizes = self.products.map(|k| k.abs() + rounding);
+        sums.map(|sum| super::verified::perron_bound(&sizes.component_mul(&sum)) * up)
+    }
+
+    /// `ell_r^2` = `E_r^T (K o G_0^-1) E_r`, the share of neuron r in the kernel, at least. Costs n^2 m + n^3 flops; `None` where
+    /// `G_0` is too near to singular.
+    ///
+    /// For R^T R <= H_0 (shifted down by all of rounding) R^-1 R^-T >= `H_0^-1`, and the Hadamard product with K keeps the order.
+    /// R^-1 is known to within n eps `||R||_F` `||R^-1||_F` relative to its norm.
+    pub fn leverages(&self) -> Option<Vec<f64>> {
+        let n = self.products.nrows() as f64;
+        // Far below lambda_min, or the shift would change the scores.
+        let (_, below) = factor_below(&self.kernel, 0.0)?;
+        let (cholesky, _) = factor_below(&self.kernel, 2.0 * below + self.guard * self.trace)?;
+        let lower = cholesky.l();
+        let inverse = lower.solve_lower_triangular(&DMatrix::identity(lower.nrows(), lower.nrows()))?;
+        let error = n * f64::EPSILON * lower.norm() * inverse.norm();
+        if error > 0.01 {
+            return None;
+        }
+        let inverse_trace = inverse.norm_squared();
+        let rounding = (2.1 * error + (4.0 * n + 4.0) * f64::EPSILON + 2.0 * self.guard) * inverse_trace;
+        let form = self.products.component_mul(&inverse.tr_mul(&inverse));
+        let mut leverages = Vec::with_capacity(self.traces.len());
+        self.neurons.for_each_block(&mut |first, block| {
+            let image = &form * block;
+            let shares = image.column_iter().zip(block.column_iter()).zip(&self.traces[first..]);
+            let bounded =
+                shares.map(|((image, e), trace)| image.dot(&e).max(0.0) * (1.0 + self.guard) + rounding * trace);
+            leverages.extend(bounded.map(|share| share / self.width()));
+        });
+        Some(leverages)
+    }
+}
+
+/// What one sweep over the neurons adds up.
+struct Sums {
+    /// E E^T.
+    squares: DMatrix<f64>,
+    outputs: DVector<f64>,
+    /// sum_r |a_r| exp(<w_r, x_i>).
+    sizes: DVector<f64>,
+    largest: Vec<f64>,
+    traces: Vec<f64>,
+}
+
+impl Sums {
+    fn new(samples: usize) -> Self {
+        Self {
+            squares: DMatrix::zeros(samples, samples),
+            outputs: DVector::zeros(samples),
+            sizes: DVector::zeros(samples),
+            largest: Vec::new(),
+            traces: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, block: &DMatrix<f64>, signs: Option<DVector<f64>>, norms: &DVector<f64>) {
+        self.squares.gemm(1.0, block, &block.transpose(), 1.0);
+        if let Some(signs) = signs {
+            // Column by column, so that neighbours of opposite signs cancel exactly.
+            for (column, sign) in block.column_iter().zip(&signs) {
+                self.outputs.axpy(*sign, &column, 1.0);
+            }
+        }
+        self.sizes += block.column_sum();
+        for column in block.column_iter() {
+            self.largest.push(column.max());
+            self.traces.push(column.component_mul(norms).norm_squared());
+        }
+    }
+}
+
+/// ||X||_op, at least: the largest eigenvalue of the smaller of X X^T and X^T X, plus the solver's rounding.
+pub(super) fn operator_norm(points: &DMatrix<f64>) -> Result<f64, Error> {
+    let gram = if points.nrows() < points.ncols() {
+        points * points.transpose()
+    } else {
+        points.tr_mul(points)
+    };
+    Ok(Enclosure::new(&gram, 0.0)?.lambda_max.sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::neurons::OfNetwork;
+    use super::*;
+    use crate::init::Initializer;
+
+    fn problem(samples: usize, width: usize) -> (DMatrix<f64>, DMatrix<f64>, DVector<f64>) {
+        let points = DMatrix::from_fn(3, samples, |k, i| {
+            ((1 + i * 3 + k) as f64 + 0.37 * (i * k) as f64).sin()
+        });
+        let (weights, mut output_weights) = Initializer::new(3, width).seed(2).draw::<f64>().unwrap();
+        output_weights[0] = 0.5;
+        output_weights[1] = -3.0;
+        (points, weights, output_weights)
+    }
+
+    /// The Jacobian, n x d m, written out.
+    fn jacobian(points: &DMatrix<f64>, weights: &DMatrix<f64>, output_weights: &DVector<f64>) -> DMatrix<f64> {
+        let (d, n) = points.shape();
+        DMatrix::from_fn(n, d * weights.ncols(), |i, c| {
+            let r = c / d;
+            output_weights[r] * weights.column(r).dot(&points.column(i)).exp() * points[(c % d, i)]
+        })
+    }
+
+    #[test]
+    fn agrees_with_the_jacobian_written_out() {
+        let (n, m) = (4, 600);
+        let (points, weights, output_weights) = problem(n, m);
+        let labels = DVector::from_element(n, 1.0);
+        let neurons = OfNetwork::new(&points, &weights, &output_weights);
+        let start = Start::new(&neurons, &points, &labels).unwrap();
+        let j = jacobian(&points, &weights, &output_weights);
+        let gram = &j * j.transpose();
+        assert!((&start.kernel * m as f64 - &gram).norm() <= 1e-12 * gram.norm());
+        let eigenvalues = gram.symmetric_eigenvalues() / m as f64;
+        let near = |bound: f64, exact: f64| bound >= exact * (1.0 - 1e-14) && bound <= exact * (1.0 + 1e-9);
+        assert!(
+            near(eigenvalues.min(), start.spectrum.lambda_min),
+            "{:?}",
+            start.spectrum
+        );
+        assert!(near(start.spectrum.lambda_max, eigenvalues.max()));
+        assert!(near(start.trace, gram.trace() / m as f64));
+        assert!(near(start.points_norm, points.singular_values().max()));
+        let inverse = gram.try_inverse().unwrap();
+        let leverages = start.leverages().unwrap();
+        for (r, &leverage) in leverages.iter().enumerate() {
+            let block = j.columns(3 * r, 3);
+            let exact = (block.transpose() * &inverse * block).trace();
+            assert!(
+                leverage >= exact * (1.0 - 1e-12) && leverage <= exact * (1.0 + 1e-6),
+                "{leverage} {exact}"
+            );
+            assert!(near(start.traces[r], block.norm_squared()));
+            assert!(start.rho()[r] >= block.singular_values().max() * (1.0 - 1e-14));
+        }
+        assert!((leverages.iter().sum::<f64>() - n as f64).abs() < 1e-5);
+        let e = DVector::from_fn(n, |i, _| {
+            let z = weights.tr_mul(&points.column(i));
+            z.iter().zip(&output_weights).map(|(z, a)| a * z.exp()).sum::<f64>() - 1.0
+        });
+        assert!(near(start.residual_norm, e.norm()));
+    }
+
+    #[test]
+    fn weighted_norms_are_the_eigenvalues() {
+        let (points, weights, output_weights) = problem(5, 700);
+        let neurons = OfNetwork::new(&points, &weights, &output_weights);
+        let start = Start::new(&neurons, &points, &DVector::zeros(5)).unwrap();
+        let y: Vec<f64> = (0..700).map(|r| f64::from(r % 7)).collect();
+        let ones = vec![1.0; 700];
+        let e = DMatrix::from_fn(5, 700, |i, r| {
+            output_weights[r].abs() * weights.column(r).dot(&points.column(i)).exp()
+        });
+        for (found, y) in start.weighted_norms([&y, &ones]).into_iter().zip([&y, &ones]) {
+            let diagonal = DMatrix::from_diagonal(&DVector::from_fn(700, |r, _| y[r] * y[r]));
+            let matrix = points
+                .tr_mul(&points)
+                .abs()
+                .component_mul(&(&e * diagonal * e.transpose()));
+            let exact = matrix.symmetric_eigenvalues().max();
+            assert!(found >= exact && found <= exact * (1.0 + 1e-9), "{found} {exact}");
+        }
+    }
+
+    #[test]
+    fn a_kernel_that_overflows_is_refused() {
+        let (points, weights, output_weights) = problem(2, 4);
+        let weights = weights * 300.0;
+        let neurons = OfNetwork::new(&points, &weights, &output_weights);
+        let error = Start::new(&neurons, &points, &DVector::zeros(2))
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains("the empirical kernel of points "), "{error}");
+    }
+}

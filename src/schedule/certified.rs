@@ -1,0 +1,75 @@
+//! The step size of a certificate.
+
+use super::{Schedule, StepState};
+use crate::certificate::Certificate;
+use crate::error::Error;
+use crate::float::Float;
+use crate::method::Kind;
+use crate::record::kept;
+
+/// The largest step size that a certificate allows, throughout: `size(t) = max_step_size`.
+///
+/// The promises of the [`Certificate`] hold for plain gradient descent on all samples, from the network and on the data that
+/// were certified. So the schedule refuses momentum, clipping, minibatches and other methods; that network and data are the
+/// same is the caller's part. In `f32` the size is rounded down, and the run itself rounds.
+///
+/// ```
+/// use expnet::schedule::Certified;
+/// use expnet::{Dataset, Initializer, Trainer, certificate};
+///
+/// let data = Dataset::from_rows(&[[1.0, 0.0], [0.6, 0.8]], &[0.5, -0.5])?;
+/// let mut net = Initializer::new(2, 512).antisymmetric(true).seed(3).build::<f64>()?;
+/// let proved = certificate::certify(&net, &data)?;
+/// let report = Trainer::new(Certified::new(&proved)?).max_steps(10).fit(&mut net, &data)?;
+/// assert_eq!(report.last_step_size(), Some(proved.max_step_size()));
+/// # Ok::<(), expnet::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Certified {
+    size: f64,
+}
+
+impl Certified {
+    /// The schedule of a certificate that holds.
+    ///
+    /// Errors: [`Error::NotProved`] with the inequality that fails.
+    pub fn new(certificate: &Certificate) -> Result<Self, Error> {
+        if certificate.holds() {
+            return Ok(Self {
+                size: certificate.max_step_size(),
+            });
+        }
+        Err(Error::NotProved {
+            reason: format!("at width {}, {}", certificate.width(), certificate.decisive()),
+            remedy: "widen the network (`certificate::narrowest_certified`), or train without a proof, by `KernelStable`",
+        })
+    }
+}
+
+impl<T: Float> Schedule<T> for Certified {
+    fn step_size(&mut self, _: &mut StepState<'_, T>) -> T {
+        let size = T::lit(self.size);
+        if size.as_f64() <= self.size {
+            size
+        } else {
+            // The number below, or a little less.
+            size * (T::one() - T::EPSILON)
+        }
+    }
+
+    fn check(&self, kind: Kind) -> Result<(), Error> {
+        let with = match kind {
+            Kind::Gradient => return Ok(()),
+            Kind::ModifiedGradient => "momentum or clipping",
+            Kind::BatchGradient => "minibatches",
+            Kind::Dual | Kind::Penalized => "a method that does not follow the gradient",
+        };
+        Err(Error::Incompatible {
+            what: "Certified",
+            with,
+            reason: "its proof is about plain full-batch gradient descent; use `GradientDescent::default()`, or another schedule",
+        })
+    }
+
+    kept!("Certified"; settings: size);
+}
