@@ -201,6 +201,15 @@ pub enum Error {
         problem: String,
     },
 
+    /// The ranks of a distributed run cannot go on together.
+    #[error("{problem}; {remedy}")]
+    Ranks {
+        /// What happened, on which rank.
+        problem: String,
+        /// Where to look, or what to do.
+        remedy: &'static str,
+    },
+
     /// Reading or writing failed.
     #[error("{action}: {source}")]
     Io {

@@ -5,12 +5,13 @@ use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::ops::Range;
 
 /// A recipe for a random network: `w_r ~ N(0, sigma^2 I)`, `a_r = +s` or `-s` with equal chances.
 ///
 /// Neuron r depends on the seed and on r alone, as stream r of a `ChaCha8` generator. So a wider
 /// network begins with the neurons of a narrower one, a network split over machines
-/// ([`first_neuron`](Self::first_neuron)) has the same neurons as a whole one, and an `f32` network
+/// ([`shard`](Self::shard)) has the same neurons as a whole one, and an `f32` network
 /// is the rounded `f64` network. The values for a seed are part of the crate's promise.
 ///
 /// | setting | meaning | range | default |
@@ -20,6 +21,7 @@ use rand_chacha::ChaCha8Rng;
 /// | [`antisymmetric`](Self::antisymmetric) | neurons in pairs that cancel | | `false` |
 /// | [`seed`](Self::seed) | which of the random networks | | 0 |
 /// | [`first_neuron`](Self::first_neuron) | number r of the first neuron | | 0 |
+/// | [`shard`](Self::shard) | one rank's share alone | rank < size | the whole |
 ///
 /// Building costs d m normal draws and the memory of the network. Settings are checked there.
 ///
@@ -40,6 +42,15 @@ pub struct Initializer {
     antisymmetric: bool,
     seed: u64,
     first_neuron: usize,
+    /// The rank whose share is built, and the number of ranks.
+    shard: (usize, usize),
+}
+
+/// The neurons of a rank: whole pairs, spread as evenly as can be; the last may be a pair's first half.
+pub(crate) fn share(width: usize, rank: usize, size: usize) -> Range<usize> {
+    let pairs = width.div_ceil(2);
+    let first = |rank: usize| (2 * (pairs / size * rank + rank.min(pairs % size))).min(width);
+    first(rank)..first(rank + 1)
 }
 
 impl Initializer {
@@ -53,6 +64,7 @@ impl Initializer {
             antisymmetric: false,
             seed: 0,
             first_neuron: 0,
+            shard: (0, 1),
         }
     }
 
@@ -102,9 +114,58 @@ impl Initializer {
         self
     }
 
+    /// Builds only the share of rank `rank` of `size` ranks, `width` being that of the whole network.
+    ///
+    /// Shares are as equal as can be, and start at even neurons: an antisymmetric start is then exactly 0 on every rank.
+    /// The ranks' shares one after the other are the whole network. [`build`](Self::build) refuses a rank that is not
+    /// below the size, and a width below two neurons a rank.
+    ///
+    /// ```
+    /// # use expnet::Initializer;
+    /// let recipe = Initializer::new(2, 9).seed(1);
+    /// let widths: Vec<usize> =
+    ///     (0..3).map(|rank| Ok(recipe.shard(rank, 3).build::<f64>()?.width())).collect::<Result<_, expnet::Error>>()?;
+    /// assert_eq!(widths, [4, 4, 1]);
+    /// # Ok::<(), expnet::Error>(())
+    /// ```
+    pub fn shard(mut self, rank: usize, size: usize) -> Self {
+        self.shard = (rank, size);
+        self
+    }
+
+    /// The recipe of this rank's share alone.
+    fn share(&self) -> Result<Self, Error> {
+        let (rank, size) = self.shard;
+        if rank >= size {
+            return Err(Error::Setting {
+                setting: "the rank of `Initializer::shard`",
+                value: format!("{rank} of {size}"),
+                expected: "less than the number of ranks, which is at least 1",
+            });
+        }
+        if size > 1 && self.width / 2 < size {
+            return Err(Error::Setting {
+                setting: "width",
+                value: format!("{} on {size} ranks", self.width),
+                expected: "at least 2 neurons a rank",
+            });
+        }
+        let neurons = share(self.width, rank, size);
+        Ok(Self {
+            width: neurons.len(),
+            first_neuron: self.first_neuron.saturating_add(neurons.start),
+            shard: (0, 1),
+            ..*self
+        })
+    }
+
     /// The weights W (d x m) and output weights a (m).
     pub(crate) fn draw<T: Float>(&self) -> Result<(DMatrix<T>, DVector<T>), Error> {
         self.check()?;
+        self.share()?.draw_whole()
+    }
+
+    fn draw_whole<T: Float>(&self) -> Result<(DMatrix<T>, DVector<T>), Error> {
         let output_scale = self.output_scale_as::<T>()?;
         let mut weights = self.reserve(self.dimension, "a weight matrix")?;
         let mut output_weights = self.reserve(1, "a vector of output weights")?;

@@ -47,6 +47,7 @@
 //! | [`ExpRegressor`] | all of it in one: fit, predict, score |
 //! | [`kernel`] | tangent kernels, of a network and of infinite width, their spectra, and regression with them |
 //! | [`certificate`] | when convergence is proved, and how wide is wide enough |
+//! | [`communicator`] | one network on many threads or machines |
 //! | [`check`] | checkers for a network and data of your own |
 //! | [`Record`] | the state of a schedule or method, saved and restored bit for bit |
 //! | [`Float`], [`Error`], [`Memory`] | the scalar types; the one error type; whether activations are stored |
@@ -83,12 +84,13 @@
 //!
 //! # Features
 //!
-//! `csv` (`Dataset::from_csv`, `History::to_csv`) and `progress` (`observer::ProgressBar`), both on by default. No feature
-//! changes a result.
+//! `csv` (`Dataset::from_csv`, `History::to_csv`) and `progress` (`observer::ProgressBar`), both on by default; `mpi`
+//! (`mpi::World`), for runs on many machines, needs MPI where it is built. No feature changes a result.
 
 pub mod certificate;
 pub mod check;
 mod checkpoint;
+pub mod communicator;
 mod dataset;
 mod engine;
 mod error;
@@ -96,6 +98,8 @@ mod float;
 mod init;
 pub mod kernel;
 pub mod method;
+#[cfg(feature = "mpi")]
+pub mod mpi;
 mod network;
 pub mod observer;
 mod record;

@@ -4,6 +4,7 @@ mod file;
 
 pub(crate) use file::{OUTPUT_WEIGHTS, WEIGHTS};
 
+use crate::communicator::Communicator;
 use crate::dataset::Dataset;
 use crate::engine;
 use crate::error::Error;
@@ -16,6 +17,9 @@ use rand::Rng;
 ///
 /// The weights W are d x m, a neuron a column; the output weights a (m numbers, random signs by
 /// default) are never trained. A network holds finite numbers only.
+///
+/// In a distributed run each rank holds a share of the neurons, a network of its own: what is said here is then of
+/// the share, except in [`forward_over`](Self::forward_over) and [`loss_over`](Self::loss_over).
 ///
 /// ```
 /// use expnet::{Dataset, ExpNetwork};
@@ -106,14 +110,52 @@ impl<T: Float> ExpNetwork<T> {
     ///
     /// Errors: points of another dimension, points that are not finite, an output that overflows.
     pub fn forward(&self, points: &DMatrix<T>) -> Result<DVector<T>, Error> {
+        finite_outputs(&self.sums(points)?)
+    }
+
+    /// F(W, x) of the whole network whose share on this rank of `world` this is. All ranks call it with the same points.
+    ///
+    /// Costs what [`forward`](Self::forward) costs for the share, and an exchange of k + 1 numbers.
+    ///
+    /// Errors: those of `forward`, and an error on any other rank.
+    ///
+    /// ```
+    /// use expnet::Initializer;
+    /// use expnet::communicator::{Communicator, Threads};
+    ///
+    /// let recipe = Initializer::new(2, 64).antisymmetric(true);
+    /// let points = nalgebra::dmatrix![1.0, 0.5; -0.5, 2.0];
+    /// for outputs in Threads::run(3, |world| {
+    ///     recipe.shard(world.rank(), world.size()).build::<f64>()?.forward_over(&world, &points)
+    /// }) {
+    ///     assert_eq!(outputs?.as_slice(), [0.0, 0.0]);
+    /// }
+    /// # Ok::<(), expnet::Error>(())
+    /// ```
+    pub fn forward_over(&self, world: &dyn Communicator, points: &DMatrix<T>) -> Result<DVector<T>, Error> {
+        let own = self.sums(points);
+        let mut numbers = own.as_ref().map_or(vec![0.0; points.ncols()], Clone::clone);
+        numbers.push(f64::from(u8::from(own.is_err())));
+        world.all_reduce_sum(&mut numbers)?;
+        own?;
+        match numbers.pop() {
+            Some(0.0) => finite_outputs(&numbers),
+            _ => Err(Error::Ranks {
+                problem: "another rank could not evaluate its share of the network".into(),
+                remedy: "see the error on that rank",
+            }),
+        }
+    }
+
+    /// The loss of the whole network whose share on this rank of `world` this is; see [`forward_over`](Self::forward_over).
+    pub fn loss_over(&self, world: &dyn Communicator, data: &Dataset<T>) -> Result<T, Error> {
+        half_square(&(self.forward_over(world, data.points())? - data.labels()))
+    }
+
+    fn sums(&self, points: &DMatrix<T>) -> Result<Vec<f64>, Error> {
         self.check_dimension(points)?;
         check_finite("a coordinate", points, |k, i| format!("point {i}, coordinate {k}"))?;
-        let outputs = engine::outputs(&self.weights, &self.output_weights, points)?;
-        let outputs = DVector::from_iterator(outputs.len(), outputs.into_iter().map(T::lit));
-        match outputs.iter().position(|f| !f.is_finite()) {
-            Some(i) => Err(overflow::<T>(format!("point {i}"), outputs[i].as_f64())),
-            None => Ok(outputs),
-        }
+        engine::outputs(&self.weights, &self.output_weights, points)
     }
 
     /// The residual e = F(W, X) - y, n numbers. Costs what [`forward`](Self::forward) costs.
@@ -222,6 +264,14 @@ impl Initializer {
     pub fn build<T: Float>(&self) -> Result<ExpNetwork<T>, Error> {
         let (weights, output_weights) = self.draw()?;
         ExpNetwork::from_parts(weights, output_weights)
+    }
+}
+
+fn finite_outputs<T: Float>(outputs: &[f64]) -> Result<DVector<T>, Error> {
+    let outputs = DVector::from_iterator(outputs.len(), outputs.iter().map(|&f| T::lit(f)));
+    match outputs.iter().position(|f| !f.is_finite()) {
+        Some(i) => Err(overflow::<T>(format!("point {i}"), outputs[i].as_f64())),
+        None => Ok(outputs),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::chunk::Chunk;
 use super::kernel;
 use super::training::Engine;
+use crate::communicator::Sum;
 use crate::error::Error;
 use crate::float::Float;
 use fearless_simd::dispatch;
@@ -17,8 +18,10 @@ impl<T: Float> Engine<T> {
         let (level, points) = (self.path.level, &batch.points);
         let n = points.samples;
         let mut sum = DMatrix::<f64>::zeros(n, n);
-        let mut panel = super::pack::Aligned::zeros(points.rows() * self.path.lanes)?;
-        let mut scratch = super::pack::Aligned::zeros(1)?;
+        let mut panel = self
+            .link
+            .pass(super::pack::Aligned::zeros(points.rows() * self.path.lanes))?;
+        let mut scratch = self.link.pass(super::pack::Aligned::zeros(1))?;
         for chunk in &self.chunks {
             let Chunk {
                 panels,
@@ -41,6 +44,7 @@ impl<T: Float> Engine<T> {
             }
             sum.gemm(1.0, &e, &e.transpose(), 1.0);
         }
+        self.link.sum(Sum::TangentGram, sum.as_mut_slice())?;
         Ok(self.point_products().component_mul(&sum))
     }
 }

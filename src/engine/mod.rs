@@ -18,6 +18,7 @@
 //! | `path` | the choice between all of these |
 //! | `training` | the state of a run |
 //! | `state` | what a checkpoint holds |
+//! | `ranks` | sums over the neurons of other ranks |
 //! | `gram` | G = J J^T |
 //! | `plain` | the model as on paper: the tests' oracle |
 
@@ -31,6 +32,7 @@ mod pages;
 mod path;
 #[cfg(test)]
 mod plain;
+mod ranks;
 mod reduce;
 #[doc(hidden)]
 pub mod roofline;
@@ -68,6 +70,8 @@ pub(crate) struct Move {
 pub(crate) struct Sums {
     /// J^T dual is exactly 0.
     pub is_zero: bool,
+    /// The new weights are finite.
+    pub all_finite: bool,
     /// ||J^T dual||^2, where it was kept.
     pub norm_squared: f64,
     /// <J^T dual, the gradient kept from the step before>, 0 where none is kept.

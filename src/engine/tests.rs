@@ -121,7 +121,7 @@ fn compare<T: Float>(level: Level, (n, d, m): (usize, usize, usize), memory: Mem
     );
     assert_close(
         &format!("{name}: evaluate"),
-        engine.evaluate(Set::All),
+        engine.evaluate(Set::All).unwrap(),
         &expected,
         2.0 * unit,
     );
@@ -130,7 +130,7 @@ fn compare<T: Float>(level: Level, (n, d, m): (usize, usize, usize), memory: Mem
         .map(|x| x.as_f64().powi(2))
         .sum::<f64>()
         .sqrt();
-    let movement = engine.movement(&p.weights).frobenius;
+    let movement = engine.movement(&p.weights).unwrap().frobenius;
     assert!(
         (movement - frobenius).abs() <= 1e3 * tolerance::<T>(),
         "{name}: movement {movement} {frobenius}"

@@ -8,6 +8,7 @@ use super::pages::Pages;
 use super::path::{Memory, Path};
 use super::reduce::{Reduction, reduce};
 use super::{Ahead, Move, Movement, Set, Sums, weights};
+use crate::communicator::{Link, Sum};
 use crate::error::Error;
 use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
@@ -50,11 +51,15 @@ pub(crate) struct Engine<T: Float> {
     best: Option<usize>,
     holds: Holds,
     permuted: Vec<T>,
-    outputs: Vec<f64>,
-    watched_outputs: Vec<f64>,
+    pub(super) outputs: Vec<f64>,
+    pub(super) watched_outputs: Vec<f64>,
     evaluated: Vec<f64>,
     shape: (usize, usize),
     passes: usize,
+    /// To the ranks with the other neurons.
+    pub(super) link: Link,
+    /// What goes over it.
+    pub(super) message: Vec<f64>,
 }
 
 impl<T: Float> Engine<T> {
@@ -133,6 +138,8 @@ impl<T: Float> Engine<T> {
             evaluated: Vec::new(),
             shape: weights.shape(),
             passes: 0,
+            link: Link::solo(),
+            message: Vec::new(),
         })
     }
 
@@ -171,6 +178,16 @@ impl<T: Float> Engine<T> {
 
     /// Chooses the samples of the next forward sweep; none means all of them.
     pub fn set_batch(&mut self, chosen: &[usize]) -> Result<(), Error> {
+        if !self.link.is_solo() {
+            for &i in chosen {
+                self.link.note(i as u64);
+            }
+        }
+        let set = self.choose(chosen);
+        self.link.pass(set)
+    }
+
+    fn choose(&mut self, chosen: &[usize]) -> Result<(), Error> {
         let same = |batch: &Batch<T>| batch.points.samples > 0 && batch.chosen == chosen;
         if chosen.is_empty() {
             self.then = 0;
@@ -202,6 +219,8 @@ impl<T: Float> Engine<T> {
         self.sweep(Backward::No, false, None, None, Ahead::BatchAndWatched);
         self.read_outputs(true);
         self.holds = if self.stores() { Holds::Current } else { Holds::Nothing };
+        let sums = self.sums();
+        self.over_ranks(Sum::Forward, sums, Ahead::BatchAndWatched, 0.0, None)?;
         Ok(())
     }
 
@@ -219,15 +238,14 @@ impl<T: Float> Engine<T> {
     pub fn gradient(&mut self, dual: &[T]) -> Result<Sums, Error> {
         self.pack_dual(dual);
         self.make_room()?;
-        for chunk in &mut self.chunks {
-            chunk.prepare(true, false)?;
-        }
+        self.prepare(true, false)?;
         let backward = self.backward();
         self.sweep(backward, true, None, None, Ahead::Nothing);
         if backward == Backward::Recomputed {
             self.holds = if self.stores() { Holds::Current } else { Holds::Nothing };
         }
-        Ok(self.sums())
+        let sums = self.sums();
+        self.over_ranks(Sum::Gradient, sums, Ahead::Nothing, 0.0, Some(dual))
     }
 
     /// Moves a copy of the weights along the kept gradient (`dual` is `None`) or along J^T dual, and evaluates what is
@@ -246,9 +264,7 @@ impl<T: Float> Engine<T> {
         } else {
             backward
         };
-        for chunk in &mut self.chunks {
-            chunk.prepare(keep, step.carry != 0.0)?;
-        }
+        self.prepare(keep, step.carry != 0.0)?;
         let update = Update {
             step_size: T::lit(step.step_size),
             carry: T::lit(step.carry),
@@ -260,10 +276,12 @@ impl<T: Float> Engine<T> {
             self.read_outputs(ahead == Ahead::BatchAndWatched);
             self.holds = if self.stores() { Holds::Next } else { Holds::Nothing };
         }
-        if !self.chunks.iter().all(|chunk| chunk.partial.all_finite) {
+        let sums = self.sums();
+        let sums = self.over_ranks(Sum::Proposal, sums, ahead, step.step_size, dual)?;
+        if !sums.all_finite {
             self.outputs.fill(f64::NAN);
         }
-        Ok(self.sums())
+        Ok(sums)
     }
 
     /// The proposal becomes the current weights.
@@ -295,7 +313,7 @@ impl<T: Float> Engine<T> {
     }
 
     /// Evaluates a whole set at the current weights, leaving everything else as it is.
-    pub fn evaluate(&mut self, set: Set) -> &[f64] {
+    pub fn evaluate(&mut self, set: Set) -> Result<&[f64], Error> {
         self.passes += 1;
         let all = &self.batches[0];
         let (points, slots) = match (set, &self.watched) {
@@ -306,7 +324,8 @@ impl<T: Float> Engine<T> {
         let work = (self.trained + 8) * points.samples * self.shape.1;
         compiled::run(self.path.level, &mut self.chunks, &mut self.activations, &sweep, work);
         gather(&self.chunks, points.samples, 0, slots, &mut self.evaluated);
-        &self.evaluated
+        self.link.sum(Sum::Evaluation, &mut self.evaluated)?;
+        Ok(&self.evaluated)
     }
 
     /// product = G vector for G = J J^T on the current samples, at the current weights.
@@ -330,6 +349,7 @@ impl<T: Float> Engine<T> {
         }
         let batch = &self.batches[self.now];
         gather(&self.chunks, product.len(), 0, &batch.slots, &mut self.evaluated);
+        self.link.sum(Sum::TangentProduct, &mut self.evaluated)?;
         for (p, sum) in product.iter_mut().zip(&self.evaluated) {
             *p = sum * std::f64::consts::LN_2;
         }
@@ -371,14 +391,15 @@ impl<T: Float> Engine<T> {
     }
 
     /// How far the current weights are from the initial ones.
-    pub fn movement(&self, initial: &DMatrix<T>) -> Movement {
-        weights::movement(
+    pub fn movement(&self, initial: &DMatrix<T>) -> Result<Movement, Error> {
+        let own = weights::movement(
             &self.path,
             &self.chunks,
             self.basis.as_ref(),
             self.roles.current,
             initial,
-        )
+        );
+        self.largest_over_ranks(own)
     }
 
     /// Keeps a packed copy of the initial weights, for steps that pull towards them.
@@ -386,7 +407,8 @@ impl<T: Float> Engine<T> {
         if self.keeps_initial() {
             return Ok(());
         }
-        weights::keep_initial(&self.path, &mut self.chunks, self.basis.as_ref(), initial)
+        let kept = weights::keep_initial(&self.path, &mut self.chunks, self.basis.as_ref(), initial);
+        self.link.pass(kept)
     }
 
     /// Whether it does.
@@ -460,11 +482,22 @@ impl<T: Float> Engine<T> {
             return Ok(());
         }
         self.holds = Holds::Nothing;
-        for chunk in &mut self.chunks {
-            chunk.make_room(stores, if stores { rows } else { group }, outputs)?;
-        }
-        self.activations
-            .set_len(self.chunks.iter().map(Chunk::activations_len).sum())
+        let rows = if stores { rows } else { group };
+        let made = self
+            .chunks
+            .iter_mut()
+            .try_for_each(|chunk| chunk.make_room(stores, rows, outputs))
+            .and_then(|()| {
+                let len = self.chunks.iter().map(Chunk::activations_len).sum();
+                self.activations.set_len(len)
+            });
+        self.link.pass(made)
+    }
+
+    /// Takes the memory of kept gradients and velocities, where they are asked for.
+    fn prepare(&mut self, keep: bool, carry: bool) -> Result<(), Error> {
+        let prepared = self.chunks.iter_mut().try_for_each(|chunk| chunk.prepare(keep, carry));
+        self.link.pass(prepared)
     }
 
     fn pack_dual(&mut self, dual: &[T]) {
@@ -513,6 +546,7 @@ impl<T: Float> Engine<T> {
     fn sums(&self) -> Sums {
         let mut sums = Sums {
             is_zero: true,
+            all_finite: true,
             ..Sums::default()
         };
         for Partial {
@@ -521,10 +555,12 @@ impl<T: Float> Engine<T> {
             dot_previous,
             dot_velocity,
             movement,
+            all_finite,
             ..
         } in self.chunks.iter().map(|c| &c.partial)
         {
             sums.is_zero &= is_zero;
+            sums.all_finite &= all_finite;
             sums.norm_squared += norm_squared;
             sums.dot_previous += dot_previous;
             sums.dot_velocity += dot_velocity;

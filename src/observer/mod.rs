@@ -141,13 +141,25 @@ impl<T: Float> Progress<'_, T> {
         self.elapsed
     }
 
+    /// The number of this rank in a distributed run, 0 in any other.
+    pub fn rank(&self) -> usize {
+        self.position.engine().link().rank()
+    }
+
     /// How far the weights have moved from the initial ones. Costs O(d m).
+    ///
+    /// In a distributed run this is over all ranks, and all of them must ask; NaN where another rank has failed.
     pub fn movement(&self) -> Movement {
-        let Moved { largest, frobenius } = self.position.engine().movement(self.network.weights());
+        let moved = self.position.engine().movement(self.network.weights());
+        // The run itself meets the error in its next exchange.
+        let Moved { largest, frobenius } = moved.unwrap_or(Moved {
+            largest: f64::NAN,
+            frobenius: f64::NAN,
+        });
         Movement { largest, frobenius }
     }
 
-    /// The current weights, d x m. Costs a copy.
+    /// The current weights, d x m; in a distributed run those of this rank's share. Costs a copy.
     ///
     /// Errors: no memory for it.
     pub fn weights(&self) -> Result<DMatrix<T>, Error> {

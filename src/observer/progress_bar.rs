@@ -3,14 +3,15 @@
 use super::{Observer, Progress};
 use crate::float::Float;
 use crate::report::FitReport;
-use indicatif::ProgressStyle;
+use indicatif::{ProgressDrawTarget, ProgressStyle};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 /// A new text is formatted at most this often.
 const REFRESH: Duration = Duration::from_millis(100);
 
-/// A bar with the steps taken, the loss, the step size and the rate. Silent where stderr is no terminal.
+/// A bar with the steps taken, the loss, the step size and the rate. Silent where stderr is no terminal, and on
+/// all ranks of a distributed run but the first.
 ///
 /// ```
 /// # use expnet::{Dataset, Initializer, Trainer, observer::ProgressBar};
@@ -37,6 +38,9 @@ impl Default for ProgressBar {
 
 impl<T: Float> Observer<T> for ProgressBar {
     fn start(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
+        if progress.rank() > 0 {
+            self.bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
         self.bar.reset();
         self.bar.set_length(progress.max_steps() as u64);
         ControlFlow::Continue(())

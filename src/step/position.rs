@@ -497,8 +497,8 @@ impl<T: Float> Position<T> {
     }
 
     /// The loss on all samples at the current weights. Costs a pass.
-    pub fn loss_of_all(&mut self) -> f64 {
-        half_square(self.engine.evaluate(Set::All), &self.labels)
+    pub fn loss_of_all(&mut self) -> Result<f64, Error> {
+        Ok(half_square(self.engine.evaluate(Set::All)?, &self.labels))
     }
 }
 

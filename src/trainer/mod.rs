@@ -4,6 +4,7 @@ mod session;
 
 pub use session::Session;
 
+use crate::communicator::{Communicator, Solo};
 use crate::dataset::Dataset;
 use crate::engine::Memory;
 use crate::error::Error;
@@ -45,6 +46,7 @@ pub struct Trainer<'a, T: Float> {
     max_time: Option<Duration>,
     stall: Option<(usize, f64)>,
     memory: Memory,
+    communicator: Box<dyn Communicator>,
     checkpoint: Option<(PathBuf, usize)>,
     resume: Option<PathBuf>,
     /// The types of schedule and method, for errors.
@@ -64,6 +66,7 @@ impl<T: Float> Default for Trainer<'_, T> {
             max_time: None,
             stall: None,
             memory: Memory::default(),
+            communicator: Box::new(Solo),
             checkpoint: None,
             resume: None,
             names: ["the natural schedule", "gradient descent"],
@@ -176,6 +179,19 @@ impl<'a, T: Float> Trainer<'a, T> {
     /// Errors, before the first step: no such file, one that is damaged or of another kind or version, another run's.
     pub fn resume(mut self, path: impl AsRef<Path>) -> Self {
         self.resume = Some(path.as_ref().to_path_buf());
+        self
+    }
+
+    /// The network is this rank's share of one that is spread over the ranks of `world`, see
+    /// [`communicator`](crate::communicator); a whole network by default.
+    ///
+    /// Losses, step sizes and movements are those of the whole network, the same on every rank; weights are those of the
+    /// share. A step exchanges one message of n + O(1) numbers (n^2 for a Gram matrix); clocks and observers, where any
+    /// rank has them, add a small one.
+    ///
+    /// Every rank makes the same calls. An error on one rank is an error on all of them.
+    pub fn communicator(mut self, world: impl Communicator + 'static) -> Self {
+        self.communicator = Box::new(world);
         self
     }
 
@@ -295,5 +311,19 @@ impl<'a, T: Float> Trainer<'a, T> {
             );
         }
         Ok(())
+    }
+
+    /// What every rank must have been told alike.
+    fn settings(&self) -> [u64; 6] {
+        let (window, relative) = self.stall.unwrap_or((0, 0.0));
+        let patience = self.validation.map_or(0, |(_, patience)| patience);
+        [
+            self.max_steps as u64,
+            self.tolerance.to_bits(),
+            window as u64,
+            relative.to_bits(),
+            patience as u64,
+            u64::from(self.validation.is_some()),
+        ]
     }
 }

@@ -4,6 +4,7 @@ mod saving;
 
 use super::Trainer;
 use crate::checkpoint::{Identity, Stored};
+use crate::communicator::{Digest, Link, Solo, Sum};
 use crate::dataset::Dataset;
 use crate::engine::{Engine, Set};
 use crate::error::Error;
@@ -14,6 +15,8 @@ use crate::observer::Progress;
 use crate::report::{FitReport, Termination};
 use crate::schedule::StepState;
 use crate::step::{Position, Proposal, half_square};
+use nalgebra::DMatrix;
+use num_traits::ToPrimitive;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -38,6 +41,8 @@ pub struct Session<'s, 'a, T: Float> {
     termination: Option<Termination>,
     /// No step can move from here.
     stationary: bool,
+    /// Some rank has a clock or an observer that may end the run.
+    votes: bool,
     started: Instant,
     /// Time spent before the run was resumed.
     spent: Duration,
@@ -64,6 +69,55 @@ struct Best {
     last: f64,
 }
 
+/// What a rank makes ready by itself, before it meets the others.
+struct Packed<T: Float> {
+    engine: Engine<T>,
+    identity: Option<Identity>,
+    /// The checkpoint, and the initial weights in it.
+    resumed: Option<(Stored<T>, DMatrix<T>)>,
+}
+
+impl<T: Float> Packed<T> {
+    fn new(
+        trainer: &mut Trainer<'_, T>,
+        network: &ExpNetwork<T>,
+        data: &Dataset<T>,
+        link: &Link,
+    ) -> Result<Self, Error> {
+        trainer.check(network, data)?;
+        let watched = trainer.validation.map(|(validation, _)| validation);
+        let asked = trainer.checkpoint.is_some() || trainer.resume.is_some();
+        if asked && !link.is_solo() {
+            return Err(Error::Incompatible {
+                what: "`Trainer::checkpoint` or `Trainer::resume`",
+                with: "several ranks",
+                reason: "a checkpoint holds all neurons of a run in one file; save the shares of the network instead",
+            });
+        }
+        let identity = asked.then(|| Identity::of(network, data, watched));
+        let resumed = match (&trainer.resume, &identity) {
+            (Some(path), Some(identity)) => {
+                let mut stored = Stored::open(path, identity)?;
+                let initial = stored.initial()?;
+                Some((stored, initial))
+            }
+            _ => None,
+        };
+        let engine = Engine::new(
+            resumed.as_ref().map_or(network.weights(), |(_, initial)| initial),
+            network.output_weights(),
+            data.points(),
+            watched.map(Dataset::points),
+            trainer.memory,
+        )?;
+        Ok(Self {
+            engine,
+            identity,
+            resumed,
+        })
+    }
+}
+
 impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     pub(super) fn new(
         mut trainer: Trainer<'a, T>,
@@ -71,25 +125,18 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         data: &Dataset<T>,
     ) -> Result<Self, Error> {
         let started = Instant::now();
-        trainer.check(network, data)?;
-        let watched = trainer.validation.map(|(validation, _)| validation);
-        let asked = trainer.checkpoint.is_some() || trainer.resume.is_some();
-        let identity = asked.then(|| Identity::of(network, data, watched));
-        let mut stored = match (&trainer.resume, &identity) {
-            (Some(path), Some(identity)) => Some(Stored::open(path, identity)?),
-            _ => None,
-        };
-        let initial = stored.as_mut().map(Stored::initial).transpose()?;
-        let engine = Engine::new(
-            initial.as_ref().unwrap_or(network.weights()),
-            network.output_weights(),
-            data.points(),
-            watched.map(Dataset::points),
-            trainer.memory,
-        )?;
-        let shape = (network.dimension(), network.width());
+        let link = Link::new(std::mem::replace(&mut trainer.communicator, Box::new(Solo)));
+        let packed = Packed::new(&mut trainer, network, data, &link);
+        let Packed {
+            engine,
+            identity,
+            resumed,
+        } = link.pass(packed)?;
+        let (width, votes) = greet(&link, &trainer, network, data)?;
+        let shape = (network.dimension(), width);
+        let resuming = resumed.is_some();
         let mut session = Self {
-            position: Position::new(engine, data.labels().clone(), shape),
+            position: Position::new(engine.joined(link), data.labels().clone(), shape),
             trainer,
             network,
             batches: Batches::default(),
@@ -101,18 +148,24 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             epoch_loss: f64::NAN,
             termination: None,
             stationary: false,
+            votes,
             started,
             spent: Duration::ZERO,
             identity,
             saved: None,
             // Until it is known where the run stands.
-            written_back: stored.is_some(),
+            written_back: resuming,
         };
-        match (stored, initial) {
-            (Some(stored), Some(initial)) => session.go_on(stored, initial)?,
-            _ => session.begin()?,
-        }
+        let begun = match resumed {
+            Some((stored, initial)) => session.go_on(stored, initial),
+            None => session.begin(),
+        };
+        session.link().pass(begun)?;
         Ok(session)
+    }
+
+    fn link(&self) -> &Link {
+        self.position.engine().link()
     }
 
     /// The first evaluation, and everyone's first look at it.
@@ -128,15 +181,14 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         } else {
             self.initial_loss
         };
-        self.validate(!self.batches.wanted);
-        self.announce();
-        Ok(())
+        self.validate(!self.batches.wanted)?;
+        self.announce()
     }
 
     /// Tells the observers where the run starts.
-    fn announce(&mut self) {
+    fn announce(&mut self) -> Result<(), Error> {
         let asked = self.notify(|_| true, |observer, progress| observer.start(progress));
-        self.decide(asked);
+        self.decide(asked)
     }
 
     /// Takes one step, unless the run is over. Says why it is over, once it is.
@@ -144,31 +196,35 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     /// Errors: a bad step size, a bad direction, divergence. The weights are then the last ones at
     /// which the loss was finite.
     pub fn step(&mut self) -> Result<Option<Termination>, Error> {
-        if self.termination.is_some() {
-            return Ok(self.termination);
+        if self.termination.is_none() {
+            let stepped = self.try_step();
+            self.link().pass(stepped)?;
         }
+        Ok(self.termination)
+    }
+
+    fn try_step(&mut self) -> Result<(), Error> {
         self.choose_direction()?;
         let step_size = self.choose_step_size()?;
         self.deal_batch()?;
         let Some(proposal) = self.propose(step_size)? else {
             self.termination = Some(Termination::Stalled);
-            return Ok(self.termination);
+            return Ok(());
         };
         self.stationary = self.position.is_stationary() && !self.batches.wanted;
         self.position.accept(proposal, &self.batches.next)?;
         self.last_step_size = Some(T::lit(step_size));
-        self.look();
+        self.look()?;
         let step = self.position.iteration();
         let asked = self.notify(
             |every| every > 0 && step.is_multiple_of(every),
             |observer, progress| observer.step(progress),
         );
-        self.decide(asked);
+        self.decide(asked)?;
         match self.trainer.checkpoint {
-            Some((_, every)) if step.is_multiple_of(every) => self.save()?,
-            _ => {}
+            Some((_, every)) if step.is_multiple_of(every) => self.save(),
+            _ => Ok(()),
         }
-        Ok(self.termination)
     }
 
     fn choose_direction(&mut self) -> Result<(), Error> {
@@ -255,7 +311,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     }
 
     /// After a step: the validation set, and all samples at the end of an epoch.
-    fn look(&mut self) {
+    fn look(&mut self) -> Result<(), Error> {
         if !self.batches.wanted {
             self.epoch_loss = self.position.loss();
             return self.validate(true);
@@ -264,22 +320,23 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         if self.batches.used >= self.position.samples() {
             self.batches.used = 0;
             if self.trainer.tolerance > 0.0 || self.trainer.stall.is_some() {
-                self.epoch_loss = self.position.loss_of_all();
+                self.epoch_loss = self.position.loss_of_all()?;
             }
-            self.validate(false);
+            self.validate(false)?;
         }
+        Ok(())
     }
 
     /// Compares the validation loss with the best so far; `fresh` says that the last pass looked at it.
-    fn validate(&mut self, fresh: bool) {
+    fn validate(&mut self, fresh: bool) -> Result<(), Error> {
         let Some((data, _)) = self.trainer.validation else {
-            return;
+            return Ok(());
         };
         let engine = self.position.engine_mut();
         let outputs = if fresh {
             engine.watched_outputs()
         } else {
-            engine.evaluate(Set::Watched)
+            engine.evaluate(Set::Watched)?
         };
         let loss = half_square(outputs, data.labels());
         let step = self.position.iteration();
@@ -290,6 +347,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
                 self.position.engine_mut().remember_best();
             }
         }
+        Ok(())
     }
 
     /// Calls the observers whose interval is `due`; true where one wants the run to stop.
@@ -319,7 +377,9 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     }
 
     /// Whether the run is over, and why.
-    fn decide(&mut self, asked: bool) {
+    fn decide(&mut self, asked: bool) -> Result<(), Error> {
+        let late = self.trainer.max_time.is_some_and(|limit| self.elapsed() >= limit);
+        let [asked, late] = self.vote([asked, late])?;
         let trainer = &self.trainer;
         let step = self.position.iteration();
         let waited = self.best.as_ref().map_or(0, |best| step - best.step);
@@ -335,11 +395,22 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             Some(Termination::NoImprovement)
         } else if step >= trainer.max_steps {
             Some(Termination::MaxSteps)
-        } else if trainer.max_time.is_some_and(|limit| self.elapsed() >= limit) {
+        } else if late {
             Some(Termination::MaxTime)
         } else {
             self.has_stalled().then_some(Termination::Stalled)
         };
+        Ok(())
+    }
+
+    /// What holds on any rank: clocks and observers are a rank's own.
+    fn vote(&self, own: [bool; 2]) -> Result<[bool; 2], Error> {
+        if self.link().is_solo() || !self.votes {
+            return Ok(own);
+        }
+        let mut votes = own.map(|vote| f64::from(u8::from(vote)));
+        self.link().sum(Sum::Vote, &mut votes)?;
+        Ok(votes.map(|votes| votes > 0.0))
     }
 
     fn has_stalled(&mut self) -> bool {
@@ -368,11 +439,13 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             self.position.engine_mut().recall_best();
         }
         let loss = if restored || self.batches.wanted {
-            self.position.loss_of_all()
+            self.position.loss_of_all()?
         } else {
             self.position.loss()
         };
-        self.write_back()?;
+        let written = self.write_back();
+        self.link().pass(written)?;
+        self.link().finish()?;
         if !loss.is_finite() {
             // Minibatches only: their own losses were finite.
             return Err(Error::Overflow {
@@ -446,8 +519,39 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     }
 }
 
+/// The first exchange: the width of the whole network, and whether any rank may want to end the run by itself.
+fn greet<T: Float>(
+    link: &Link,
+    trainer: &Trainer<'_, T>,
+    network: &ExpNetwork<T>,
+    data: &Dataset<T>,
+) -> Result<(usize, bool), Error> {
+    if link.is_solo() {
+        return Ok((network.width(), true));
+    }
+    let mut replicated = Digest::default();
+    for data in [Some(data), trainer.validation.map(|(data, _)| data)]
+        .into_iter()
+        .flatten()
+    {
+        replicated.add(data.samples() as u64);
+        let numbers = data.points().iter().chain(data.labels());
+        numbers.for_each(|x| replicated.add(x.as_f64().to_bits()));
+    }
+    trainer.settings().iter().for_each(|&setting| replicated.add(setting));
+    replicated.add(size_of::<T>() as u64);
+    link.note(replicated.value());
+    let votes = trainer.max_time.is_some() || !trainer.observers.is_empty();
+    let mut numbers = [network.width() as f64, f64::from(u8::from(votes))];
+    link.sum(Sum::Start, &mut numbers)?;
+    Ok((numbers[0].to_usize().unwrap_or(usize::MAX), numbers[1] > 0.0))
+}
+
 impl<T: Float> Drop for Session<'_, '_, T> {
     fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.link().leave();
+        }
         // Fails only where no memory is left for one panel; there is no one to tell here.
         let _ = self.write_back();
     }

@@ -78,8 +78,7 @@ impl<T: Float> Session<'_, '_, T> {
             return Err(self.overflow());
         }
         self.last_step_size = self.position.last_step_size().map(T::lit);
-        self.announce();
-        Ok(())
+        self.announce()
     }
 
     fn restore_counters(&mut self, record: &Record) -> Result<(), Error> {

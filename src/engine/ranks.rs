@@ -1,0 +1,107 @@
+//! Sums over the neurons of other ranks: threads that are further away.
+
+use super::training::Engine;
+use super::{Ahead, Movement, Sums};
+use crate::communicator::{Link, Sum};
+use crate::error::Error;
+use crate::float::Float;
+
+/// Ranks may have computed their step sizes and duals on unlike machines.
+const ROUNDING: f64 = 1e-9;
+
+impl<T: Float> Engine<T> {
+    /// The engine of a rank.
+    pub fn joined(mut self, link: Link) -> Self {
+        self.link = link;
+        self
+    }
+
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Turns the sums of a sweep, and the outputs it looked at, into those over all ranks, in one exchange.
+    ///
+    /// Step size and dual must be the same on every rank.
+    pub(super) fn over_ranks(
+        &mut self,
+        what: Sum,
+        sums: Sums,
+        ahead: Ahead,
+        step_size: f64,
+        dual: Option<&[T]>,
+    ) -> Result<Sums, Error> {
+        if self.link.is_solo() {
+            return Ok(sums);
+        }
+        let decided = [step_size, dual.map_or(0.0, weighed)];
+        let outputs = if ahead == Ahead::Nothing { 0 } else { self.outputs.len() };
+        let watched = if ahead == Ahead::BatchAndWatched {
+            self.watched_outputs.len()
+        } else {
+            0
+        };
+        let message = &mut self.message;
+        message.clear();
+        message.extend_from_slice(&[
+            f64::from(u8::from(!sums.is_zero)),
+            f64::from(u8::from(!sums.all_finite)),
+            sums.norm_squared,
+            sums.dot_previous,
+            sums.dot_velocity,
+            sums.movement,
+        ]);
+        message.extend_from_slice(&decided);
+        message.extend_from_slice(&self.outputs[..outputs]);
+        message.extend_from_slice(&self.watched_outputs[..watched]);
+        self.link.sum(what, message)?;
+        let (head, rest) = message.split_at(6 + decided.len());
+        self.outputs[..outputs].copy_from_slice(&rest[..outputs]);
+        self.watched_outputs[..watched].copy_from_slice(&rest[outputs..]);
+        let same = same_on_all(self.link.size(), &decided, &head[6..]);
+        self.link.pass(same)?;
+        Ok(Sums {
+            is_zero: head[0] == 0.0,
+            all_finite: head[1] == 0.0,
+            norm_squared: head[2],
+            dot_previous: head[3],
+            dot_velocity: head[4],
+            movement: head[5],
+        })
+    }
+
+    /// The largest movement by a sum: each rank has a place of its own.
+    pub(super) fn largest_over_ranks(&self, own: Movement) -> Result<Movement, Error> {
+        if self.link.is_solo() {
+            return Ok(own);
+        }
+        let mut parts = vec![0.0; 1 + self.link.size()];
+        parts[0] = own.frobenius.powi(2);
+        parts[1 + self.link.rank()] = own.largest;
+        self.link.sum(Sum::Movement, &mut parts)?;
+        Ok(Movement {
+            largest: parts[1..].iter().copied().fold(0.0, f64::max),
+            frobenius: parts[0].sqrt(),
+        })
+    }
+}
+
+/// A number that two different duals hardly share.
+fn weighed<T: Float>(dual: &[T]) -> f64 {
+    let weight = |i: usize| 1.0 + (i % 7) as f64;
+    dual.iter().enumerate().map(|(i, v)| weight(i) * v.as_f64().abs()).sum()
+}
+
+fn same_on_all(size: usize, own: &[f64], sums: &[f64]) -> Result<(), Error> {
+    for ((own, sum), what) in own.iter().zip(sums).zip(["step size", "direction"]) {
+        let mean = sum / size as f64;
+        if (own - mean).abs() > ROUNDING * own.abs().max(mean.abs()) {
+            return Err(Error::Ranks {
+                problem: format!("the {what} of this rank is {own:e}, the mean over the {size} ranks {mean:e}"),
+                remedy: "schedules and methods must answer alike on every rank: let them depend on what they are \
+                         shown, and on nothing else",
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,511 @@
+//! A run on several ranks is the run on one; and whatever happens on one rank, none waits for ever.
+
+mod common;
+
+use expnet::communicator::{Communicator, Threads};
+use expnet::method::{Direction, Evaluation, GradientDescent, Method, Minibatch};
+use expnet::observer::{History, Progress};
+use expnet::schedule::{self, Backtracking, BarzilaiBorwein, KernelStable, Polyak, Schedule};
+use expnet::{Dataset, Error, ExpNetwork, FitReport, Float, Initializer, Memory, Termination, Trainer};
+use nalgebra::{DMatrix, DVector};
+use std::ops::ControlFlow;
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// What a rank of these tests brings home.
+type Answers<R> = Vec<Result<R, Error>>;
+
+/// Runs the ranks, and fails where they don't come to an end.
+fn ranks<R: Send + 'static>(
+    size: usize,
+    work: impl Fn(Threads) -> Result<R, Error> + Send + Sync + 'static,
+) -> Answers<R> {
+    let (send, receive) = mpsc::channel();
+    std::thread::spawn(move || send.send(Threads::run(size, work)));
+    receive.recv_timeout(Duration::from_secs(60)).expect("the ranks hang")
+}
+
+fn recipe(data: &Dataset<f64>, width: usize) -> Initializer {
+    Initializer::new(data.dimension(), width).std_dev(0.7).seed(5)
+}
+
+/// 50 steps on `size` ranks; `tune` sets the trainer up.
+fn fit(
+    size: usize,
+    shape: (usize, usize, usize),
+    tune: impl Fn(Trainer<'static, f64>) -> Trainer<'static, f64> + Send + Sync + 'static,
+) -> Vec<(FitReport<f64>, ExpNetwork<f64>)> {
+    let (n, d, m) = shape;
+    let answers = ranks(size, move |world| {
+        let data = common::data(n, d, 3);
+        let mut share = recipe(&data, m).shard(world.rank(), world.size()).build()?;
+        let trainer = tune(Trainer::default()).max_steps(50).communicator(world);
+        let report = trainer.fit(&mut share, &data)?;
+        Ok((report, share))
+    });
+    answers.into_iter().collect::<Result<_, _>>().unwrap()
+}
+
+fn assert_like_solo(
+    name: &str,
+    tune: impl Fn(Trainer<'static, f64>) -> Trainer<'static, f64> + Clone + Send + Sync + 'static,
+) {
+    // The second is trained in reduced coordinates; its width and the shares are no multiples of a panel. Both are far from
+    // fitted after 50 steps: a loss near 0 would have no digits to compare.
+    for shape in [(20, 4, 150), (40, 24, 131)] {
+        let (n, d, m) = shape;
+        let data = common::data(n, d, 3);
+        let mut whole = recipe(&data, m).build().unwrap();
+        let solo = tune(Trainer::default()).max_steps(50).fit(&mut whole, &data).unwrap();
+        for size in [1, 2, 3] {
+            let parts = fit(size, shape, tune.clone());
+            let (first, _) = &parts[0];
+            let error = (first.loss() - solo.loss()).abs() / solo.loss();
+            assert!(solo.loss() > 1e-3, "{name}, {shape:?}: {:e}", solo.loss());
+            assert!(
+                error <= 1e-12,
+                "{name}, {shape:?}, {size} ranks: {error:e}, {:e}",
+                solo.loss()
+            );
+            assert_eq!(first.passes(), solo.passes(), "{name}, {shape:?}, {size} ranks");
+            let mut neuron = 0;
+            for (report, share) in &parts {
+                assert_eq!(report.loss(), first.loss(), "{name}: every rank has the same bits");
+                assert_eq!(report.last_step_size(), first.last_step_size());
+                let same = whole.weights().columns(neuron, share.width());
+                assert!(
+                    (same - share.weights()).amax() <= 1e-10,
+                    "{name}, {shape:?}, {size} ranks"
+                );
+                neuron += share.width();
+            }
+            assert_eq!(neuron, m);
+        }
+    }
+}
+
+#[test]
+fn gradient_descent_is_that_of_one_rank() {
+    assert_like_solo("gradient descent", |trainer| trainer);
+    assert_like_solo("recomputed", |trainer| trainer.memory(Memory::Recompute));
+}
+
+#[test]
+fn momentum_and_clipping_are_those_of_one_rank() {
+    assert_like_solo("heavy ball", |trainer| {
+        trainer.method(GradientDescent::default().momentum(0.8).clip_norm(3.0))
+    });
+    assert_like_solo("nesterov", |trainer| {
+        trainer.method(GradientDescent::default().nesterov(0.5))
+    });
+}
+
+#[test]
+fn minibatches_are_those_of_one_rank() {
+    assert_like_solo("minibatches", |trainer| {
+        trainer.method(Minibatch::new(4).seed(2).momentum(0.3)).tolerance(1e-9)
+    });
+}
+
+#[test]
+fn every_kind_of_schedule_is_that_of_one_rank() {
+    let with = |schedule: fn() -> Box<dyn Schedule<f64>>| {
+        move |trainer: Trainer<'static, f64>| {
+            drop(trainer);
+            Trainer::new(schedule())
+        }
+    };
+    assert_like_solo("Backtracking", with(|| Box::new(Backtracking::default())));
+    assert_like_solo("KernelStable", with(|| Box::new(KernelStable::default().refresh(7))));
+    // These two are unstable maps here, which make of a rounding anything in 50 steps: a few steps, then a constant size.
+    assert_like_solo("Polyak", with(|| Box::new(Polyak::default().then(5, 1e-4))));
+    assert_like_solo(
+        "BarzilaiBorwein",
+        with(|| Box::new(BarzilaiBorwein::default().then(5, 1e-4))),
+    );
+}
+
+#[test]
+fn schedules_see_the_whole_network() {
+    let answers = ranks(3, |world| {
+        let data = common::data::<f64>(12, 3, 3);
+        let mut share = recipe(&data, 70).shard(world.rank(), 3).build()?;
+        let mut width = 0;
+        Trainer::new(schedule::from_fn(|state| {
+            width = state.width();
+            0.0
+        }))
+        .max_steps(1)
+        .communicator(world)
+        .fit(&mut share, &data)?;
+        Ok(width)
+    });
+    assert!(answers.into_iter().all(|width| width.unwrap() == 70));
+}
+
+#[test]
+fn movement_and_validation_are_over_all_ranks() {
+    let data = common::data::<f64>(20, 4, 3);
+    let (train, test) = data.split(0.7, 1).unwrap();
+    let mut whole = recipe(&data, 90).build().unwrap();
+    let mut history = History::default();
+    let solo = Trainer::default().max_steps(30).validation(&test, 100);
+    let solo = solo.observe(&mut history).fit(&mut whole, &train).unwrap();
+    let answers = ranks(2, move |world| {
+        let mut share = recipe(&train, 90).shard(world.rank(), 2).build()?;
+        let mut history = History::default();
+        let trainer = Trainer::default().max_steps(30).validation(&test, 100);
+        let report = trainer
+            .observe(&mut history)
+            .communicator(world)
+            .fit(&mut share, &train)?;
+        Ok((report, history))
+    });
+    for answer in answers {
+        let (report, parts) = answer.unwrap();
+        assert_eq!(report.best_step(), solo.best_step());
+        let (a, b) = (report.validation_loss().unwrap(), solo.validation_loss().unwrap());
+        assert!((a - b).abs() <= 1e-12 * b);
+        for (a, b) in parts.movements().iter().zip(history.movements()) {
+            assert!((a.largest - b.largest).abs() <= 1e-10 && (a.frobenius - b.frobenius).abs() <= 1e-10);
+        }
+        assert!(parts.movements()[30].frobenius > 0.0);
+    }
+}
+
+#[test]
+fn an_antisymmetric_start_is_exactly_zero() {
+    let data = common::data::<f32>(10, 3, 3);
+    let labels = DVector::from_element(10, 1.0);
+    let data = Dataset::new(data.points().clone(), labels).unwrap();
+    let answers = ranks(3, move |world| {
+        let recipe = Initializer::new(3, 100).antisymmetric(true).shard(world.rank(), 3);
+        let mut share = recipe.build::<f32>()?;
+        let outputs = share.forward_over(&world, data.points())?;
+        let report = Trainer::new(0.0)
+            .max_steps(0)
+            .communicator(world)
+            .fit(&mut share, &data)?;
+        Ok((outputs, report.loss()))
+    });
+    for answer in answers {
+        let (outputs, loss) = answer.unwrap();
+        assert!(outputs.iter().all(|&f| f == 0.0) && loss == 5.0);
+    }
+}
+
+#[test]
+fn shares_are_the_whole_network() {
+    for (width, size) in [(6, 3), (7, 3), (64, 5), (101, 50), (9, 1)] {
+        for antisymmetric in [false, width % 2 == 0] {
+            let recipe = Initializer::new(2, width).seed(3).antisymmetric(antisymmetric);
+            let whole = recipe.build::<f64>().unwrap();
+            let mut neuron = 0;
+            for rank in 0..size {
+                let share = recipe.shard(rank, size).build::<f64>().unwrap();
+                assert!(neuron % 2 == 0 && share.width() >= 1);
+                assert_eq!(whole.weights().columns(neuron, share.width()), *share.weights());
+                assert_eq!(
+                    whole.output_weights().rows(neuron, share.width()),
+                    *share.output_weights()
+                );
+                neuron += share.width();
+            }
+            assert_eq!(neuron, width);
+        }
+    }
+}
+
+#[test]
+fn bad_shares_are_refused() {
+    let text = |recipe: Initializer| recipe.build::<f64>().unwrap_err().to_string();
+    let recipe = Initializer::new(2, 9);
+    assert_eq!(
+        text(recipe.shard(0, 5)),
+        "width is 9 on 5 ranks; it must be at least 2 neurons a rank"
+    );
+    for (rank, size) in [(3, 3), (0, 0)] {
+        assert_eq!(
+            text(recipe.shard(rank, size)),
+            format!(
+                "the rank of `Initializer::shard` is {rank} of {size}; it must be less than the number of ranks, which is \
+                 at least 1"
+            )
+        );
+    }
+}
+
+/// Three ranks that train; `tune` may treat rank 1 differently.
+fn three(
+    tune: impl Fn(usize, Trainer<'static, f64>) -> Trainer<'static, f64> + Send + Sync + 'static,
+) -> Answers<FitReport<f64>> {
+    ranks(3, move |world| {
+        let data = common::data(12, 3, 3);
+        let mut share = recipe(&data, 70).shard(world.rank(), world.size()).build()?;
+        let trainer = tune(world.rank(), Trainer::new(1e-3)).max_steps(20).communicator(world);
+        trainer.fit(&mut share, &data)
+    })
+}
+
+fn errors(answers: Answers<FitReport<f64>>) -> [String; 3] {
+    let texts = answers.into_iter().map(|answer| answer.unwrap_err().to_string());
+    texts.collect::<Vec<_>>().try_into().unwrap()
+}
+
+const GONE: &str = "rank 1 of 3 could not go on with the run; see the error on that rank";
+const PARTED: &str = "the 3 ranks have parted before exchange";
+
+/// Sizes that differ on rank 1 from step `at` on.
+fn on_rank_1(rank: usize, at: usize, size: f64) -> impl Schedule<f64> {
+    schedule::from_fn(move |state| {
+        if rank == 1 && state.iteration() >= at {
+            size
+        } else {
+            1e-3
+        }
+    })
+}
+
+#[test]
+fn an_error_on_one_rank_is_an_error_on_all() {
+    for at in [0, 1, 19] {
+        let texts = errors(three(move |rank, trainer| {
+            drop(trainer);
+            Trainer::new(on_rank_1(rank, at, -1.0))
+        }));
+        assert_eq!(texts[0], GONE);
+        assert!(
+            texts[1].starts_with(&format!("the step size of step {at} is -1")),
+            "{}",
+            texts[1]
+        );
+        assert_eq!(texts[2], GONE);
+    }
+}
+
+#[test]
+fn a_bad_setting_on_one_rank_is_an_error_on_all() {
+    let texts = errors(three(|rank, trainer| {
+        trainer.tolerance(if rank == 1 { -1.0 } else { 0.0 })
+    }));
+    assert_eq!([&texts[0], &texts[2]], [GONE, GONE]);
+    assert!(texts[1].starts_with("`Trainer::tolerance` is -1"), "{}", texts[1]);
+}
+
+#[test]
+fn another_setting_on_one_rank_is_an_error_on_all() {
+    let texts = errors(three(|rank, trainer| trainer.stall(5 + rank, 0.1)));
+    assert!(texts.iter().all(|text| text.starts_with(PARTED)), "{texts:?}");
+}
+
+#[test]
+fn another_step_size_on_one_rank_is_an_error_on_all() {
+    for at in [0, 19] {
+        let texts = errors(three(move |rank, trainer| {
+            drop(trainer);
+            Trainer::new(on_rank_1(rank, at, 1.1e-3))
+        }));
+        assert!(
+            texts
+                .iter()
+                .all(|text| text.starts_with("the step size of this rank is 1")),
+            "{texts:?}"
+        );
+    }
+}
+
+#[test]
+fn another_batch_on_one_rank_is_an_error_on_all() {
+    let texts = errors(three(|rank, trainer| {
+        trainer.method(Minibatch::new(4).seed(rank as u64))
+    }));
+    assert!(texts.iter().all(|text| text.starts_with(PARTED)), "{texts:?}");
+}
+
+#[test]
+fn other_data_on_one_rank_is_an_error_on_all() {
+    let answers = ranks(3, |world| {
+        let data = common::data(12, 3, world.rank() as u64);
+        let mut share = recipe(&data, 70).shard(world.rank(), 3).build()?;
+        Trainer::new(1e-3).communicator(world).fit(&mut share, &data)
+    });
+    let texts = errors(answers);
+    assert!(texts.iter().all(|text| text.starts_with(PARTED)), "{texts:?}");
+}
+
+#[test]
+fn a_panic_on_one_rank_is_an_error_on_all() {
+    let texts = errors(three(|rank, trainer| {
+        drop(trainer);
+        Trainer::new(schedule::from_fn(move |state| {
+            assert!(rank != 1 || state.iteration() < 5, "no step {}", state.iteration());
+            1e-3
+        }))
+    }));
+    let gone = "rank 1 has panicked; see that rank's own error";
+    assert_eq!([&texts[0], &texts[2]], [gone, gone]);
+    assert!(texts[1].starts_with("rank 1 has panicked: no step 5"), "{}", texts[1]);
+}
+
+#[test]
+fn divergence_is_the_same_error_on_all() {
+    for answer in three(|_, trainer| {
+        drop(trainer);
+        Trainer::new(1e3)
+    }) {
+        let error = answer.unwrap_err();
+        assert!(matches!(error, Error::Diverged { step: 0 | 1, .. }), "{error}");
+    }
+}
+
+/// Asks for a product on one rank alone.
+struct Asks(bool);
+
+impl<T: Float> Method<T> for Asks {
+    fn direction(&mut self, evaluation: &mut Evaluation<'_, T>, direction: &mut Direction<T>) -> Result<(), Error> {
+        if self.0 && evaluation.iteration() == 3 {
+            // A method may swallow the error: the run must not go on.
+            let _ = evaluation.tangent_product(&vec![1.0; direction.dual.len()]);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn another_path_on_one_rank_is_an_error_on_all() {
+    let texts = errors(three(|rank, trainer| trainer.method(Asks(rank == 1))));
+    assert!(texts.iter().all(|text| text.starts_with(PARTED)), "{texts:?}");
+}
+
+#[test]
+fn one_rank_may_watch_and_stop_the_run() {
+    for answer in three(|rank, trainer| {
+        if rank != 2 {
+            return trainer;
+        }
+        trainer.observe(|progress: &Progress<'_, f64>| match progress.steps() {
+            7 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        })
+    }) {
+        let report = answer.unwrap();
+        assert_eq!((report.termination(), report.steps()), (Termination::Stopped, 7));
+    }
+}
+
+#[test]
+fn one_clock_ends_the_run() {
+    for answer in three(|rank, trainer| {
+        if rank == 1 {
+            trainer.max_time(Duration::ZERO)
+        } else {
+            trainer
+        }
+    }) {
+        let report = answer.unwrap();
+        assert_eq!((report.termination(), report.steps()), (Termination::MaxTime, 0));
+    }
+}
+
+#[test]
+fn movement_on_one_rank_alone_is_an_error_on_all() {
+    let texts = errors(three(|rank, trainer| {
+        trainer.observe(move |progress: &Progress<'_, f64>| {
+            if rank == 1 {
+                assert!(progress.movement().largest.is_nan());
+            }
+            ControlFlow::Continue(())
+        })
+    }));
+    assert!(texts.iter().all(|text| text.starts_with(PARTED)), "{texts:?}");
+}
+
+#[test]
+fn a_session_dropped_on_one_rank_is_an_error_on_all_others() {
+    for steps in [0, 4, 20] {
+        let answers = ranks(3, move |world| {
+            let data = common::data::<f64>(12, 3, 3);
+            let rank = world.rank();
+            let mut share = recipe(&data, 70).shard(rank, 3).build()?;
+            let mut session = Trainer::new(1e-3)
+                .max_steps(20)
+                .communicator(world.clone())
+                .start(&mut share, &data)?;
+            for _ in 0..steps {
+                session.step()?;
+            }
+            if rank == 1 {
+                drop(session);
+                // It may meet the others again.
+                world.all_reduce_sum(&mut [1.0])?;
+                return Ok(true);
+            }
+            while session.step().is_ok_and(|over| over.is_none()) {}
+            let ended = session.finish().is_err();
+            world.all_reduce_sum(&mut [1.0])?;
+            Ok(ended)
+        });
+        assert!(answers.into_iter().all(Result::unwrap), "after {steps} steps");
+    }
+}
+
+#[test]
+fn a_rank_that_never_trains_is_an_error_on_all_others() {
+    let answers = ranks(3, |world| {
+        if world.rank() == 1 {
+            return Dataset::from_rows::<[f64; 1]>(&[], &[]).map(|_| ());
+        }
+        let data = common::data::<f64>(12, 3, 3);
+        let mut share = recipe(&data, 70).shard(world.rank(), 3).build()?;
+        Trainer::new(1e-3)
+            .communicator(world)
+            .fit(&mut share, &data)
+            .map(|_| ())
+    });
+    let texts: Vec<_> = answers
+        .into_iter()
+        .map(|answer| answer.unwrap_err().to_string())
+        .collect();
+    let gone = "rank 1 has left the job; see that rank's own error";
+    assert_eq!([&texts[0], &texts[2]], [gone, gone]);
+    assert!(texts[1].contains("is empty"), "{}", texts[1]);
+}
+
+#[test]
+fn sums_are_in_the_order_of_the_ranks() {
+    // 1 + 1e16 - 1e16 is 0 in this order, and 1 in another.
+    let parts = [1.0, 1e16, -1e16];
+    for _ in 0..100 {
+        let sums = ranks(3, move |world| {
+            let mut number = [parts[world.rank()], world.rank() as f64];
+            world.all_reduce_sum(&mut number)?;
+            Ok(number)
+        });
+        assert!(sums.into_iter().all(|sum| sum.unwrap() == [0.0, 3.0]));
+    }
+}
+
+#[test]
+fn sums_of_unequal_lengths_are_an_error() {
+    let answers = ranks(2, |world| world.all_reduce_sum(&mut vec![0.0; 1 + world.rank()]));
+    assert!(answers.iter().all(Result::is_err));
+}
+
+#[test]
+fn outputs_over_ranks_fail_together() {
+    let answers = ranks(2, |world| {
+        let share = Initializer::new(2, 8).shard(world.rank(), 2).build::<f64>()?;
+        let x = if world.rank() == 1 { f64::NAN } else { 0.5 };
+        let outputs = share.forward_over(&world, &DMatrix::from_element(2, 3, x)).map(|_| ());
+        // The line is still good.
+        let data = common::data(5, 2, 1);
+        assert!(share.loss_over(&world, &data)? > 0.0);
+        outputs
+    });
+    let texts: Vec<_> = answers
+        .into_iter()
+        .map(|answer| answer.unwrap_err().to_string())
+        .collect();
+    assert!(texts[0].starts_with("another rank could not evaluate"), "{}", texts[0]);
+    assert!(texts[1].starts_with("a coordinate is NaN"), "{}", texts[1]);
+}
