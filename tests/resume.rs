@@ -524,6 +524,46 @@ fn unknown_states_are_refused_when_a_checkpoint_is_asked_for() {
     );
 }
 
+/// Tells the worker below where the checkpoint is.
+const FOLDER: &str = "EXPNET_TEST_LEVEL_FOLDER";
+
+/// Resumes on the SIMD level that its environment names. Not a test of its own.
+#[test]
+#[ignore = "started by the test below"]
+fn level_worker() {
+    let folder = PathBuf::from(std::env::var(FOLDER).unwrap());
+    let mut net = start::<f64>(40);
+    let trainer = momentum(1e-3).max_steps(12).resume(folder.join("run"));
+    assert_eq!(trainer.fit(&mut net, &data(40, 12)).unwrap().steps(), 12);
+    net.save(folder.join("net")).unwrap();
+}
+
+/// A level of other vectors packs neurons otherwise: it takes up the same weights, and rounds in its own way.
+#[test]
+fn another_simd_level_takes_a_checkpoint_up() {
+    let folder = Folder::new("level");
+    let (data, mut net) = (data(40, 12), start::<f64>(40));
+    momentum(1e-3)
+        .max_steps(5)
+        .checkpoint(folder.0.join("run"), 5)
+        .fit(&mut net, &data)
+        .unwrap();
+    let mut whole = start::<f64>(40);
+    momentum(1e-3).max_steps(12).fit(&mut whole, &data).unwrap();
+    for level in ["avx512", "avx2", "sse4.2", "sse2"] {
+        let status = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "level_worker"])
+            .env("EXPNET_SIMD", level)
+            .env(FOLDER, &folder.0)
+            .status();
+        assert!(status.unwrap().success(), "{level}");
+        let found = ExpNetwork::<f64>::load(folder.0.join("net")).unwrap();
+        let distance = (found.weights() - whole.weights()).norm() / whole.weights().norm();
+        println!("{level}: relative distance {distance:.1e}");
+        assert!(distance < 1e-13, "{level}: {distance:e}");
+    }
+}
+
 #[test]
 fn files_that_are_no_checkpoint_are_errors() {
     let folder = Folder::new("files");
