@@ -24,6 +24,7 @@ fn start<T: Float>(dimension: usize) -> ExpNetwork<T> {
 }
 
 type Make<T> = fn() -> Box<dyn Schedule<T>>;
+type MakeMethod<T> = fn() -> Box<dyn Method<T>>;
 
 /// Every schedule and combinator of the crate, with settings that put its memory to use within a few steps.
 fn schedules<T: Float>() -> Vec<(&'static str, Make<T>)> {
@@ -93,7 +94,7 @@ fn schedules<T: Float>() -> Vec<(&'static str, Make<T>)> {
 }
 
 /// Every method of the crate.
-fn methods<T: Float>() -> Vec<(&'static str, fn() -> Box<dyn Method<T>>)> {
+fn methods<T: Float>() -> Vec<(&'static str, MakeMethod<T>)> {
     vec![
         ("plain", || Box::new(GradientDescent::default())),
         ("momentum", || Box::new(GradientDescent::default().momentum(0.9))),
@@ -480,6 +481,14 @@ fn another_run_is_refused_by_name() {
     );
 }
 
+struct Unknown;
+
+impl Method<f64> for Unknown {
+    fn direction(&mut self, _: &mut Evaluation<'_, f64>, _: &mut Direction<f64>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
 /// What can't be resumed is refused before the first step.
 #[test]
 fn unknown_states_are_refused_when_a_checkpoint_is_asked_for() {
@@ -509,12 +518,6 @@ fn unknown_states_are_refused_when_a_checkpoint_is_asked_for() {
     let text = refused(Trainer::new(closure.warmup(3).then(5, 1e-3)), 1);
     assert!(text.contains("expnet::schedule::combinators::Then<"), "{text}");
 
-    struct Unknown;
-    impl Method<f64> for Unknown {
-        fn direction(&mut self, _: &mut Evaluation<'_, f64>, _: &mut Direction<f64>) -> Result<(), Error> {
-            Ok(())
-        }
-    }
     let text = refused(Trainer::new(1e-3).method(Unknown), 1);
     assert!(text.contains("Unknown") && text.contains("`Method::save`"), "{text}");
     let text = refused(Trainer::new(1e-3), 0);

@@ -44,7 +44,7 @@ pub trait Observer<T: Float> {
     /// [`Termination::Stopped`](crate::Termination::Stopped).
     fn step(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()>;
 
-    /// Called once, before the first step. Does nothing by default.
+    /// Called once, before the first step (of a resumed run: at the step it goes on from). Does nothing by default.
     fn start(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
         let _ = progress;
         ControlFlow::Continue(())
