@@ -275,7 +275,7 @@ impl fmt::Display for Certificate {
             )?;
             return write!(
                 f,
-                "  no neuron moves further than {:.4e}, and lambda_min(H) never halves",
+                "  no neuron moves further than {:.4e}, and lambda_min(H) keeps at least half",
                 self.radius()
             );
         }
