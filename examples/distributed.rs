@@ -9,12 +9,12 @@
 //! |---|---|---|
 //! | `--samples`, `--dimension`, `--width` | 128, 16, 16384 | n, d and m |
 //! | `--steps` | 50 | |
-//! | `--method` | `gd` | or `minibatch`, `momentum`, `backtracking` |
+//! | `--method` | `gd` | or `minibatch`, `momentum`, `backtracking`, `gauss-newton` |
 //!
 //! The last line is `ranks R loss L`: L agrees on any number of ranks to about 1e-12.
 
 use expnet::communicator::Communicator;
-use expnet::method::{GradientDescent, Minibatch};
+use expnet::method::{GaussNewton, GradientDescent, Minibatch};
 use expnet::mpi::World;
 use expnet::observer::ProgressBar;
 use expnet::schedule::Backtracking;
@@ -98,6 +98,7 @@ impl Options {
             "gd" => Trainer::default(),
             "momentum" => Trainer::default().method(GradientDescent::default().momentum(0.5)),
             "minibatch" => Trainer::default().method(Minibatch::new(self.samples.div_ceil(4)).seed(1)),
+            "gauss-newton" => Trainer::default().method(GaussNewton::default()),
             "backtracking" => Trainer::new(Backtracking::default()),
             other => return Err(format!("no method is called {other}").into()),
         })

@@ -28,9 +28,11 @@
 //! observers answer. An observer may be on some ranks only unless it asks for
 //! [`Progress::movement`](crate::observer::Progress::movement), which is over all ranks.
 
+mod gather;
 mod link;
 mod threads;
 
+pub(crate) use gather::Gather;
 pub(crate) use link::{Digest, Link, Sum};
 pub use threads::Threads;
 

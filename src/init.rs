@@ -46,8 +46,27 @@ pub struct Initializer {
     shard: (usize, usize),
 }
 
+/// The neurons of a rank, where the ranks can share so many.
+pub(crate) fn checked_share(width: usize, rank: usize, size: usize) -> Result<Range<usize>, Error> {
+    if rank >= size {
+        return Err(Error::Setting {
+            setting: "the rank of a shard",
+            value: format!("{rank} of {size}"),
+            expected: "less than the number of ranks, which is at least 1",
+        });
+    }
+    if size > 1 && width / 2 < size {
+        return Err(Error::Setting {
+            setting: "width",
+            value: format!("{} on {size} ranks", width),
+            expected: "at least 2 neurons a rank",
+        });
+    }
+    Ok(share(width, rank, size))
+}
+
 /// The neurons of a rank: whole pairs, spread as evenly as can be; the last may be a pair's first half.
-pub(crate) fn share(width: usize, rank: usize, size: usize) -> Range<usize> {
+fn share(width: usize, rank: usize, size: usize) -> Range<usize> {
     let pairs = width.div_ceil(2);
     let first = |rank: usize| (2 * (pairs / size * rank + rank.min(pairs % size))).min(width);
     first(rank)..first(rank + 1)
@@ -136,21 +155,7 @@ impl Initializer {
     /// The recipe of this rank's share alone.
     fn share(&self) -> Result<Self, Error> {
         let (rank, size) = self.shard;
-        if rank >= size {
-            return Err(Error::Setting {
-                setting: "the rank of `Initializer::shard`",
-                value: format!("{rank} of {size}"),
-                expected: "less than the number of ranks, which is at least 1",
-            });
-        }
-        if size > 1 && self.width / 2 < size {
-            return Err(Error::Setting {
-                setting: "width",
-                value: format!("{} on {size} ranks", self.width),
-                expected: "at least 2 neurons a rank",
-            });
-        }
-        let neurons = share(self.width, rank, size);
+        let neurons = checked_share(self.width, rank, size)?;
         Ok(Self {
             width: neurons.len(),
             first_neuron: self.first_neuron.saturating_add(neurons.start),

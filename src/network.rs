@@ -1,6 +1,7 @@
 //! The network itself: F, its loss and its gradient, one call at a time.
 
 mod file;
+mod share;
 
 pub(crate) use file::{OUTPUT_WEIGHTS, WEIGHTS};
 

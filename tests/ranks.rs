@@ -3,7 +3,7 @@
 mod common;
 
 use expnet::communicator::{Communicator, Threads};
-use expnet::method::{Direction, Evaluation, GradientDescent, Method, Minibatch};
+use expnet::method::{Direction, Evaluation, GaussNewton, GradientDescent, Method, Minibatch};
 use expnet::observer::{History, Progress};
 use expnet::schedule::{self, Backtracking, BarzilaiBorwein, KernelStable, Polyak, Schedule};
 use expnet::{Dataset, Error, ExpNetwork, FitReport, Float, Initializer, Memory, Termination, Trainer};
@@ -104,6 +104,18 @@ fn momentum_and_clipping_are_those_of_one_rank() {
 fn minibatches_are_those_of_one_rank() {
     assert_like_solo("minibatches", |trainer| {
         trainer.method(Minibatch::new(4).seed(2).momentum(0.3)).tolerance(1e-9)
+    });
+}
+
+#[test]
+fn gauss_newton_is_that_of_one_rank() {
+    // Damped so strongly that 50 steps are not enough.
+    let plans = [GaussNewton::default, GaussNewton::frozen, GaussNewton::matrix_free];
+    for (plan, name) in plans.into_iter().zip(["Levenberg-Marquardt", "frozen", "matrix-free"]) {
+        assert_like_solo(name, move |trainer| trainer.method(plan().damping(2000.0)));
+    }
+    assert_like_solo("ridge", |trainer| {
+        trainer.method(GaussNewton::default().damping(2000.0).ridge(5.0))
     });
 }
 
@@ -228,11 +240,96 @@ fn bad_shares_are_refused() {
         assert_eq!(
             text(recipe.shard(rank, size)),
             format!(
-                "the rank of `Initializer::shard` is {rank} of {size}; it must be less than the number of ranks, which is \
-                 at least 1"
+                "the rank of a shard is {rank} of {size}; it must be less than the number of ranks, which is at least 1"
             )
         );
     }
+}
+
+/// A folder of this process's own, removed in the end.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("expnet-ranks-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_network_is_saved_whole_and_loaded_on_any_number_of_ranks() {
+    // Larger than a message; the second has a weight of -0.
+    let folder = Folder::new("save");
+    for (d, m) in [(7, 5003), (1, 8)] {
+        let (of_whole, of_ranks) = (folder.0.join("whole"), folder.0.join("ranks"));
+        let recipe = Initializer::new(d, m).seed(3).std_dev(if d == 1 { 0.0 } else { 1.0 });
+        recipe.build::<f32>().unwrap().save(&of_whole).unwrap();
+        let path = of_ranks.clone();
+        let answers = ranks(3, move |world| {
+            recipe.shard(world.rank(), 3).build::<f32>()?.save_over(&world, &path)
+        });
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        assert!(std::fs::read(&of_whole).unwrap() == std::fs::read(&of_ranks).unwrap());
+        for size in 1..=4 {
+            for rank in 0..size {
+                let share = ExpNetwork::<f32>::load_shard(&of_ranks, rank, size).unwrap();
+                assert_eq!(share, recipe.shard(rank, size).build().unwrap());
+            }
+        }
+        let error = ExpNetwork::<f32>::load_shard(&of_ranks, 2, 2).unwrap_err();
+        assert!(
+            error.to_string().starts_with("the rank of a shard is 2 of 2"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_save_that_fails_is_an_error_on_all() {
+    for name in ["nowhere/model", "/"] {
+        let answers = ranks(3, move |world| {
+            let share = Initializer::new(7, 5003).shard(world.rank(), 3).build::<f64>()?;
+            share.save_over(&world, std::env::temp_dir().join("expnet-no-such-folder").join(name))
+        });
+        let texts: Vec<_> = answers
+            .into_iter()
+            .map(|answer| answer.unwrap_err().to_string())
+            .collect();
+        assert!(texts[0].starts_with("writing the network"), "{texts:?}");
+        let gone = "another rank could not go on; see the error on that rank";
+        assert_eq!([&texts[1], &texts[2]], [gone, gone]);
+    }
+}
+
+#[test]
+fn shares_of_different_networks_are_not_saved() {
+    let folder = Folder::new("unlike");
+    let path = folder.0.join("model");
+    let answers = ranks(2, move |world| {
+        Initializer::new(2 + world.rank(), 8)
+            .build::<f64>()?
+            .save_over(&world, &path)
+    });
+    assert!(answers.iter().all(Result::is_err));
+    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0);
+}
+
+#[test]
+fn checkpoints_of_several_ranks_are_refused() {
+    let texts = errors(three(|_, trainer| trainer.checkpoint("nowhere", 1)));
+    assert!(
+        texts
+            .iter()
+            .all(|text| text.starts_with("`Trainer::checkpoint` or `Trainer::resume`")),
+        "{texts:?}"
+    );
 }
 
 /// Three ranks that train; `tune` may treat rank 1 differently.

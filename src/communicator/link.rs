@@ -210,7 +210,7 @@ fn digest_bits(size: usize) -> u32 {
 
 /// Whether all summands were equal, from their sum and that of their squares (Cauchy and Schwarz).
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // both are exact whole numbers
-fn agree(size: usize, sum: f64, squares: f64) -> bool {
+pub(super) fn agree(size: usize, sum: f64, squares: f64) -> bool {
     size as u128 * squares as u128 == (sum as u128).pow(2)
 }
 

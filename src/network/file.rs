@@ -15,7 +15,7 @@ pub(crate) const OUTPUT_WEIGHTS: &str = "output_weights";
 /// What a network's file holds beside its tensors: nothing.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {}
+pub(super) struct Document {}
 
 impl<T: Float> ExpNetwork<T> {
     /// Saves the network, bit for bit, in the [safetensors](https://github.com/huggingface/safetensors) format.

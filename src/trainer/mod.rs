@@ -189,7 +189,8 @@ impl<'a, T: Float> Trainer<'a, T> {
     /// share. A step exchanges one message of n + O(1) numbers (n^2 for a Gram matrix); clocks and observers, where any
     /// rank has them, add a small one.
     ///
-    /// Every rank makes the same calls. An error on one rank is an error on all of them.
+    /// Every rank makes the same calls. An error on one rank is an error on all of them. Goes with neither
+    /// [`checkpoint`](Self::checkpoint) nor [`resume`](Self::resume), which are of whole networks.
     pub fn communicator(mut self, world: impl Communicator + 'static) -> Self {
         self.communicator = Box::new(world);
         self

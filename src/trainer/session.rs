@@ -91,7 +91,8 @@ impl<T: Float> Packed<T> {
             return Err(Error::Incompatible {
                 what: "`Trainer::checkpoint` or `Trainer::resume`",
                 with: "several ranks",
-                reason: "a checkpoint holds all neurons of a run in one file; save the shares of the network instead",
+                reason: "a checkpoint is of a whole network on one rank; keep the network itself with `ExpNetwork::save_over`, \
+                         and start anew from `ExpNetwork::load_shard`",
             });
         }
         let identity = asked.then(|| Identity::of(network, data, watched));

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::float::Float;
 use crate::storage::{failed, read_numbers, write_numbers};
 use std::io::{self, Seek, SeekFrom};
+use std::ops::Range;
 
 impl<'a> Tensor<'a> {
     /// A tensor whose numbers `give_all` hands out in order, a part at a time, as often as it is asked.
@@ -32,10 +33,26 @@ impl TensorFile {
     /// The numbers of a tensor, which must be of this type and have this shape, to be read a part at a time.
     pub(crate) fn parts<T: Float>(&mut self, name: &str, shape: &[usize]) -> Result<Parts<'_>, Error> {
         let from = self.checked::<T>(name, shape)?.start;
+        self.seek(from)?;
+        Ok(Parts { file: self })
+    }
+
+    /// Some of the numbers of a tensor, which must be of this type and have this shape: `numbers` lies within.
+    pub(crate) fn range<T: Float>(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        numbers: Range<usize>,
+    ) -> Result<Vec<T>, Error> {
+        let from = self.checked::<T>(name, shape)?.start;
+        self.seek(from + numbers.start * size_of::<T>())?;
+        Parts { file: self }.next(numbers.len())
+    }
+
+    fn seek(&mut self, from: usize) -> Result<(), Error> {
         let at = SeekFrom::Start(self.start + from as u64);
         let sought = self.reader.seek(at).map(|_| ());
-        sought.map_err(|error| failed("reading", "the numbers of", &self.path, error))?;
-        Ok(Parts { file: self })
+        sought.map_err(|error| failed("reading", "the numbers of", &self.path, error))
     }
 }
 
