@@ -58,7 +58,7 @@ pub(crate) fn checked_share(width: usize, rank: usize, size: usize) -> Result<Ra
     if size > 1 && width / 2 < size {
         return Err(Error::Setting {
             setting: "width",
-            value: format!("{} on {size} ranks", width),
+            value: format!("{width} on {size} ranks"),
             expected: "at least 2 neurons a rank",
         });
     }

@@ -170,9 +170,11 @@ impl Table {
         if self.broken.is_some() {
             return;
         }
-        self.sum.clear();
-        self.sum.resize(self.length, 0.0);
-        for part in &self.parts {
+        let Some((first, others)) = self.parts.split_first() else {
+            return;
+        };
+        self.sum.clone_from(first);
+        for part in others {
             self.sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         }
         self.arrived = 0;
