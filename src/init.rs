@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::float::Float;
+use crate::serial::serialised;
 use nalgebra::{DMatrix, DVector};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -302,6 +303,16 @@ impl Initializer {
         Ok(())
     }
 }
+
+serialised!(Initializer {
+    dimension: usize,
+    width: usize,
+    std_dev: f64,
+    output_scale: f64,
+    antisymmetric: bool,
+    seed: u64,
+    first_neuron: usize,
+} => Ok(Self { dimension, width, std_dev, output_scale, antisymmetric, seed, first_neuron }));
 
 #[cfg(test)]
 mod tests {

@@ -101,12 +101,15 @@ pub mod method;
 #[cfg(feature = "mpi")]
 pub mod mpi;
 mod network;
+#[cfg(feature = "npy")]
+pub mod npy;
 pub mod observer;
 mod record;
 mod regressor;
 mod report;
 mod scaling;
 pub mod schedule;
+mod serial;
 mod step;
 mod storage;
 mod trainer;

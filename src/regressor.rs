@@ -10,6 +10,7 @@ use crate::network::ExpNetwork;
 use crate::report::FitReport;
 use crate::scaling::{Scaling, ScalingOptions};
 use crate::schedule::KernelStable;
+use crate::serial::serialised;
 use crate::trainer::Trainer;
 use nalgebra::{DMatrix, DVector};
 
@@ -258,3 +259,13 @@ impl<T: Float> ExpRegressor<T> {
         &self.report
     }
 }
+
+serialised!(RegressorOptions {
+    width: usize,
+    std_dev: f64,
+    seed: u64,
+    validation: f64,
+    patience: Option<usize>,
+    max_steps: usize,
+    scaling: ScalingOptions,
+} => Ok(Self { width, std_dev, seed, validation, patience, max_steps, scaling }));

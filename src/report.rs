@@ -11,6 +11,7 @@ use std::time::Duration;
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Termination {
     /// ||e||_2 reached the tolerance.
     Converged,
@@ -54,6 +55,7 @@ impl fmt::Display for Termination {
 /// # Ok::<(), expnet::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FitReport<T> {
     pub(crate) termination: Termination,
     pub(crate) steps: usize,
@@ -66,6 +68,7 @@ pub struct FitReport<T> {
     pub(crate) last_step_size: Option<T>,
     pub(crate) validation: Option<(T, usize)>,
     pub(crate) elapsed: Duration,
+    pub(crate) problems: Vec<String>,
 }
 
 impl<T: Float> FitReport<T> {
@@ -129,6 +132,11 @@ impl<T: Float> FitReport<T> {
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
+
+    /// What went wrong beside the run, which it did not harm: a log that could not be written. Usually nothing.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
 }
 
 impl<T: Float> fmt::Display for FitReport<T> {
@@ -152,6 +160,9 @@ impl<T: Float> fmt::Display for FitReport<T> {
         }
         if let Some(size) = self.last_step_size {
             write!(f, ", last step size {size:.3e}")?;
+        }
+        for problem in &self.problems {
+            write!(f, "\n{problem}")?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use crate::dataset::{check_points, number_and_name};
 use crate::error::Error;
 use crate::float::Float;
 use crate::network::ExpNetwork;
+use crate::serial::serialised;
 use nalgebra::{DMatrix, DVector};
 use std::marker::PhantomData;
 
@@ -316,3 +317,7 @@ impl Moments {
         })
     }
 }
+
+serialised!(ScalingOptions { standardise: bool, bias: bool, unit_sphere: bool, labels: bool } => {
+    Ok(Self { standardise, bias, unit_sphere, labels })
+});

@@ -4,6 +4,7 @@
 
 use allocation_counter::measure;
 use expnet::method::{GradientDescent, Method, Minibatch};
+use expnet::observer::{CsvLog, JsonLog};
 use expnet::schedule::{Backtracking, KernelStable, Schedule};
 use expnet::{Dataset, Float, Initializer, Memory, Trainer};
 use nalgebra::{DMatrix, DVector};
@@ -17,6 +18,8 @@ fn allocations<T: Float>(schedule: Box<dyn Schedule<T>>, method: Box<dyn Method<
     let trainer = Trainer::new(schedule)
         .method(method)
         .memory(memory)
+        .observe(CsvLog::new(std::io::sink()))
+        .observe(JsonLog::new(std::io::sink()))
         .validation(&validation, 1000)
         // Asked for, and not due yet: it costs nothing.
         .checkpoint("never-written.checkpoint", 1000);

@@ -13,6 +13,7 @@ const LEVEL_VARIABLE: &str = "EXPNET_SIMD";
 /// The result is the same to the last bit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Memory {
     /// Stores them while they take at most 1 GiB.
     #[default]

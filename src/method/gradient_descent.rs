@@ -4,6 +4,7 @@ use super::{Direction, Evaluation, Kind, Method};
 use crate::error::Error;
 use crate::float::Float;
 use crate::record::kept;
+use crate::serial::serialised;
 
 /// Gradient descent: v = e, with momentum and clipping on request.
 ///
@@ -90,3 +91,7 @@ impl<T: Float> Method<T> for GradientDescent {
 
     kept!("GradientDescent"; settings: momentum, nesterov, clip);
 }
+
+serialised!(GradientDescent { momentum: f64, nesterov: bool, clip: Option<f64> } => {
+    Ok(Self { momentum, nesterov, clip })
+});

@@ -4,6 +4,7 @@ use super::{Direction, Evaluation, GradientDescent, Kind, Method};
 use crate::error::Error;
 use crate::float::Float;
 use crate::record::{Record, Stored, Value, kept};
+use crate::serial::serialised;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -146,3 +147,7 @@ impl<T: Float> Method<T> for Minibatch {
 
     kept!("Minibatch"; settings: size, seed; memory: epoch; parts of Method<T>: descent);
 }
+
+serialised!(Minibatch { size: usize, seed: u64, descent: GradientDescent } => {
+    Ok(Self { size, seed, descent, epoch: None })
+});

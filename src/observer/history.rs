@@ -2,6 +2,8 @@
 
 use super::{Movement, Observer, Progress};
 use crate::float::Float;
+use crate::serial::serialised;
+use nalgebra::DMatrix;
 use std::ops::ControlFlow;
 
 /// Records a run, at its start and after each [`every`](Self::every)-th step: losses, step sizes, times, and how far the
@@ -50,6 +52,17 @@ impl Default for History {
 }
 
 impl History {
+    /// The names of what a record holds, as [`to_matrix`](Self::to_matrix) and the CSV table order it.
+    pub const COLUMNS: [&'static str; 7] = [
+        "step",
+        "loss",
+        "step_size",
+        "validation_loss",
+        "seconds",
+        "largest_movement",
+        "frobenius_movement",
+    ];
+
     /// Records the start and every so many steps; 1 by default, 0 records the start only.
     pub fn every(mut self, steps: usize) -> Self {
         self.every = steps;
@@ -102,17 +115,8 @@ impl History {
             source,
         };
         let mut table = csv::Writer::from_writer(writer);
-        let header = [
-            "step",
-            "loss",
-            "step_size",
-            "validation_loss",
-            "seconds",
-            "largest_movement",
-            "frobenius_movement",
-        ];
         let optional = |x: Option<f64>| x.map_or(String::new(), |x| format!("{x:e}"));
-        table.write_record(header).map_err(|error| fail(error.into()))?;
+        table.write_record(Self::COLUMNS).map_err(|error| fail(error.into()))?;
         for (i, step) in self.steps.iter().enumerate() {
             let movement = self.movements.get(i);
             let row = [
@@ -127,6 +131,47 @@ impl History {
             table.write_record(row).map_err(|error| fail(error.into()))?;
         }
         table.flush().map_err(fail)
+    }
+
+    /// A record a row, with the columns of [`COLUMNS`](Self::COLUMNS); what is unknown is NaN. For other tools, as with
+    /// `npy::save` (feature `npy`).
+    pub fn to_matrix(&self) -> DMatrix<f64> {
+        let number = |x: Option<f64>| x.unwrap_or(f64::NAN);
+        DMatrix::from_fn(self.steps.len(), Self::COLUMNS.len(), |i, column| match column {
+            0 => self.steps[i] as f64,
+            1 => self.losses[i],
+            2 => number(self.step_sizes[i]),
+            3 => number(self.validation_losses[i]),
+            4 => self.seconds[i],
+            5 => number(self.movements.get(i).map(|movement| movement.largest)),
+            _ => number(self.movements.get(i).map(|movement| movement.frobenius)),
+        })
+    }
+
+    /// That all lists are equally long.
+    #[cfg(feature = "serde")]
+    fn checked(self) -> Result<Self, crate::error::Error> {
+        let records = self.steps.len();
+        let movements = if self.watches_movement { records } else { 0 };
+        let lengths = [
+            self.losses.len(),
+            self.step_sizes.len(),
+            self.validation_losses.len(),
+            self.seconds.len(),
+        ];
+        let odd = lengths
+            .into_iter()
+            .find(|&found| found != records)
+            .map(|found| (records, found));
+        match odd.or((self.movements.len() != movements).then_some((movements, self.movements.len()))) {
+            None => Ok(self),
+            Some((expected, found)) => Err(crate::error::Error::Shape {
+                what: "the length of a list in a history".into(),
+                expected,
+                found,
+                remedy: "each list has an entry for each record",
+            }),
+        }
     }
 
     fn record<T: Float>(&mut self, progress: &Progress<'_, T>) {
@@ -158,3 +203,14 @@ impl<T: Float> Observer<T> for &mut History {
         self.every
     }
 }
+
+serialised!(History {
+    every: usize,
+    watches_movement: bool,
+    steps: Vec<usize>,
+    losses: Vec<f64>,
+    step_sizes: Vec<Option<f64>>,
+    validation_losses: Vec<Option<f64>>,
+    seconds: Vec<f64>,
+    movements: Vec<Movement>,
+} => Self { every, watches_movement, steps, losses, step_sizes, validation_losses, seconds, movements }.checked());

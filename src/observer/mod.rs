@@ -20,11 +20,15 @@
 //! # Ok::<(), expnet::Error>(())
 //! ```
 
+#[cfg(feature = "progress")]
+mod forecast;
 mod history;
+mod log;
 #[cfg(feature = "progress")]
 mod progress_bar;
 
 pub use history::History;
+pub use log::{CsvLog, JsonLog};
 #[cfg(feature = "progress")]
 pub use progress_bar::ProgressBar;
 
@@ -56,6 +60,12 @@ pub trait Observer<T: Float> {
         let _ = report;
     }
 
+    /// What went wrong while watching, for the report ([`FitReport::problems`]): a run does not end because it could not
+    /// be logged, but is told. Asked once, after [`end`](Self::end); nothing by default.
+    fn problem(&self) -> Option<String> {
+        None
+    }
+
     /// How often [`step`](Self::step) is called: every so many steps, 1 by default. 0 counts as never.
     fn every(&self) -> usize {
         1
@@ -83,6 +93,10 @@ impl<T: Float> Observer<T> for &mut (dyn Observer<T> + '_) {
         (**self).end(report);
     }
 
+    fn problem(&self) -> Option<String> {
+        (**self).problem()
+    }
+
     fn every(&self) -> usize {
         (**self).every()
     }
@@ -97,6 +111,7 @@ pub struct Progress<'a, T: Float> {
     pub(crate) last_step_size: Option<T>,
     pub(crate) validation_loss: Option<T>,
     pub(crate) max_steps: usize,
+    pub(crate) tolerance: f64,
     pub(crate) elapsed: Duration,
 }
 
@@ -109,6 +124,11 @@ impl<T: Float> Progress<'_, T> {
     /// The number of steps after which the run ends at the latest.
     pub fn max_steps(&self) -> usize {
         self.max_steps
+    }
+
+    /// The bound on ||e||_2 at which the run ends; 0 where none was set.
+    pub fn tolerance(&self) -> f64 {
+        self.tolerance
     }
 
     /// The loss at the current weights (on the coming batch, with minibatches).
@@ -172,6 +192,7 @@ impl<T: Float> Progress<'_, T> {
 /// How far the weights are from the initial ones: little in lazy training, much in feature learning.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Movement {
     /// max over neurons of ||w_r - w_r(0)||_2.
     pub largest: f64,

@@ -1,17 +1,31 @@
 //! A progress bar on stderr.
 
+use super::forecast::{Forecast, Goal, Mark, Outlook};
 use super::{Observer, Progress};
 use crate::float::Float;
 use crate::report::FitReport;
+<<<<<<< HEAD
 use indicatif::{ProgressDrawTarget, ProgressStyle};
+=======
+use indicatif::{FormattedDuration, ProgressStyle};
+use std::fmt::Write;
+>>>>>>> 434252b (Logs in CSV and JSON lines, time left on the progress bar; npy and serde features; fuzzed files and a full disk)
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 /// A new text is formatted at most this often.
 const REFRESH: Duration = Duration::from_millis(100);
 
+<<<<<<< HEAD
 /// A bar with the steps taken, the loss, the step size and the rate. Silent where stderr is no terminal, and on
 /// all ranks of a distributed run but the first.
+=======
+/// A bar with the steps taken and their speed, the loss, the step size, the rate at which the residual norm falls, and
+/// the time left. Silent where stderr is no terminal.
+///
+/// The time left is that to the tolerance, if the residual norm goes on falling as it did in the last third of the run,
+/// and never more than the remaining steps take. With minibatches it is a guess from noisy batches.
+>>>>>>> 434252b (Logs in CSV and JSON lines, time left on the progress bar; npy and serde features; fuzzed files and a full disk)
 ///
 /// ```
 /// # use expnet::{Dataset, Initializer, Trainer, observer::ProgressBar};
@@ -24,6 +38,8 @@ const REFRESH: Duration = Duration::from_millis(100);
 pub struct ProgressBar {
     bar: indicatif::ProgressBar,
     drawn: Option<Instant>,
+    forecast: Forecast,
+    certified: Option<u64>,
 }
 
 impl Default for ProgressBar {
@@ -32,8 +48,52 @@ impl Default for ProgressBar {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} steps, {per_sec}, {msg}") {
             bar.set_style(style);
         }
-        Self { bar, drawn: None }
+        Self {
+            bar,
+            drawn: None,
+            forecast: Forecast::default(),
+            certified: None,
+        }
     }
+}
+
+impl ProgressBar {
+    /// The number of steps after which a certificate promises the tolerance: the time left is then never more than
+    /// these steps take.
+    pub fn certified_steps(mut self, steps: u64) -> Self {
+        self.certified = Some(steps);
+        self
+    }
+
+    fn draw<T: Float>(&mut self, progress: &Progress<'_, T>) {
+        let now = Mark {
+            seconds: progress.elapsed().as_secs_f64(),
+            steps: progress.steps(),
+            residual_norm: progress.residual_norm().as_f64(),
+        };
+        let goal = Goal {
+            tolerance: progress.tolerance(),
+            max_steps: progress.max_steps(),
+            certified: self.certified,
+        };
+        self.bar.set_message(text(progress, self.forecast.look(now, goal)));
+        self.bar.set_position(progress.steps() as u64);
+        self.drawn = Some(Instant::now());
+    }
+}
+
+fn text<T: Float>(progress: &Progress<'_, T>, outlook: Outlook) -> String {
+    let mut text = format!("loss {:.4e}", progress.loss());
+    // Writing to a String does not fail.
+    let _ = progress
+        .validation_loss()
+        .map(|loss| write!(text, ", validation {loss:.4e}"));
+    let _ = progress.step_size().map(|size| write!(text, ", step size {size:.2e}"));
+    let _ = outlook.rate.map(|rate| write!(text, ", residual x {rate:.6} a step"));
+    let _ = outlook
+        .left
+        .map(|left| write!(text, ", {} left", FormattedDuration(left)));
+    text
 }
 
 impl<T: Float> Observer<T> for ProgressBar {
@@ -43,21 +103,14 @@ impl<T: Float> Observer<T> for ProgressBar {
         }
         self.bar.reset();
         self.bar.set_length(progress.max_steps() as u64);
+        self.forecast = Forecast::default();
+        self.draw(progress);
         ControlFlow::Continue(())
     }
 
     fn step(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
         if !self.bar.is_hidden() && self.drawn.is_none_or(|drawn| drawn.elapsed() >= REFRESH) {
-            let size = progress.step_size().unwrap_or(T::zero());
-            let validation = progress
-                .validation_loss()
-                .map_or(String::new(), |loss| format!(", validation {loss:.4e}"));
-            self.bar.set_message(format!(
-                "loss {:.4e}{validation}, step size {size:.2e}",
-                progress.loss()
-            ));
-            self.bar.set_position(progress.steps() as u64);
-            self.drawn = Some(Instant::now());
+            self.draw(progress);
         }
         ControlFlow::Continue(())
     }

@@ -21,6 +21,7 @@ pub(crate) struct Document {
     validation_loss: Option<Number>,
     best_step: Option<usize>,
     seconds: f64,
+    problems: Vec<String>,
 }
 
 /// JSON has no infinity, which the loss of an `f32` network can be: then it is text.
@@ -66,6 +67,7 @@ impl<T: Float> FitReport<T> {
             validation_loss: self.validation.map(|(loss, _)| Number::of(loss)),
             best_step: self.validation.map(|(_, step)| step),
             seconds: self.elapsed.as_secs_f64(),
+            problems: self.problems.clone(),
         }
     }
 
@@ -91,6 +93,7 @@ impl<T: Float> FitReport<T> {
                 _ => return Err("a validation loss and its step go together".into()),
             },
             elapsed: Duration::try_from_secs_f64(document.seconds).map_err(|error| error.to_string())?,
+            problems: document.problems.clone(),
         })
     }
 }
@@ -136,6 +139,7 @@ mod tests {
                 last_step_size: Some(1e-7),
                 validation: Some((1.0 / 3.0, 64)),
                 elapsed: Duration::from_nanos(1_234_567_891),
+                problems: vec!["the log ends".into()],
             };
             let text = serde_json::to_string(&report.document()).unwrap();
             let document: Document = serde_json::from_str(&text).unwrap();

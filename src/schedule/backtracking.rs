@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::float::Float;
 use crate::method::Kind;
 use crate::record::kept;
+use crate::serial::serialised;
 
 /// Halvings before a step is given up: below 1e-18 of the first trial no loss falls measurably.
 const TRIALS: usize = 60;
@@ -131,3 +132,7 @@ impl<T: Float> Schedule<T> for Backtracking {
 
     kept!("Backtracking"; settings: initial, armijo, shrink, grow, max; memory: last);
 }
+
+serialised!(Backtracking { initial: Option<f64>, armijo: f64, shrink: f64, grow: f64, max: f64 } => {
+    Ok(Self { initial, armijo, shrink, grow, max, ..Self::default() })
+});

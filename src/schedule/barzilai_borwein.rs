@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::float::Float;
 use crate::method::Kind;
 use crate::record::kept;
+use crate::serial::serialised;
 
 /// A trial may raise the loss up to this factor over the largest of the last ten: the method is not monotone, and
 /// needs not to be.
@@ -119,3 +120,5 @@ impl<T: Float> Schedule<T> for BarzilaiBorwein {
 
     kept!("BarzilaiBorwein"; settings: initial, short; memory: good, previous_norm, losses);
 }
+
+serialised!(BarzilaiBorwein { initial: Option<f64>, short: bool } => Ok(Self { initial, short, ..Self::default() }));

@@ -4,6 +4,7 @@ use super::{Schedule, StepState};
 use crate::error::Error;
 use crate::float::Float;
 use crate::record::kept;
+use crate::serial::serialised;
 
 /// The same step size throughout: `size(t) = size`.
 ///
@@ -40,3 +41,5 @@ impl<T: Float> Schedule<T> for Constant {
 
     kept!("Constant"; settings: size);
 }
+
+serialised!(Constant { size: f64 } => Self::new(size));

@@ -3,6 +3,7 @@
 use super::decay::positive;
 use super::{Schedule, require};
 use crate::error::Error;
+use crate::serial::serialised;
 use std::f64::consts::PI;
 
 /// `size(t) = initial ((1 - alpha) c^exponent + alpha)`, c = (1 + cos(pi s / steps)) / 2, s = min(t, steps).
@@ -197,3 +198,10 @@ impl OneCycle {
 
 super::function_of_step!(Cosine { initial, steps, alpha, exponent, multiplier } sound);
 super::function_of_step!(OneCycle { peak, steps, start_share, div, final_div } sound);
+
+serialised!(Cosine { initial: f64, steps: usize, alpha: f64, exponent: f64, multiplier: Option<usize> } => {
+    Self::new(initial, steps).map(|new| Self { alpha, exponent, multiplier, ..new })
+});
+serialised!(OneCycle { peak: f64, steps: usize, start_share: f64, div: f64, final_div: f64 } => {
+    Self::new(peak, steps).map(|new| Self { start_share, div, final_div, ..new })
+});

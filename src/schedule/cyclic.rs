@@ -4,9 +4,11 @@ use super::decay::positive;
 use super::{Schedule, require};
 use crate::error::Error;
 use crate::record::{Stored, Value};
+use crate::serial::serialised;
 
 /// How the triangles of [`Cyclic`] change.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Height {
     Constant,
     Halved,
@@ -133,3 +135,7 @@ impl Cyclic {
 }
 
 super::function_of_step!(Cyclic { base, peak, up, down, height } sound);
+
+serialised!(Cyclic { base: f64, peak: f64, up: usize, down: usize, height: Height } => {
+    Self::new(base, peak, up).map(|new| Self { down, height, ..new })
+});

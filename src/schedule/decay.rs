@@ -2,6 +2,7 @@
 
 use super::{Schedule, require};
 use crate::error::Error;
+use crate::serial::serialised;
 
 /// `size(t) = initial / (1 + rate t / steps)`.
 ///
@@ -250,3 +251,14 @@ super::function_of_step!(InverseTime { initial, rate, steps, staircase } sound);
 super::function_of_step!(StepDecay { initial, factor, every });
 super::function_of_step!(ExponentialDecay { initial, rate, steps, begin, staircase, end } sound);
 super::function_of_step!(Polynomial { initial, end, steps, power, begin } sound);
+
+serialised!(InverseTime { initial: f64, rate: f64, steps: usize, staircase: bool } => {
+    Self::new(initial, rate).map(|new| new.steps(steps).staircase(staircase))
+});
+serialised!(StepDecay { initial: f64, factor: f64, every: usize } => Self::new(initial, factor, every));
+serialised!(ExponentialDecay {
+    initial: f64, rate: f64, steps: usize, begin: usize, staircase: bool, end: Option<f64>,
+} => Self::new(initial, rate, steps).map(|new| Self { begin, staircase, end, ..new }));
+serialised!(Polynomial { initial: f64, end: f64, steps: usize, power: f64, begin: usize } => {
+    Self::new(initial, end, steps).map(|new| Self { power, begin, ..new })
+});

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::float::Float;
 use crate::method::Kind;
 use crate::record::kept;
+use crate::serial::serialised;
 
 /// Grows additively while the gradient keeps its direction, shrinks when it turns.
 ///
@@ -119,3 +120,7 @@ impl<T: Float> Schedule<T> for DeltaBarDelta {
 
     kept!("DeltaBarDelta"; settings: initial, growth, shrink; memory: sizes, before_growth, last_loss);
 }
+
+serialised!(DeltaBarDelta { initial: Option<f64>, growth: f64, shrink: f64 } => {
+    Ok(Self { initial, growth, shrink, ..Self::default() })
+});

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::float::Float;
 use crate::method::Kind;
 use crate::record::kept;
+use crate::serial::serialised;
 
 /// `c / lambda_max(G)`, G = J J^T the tangent Gram matrix: gradient descent's natural step size.
 ///
@@ -86,3 +87,5 @@ impl<T: Float> Schedule<T> for KernelStable {
 
     kept!("KernelStable"; settings: factor, refresh; memory: measured);
 }
+
+serialised!(KernelStable { factor: f64, refresh: usize } => Ok(Self { factor, refresh, ..Self::default() }));

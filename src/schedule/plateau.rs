@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::float::Float;
 use crate::method::Kind;
 use crate::record::kept;
+use crate::serial::serialised;
 
 /// Multiplies the size by a factor when the loss has not improved for more than `patience` steps.
 ///
@@ -141,3 +142,7 @@ impl<T: Float> Schedule<T> for ReduceOnPlateau {
         memory: size, best, waited, cooling
     );
 }
+
+serialised!(ReduceOnPlateau {
+    initial: f64, factor: f64, patience: usize, threshold: f64, cooldown: usize, min_size: f64,
+} => Self::new(initial).map(|new| Self { factor, patience, threshold, cooldown, min_size, ..new }));

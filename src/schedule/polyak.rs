@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::float::Float;
 use crate::method::Kind;
 use crate::record::kept;
+use crate::serial::serialised;
 
 /// `size = scaling min((L - minimum) / (||grad L||^2 + eps), max)`.
 ///
@@ -100,3 +101,5 @@ impl<T: Float> Schedule<T> for Polyak {
 
     kept!("Polyak"; settings: scaling, max, minimum, eps);
 }
+
+serialised!(Polyak { scaling: f64, max: f64, minimum: f64, eps: f64 } => Ok(Self { scaling, max, minimum, eps }));

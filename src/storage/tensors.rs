@@ -172,7 +172,7 @@ impl TensorFile {
 }
 
 /// [`Error::Format`].
-fn malformed(path: &Path, problem: impl Into<String>) -> Error {
+pub(crate) fn malformed(path: &Path, problem: impl Into<String>) -> Error {
     Error::Format {
         file: path.display().to_string(),
         problem: problem.into(),

@@ -366,7 +366,12 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             last_step_size: self.last_step_size,
             validation_loss: self.best.as_ref().map(|best| T::lit(best.last)),
             max_steps: self.trainer.max_steps,
+<<<<<<< HEAD
             elapsed: self.spent + self.started.elapsed(),
+=======
+            tolerance: self.trainer.tolerance,
+            elapsed: self.started.elapsed(),
+>>>>>>> 434252b (Logs in CSV and JSON lines, time left on the progress bar; npy and serde features; fuzzed files and a full disk)
         };
         let mut stop = false;
         for observer in &mut self.trainer.observers {
@@ -455,7 +460,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
                 dtype: T::NAME,
             });
         }
-        let report = FitReport {
+        let mut report = FitReport {
             termination: self.termination.unwrap_or(Termination::Stopped),
             steps,
             passes: self.position.engine().passes(),
@@ -466,11 +471,22 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             residual_norm: T::lit((2.0 * loss).sqrt()),
             last_step_size: self.last_step_size,
             validation: self.best.as_ref().map(|best| (T::lit(best.loss), best.step)),
+<<<<<<< HEAD
             elapsed: self.elapsed(),
+=======
+            elapsed: self.started.elapsed(),
+            problems: Vec::new(),
+>>>>>>> 434252b (Logs in CSV and JSON lines, time left on the progress bar; npy and serde features; fuzzed files and a full disk)
         };
         for observer in &mut self.trainer.observers {
             observer.end(&report);
         }
+        report.problems = self
+            .trainer
+            .observers
+            .iter()
+            .filter_map(|observer| observer.problem())
+            .collect();
         Ok(report)
     }
 

@@ -8,6 +8,7 @@ use super::{Direction, Evaluation, Kind, Method, Outcome, Verdict};
 use crate::error::Error;
 use crate::float::Float;
 use crate::record::Record;
+use crate::serial::serialised;
 use factor::Dense;
 use krylov::{Krylov, Solution};
 use model::{Damping, Model};
@@ -71,6 +72,7 @@ const KIND: &str = "GaussNewton";
 
 /// Where G comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 enum Plan {
     Anew,
     Frozen,
@@ -426,3 +428,12 @@ impl<T: Float> Method<T> for GaussNewton {
         Ok(())
     }
 }
+
+serialised!(GaussNewton {
+    plan: Plan,
+    ridge: f64,
+    initial_damping: f64,
+    fixed_damping: Option<f64>,
+    accuracy: f64,
+    most_products: usize,
+} => Ok(Self { plan, ridge, initial_damping, fixed_damping, accuracy, most_products, state: State::default() }));

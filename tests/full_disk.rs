@@ -1,0 +1,85 @@
+//! A disk that is full while a file is written: an error, the previous file whole, no temporary file left.
+//!
+//! The test runs itself again in a shell that bounds the size of files (`ulimit -f`), which fails in the middle of a
+//! write as a full disk does.
+#![cfg(unix)]
+
+use expnet::{ExpNetwork, Initializer};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Where the process under the limit finds its folder.
+const FOLDER: &str = "EXPNET_FULL_DISK_FOLDER";
+
+/// Files may have this many bytes: `ulimit -f` counts blocks of 512.
+const BLOCKS: usize = 64;
+
+fn small() -> ExpNetwork<f64> {
+    Initializer::new(4, 100).seed(1).build().unwrap()
+}
+
+fn large() -> ExpNetwork<f64> {
+    Initializer::new(4, 10_000).seed(2).build().unwrap()
+}
+
+fn folder(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("expnet-full-{}-{name}", std::process::id()));
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Runs one of the tests below in a shell with the limit, where a write beyond it is an error and no signal.
+fn under_limit(test: &str, folder: &Path) -> Output {
+    let script =
+        format!("trap '' XFSZ; ulimit -f {BLOCKS} || exit 77; exec \"$0\" --exact {test} --ignored --nocapture");
+    let this = std::env::current_exe().unwrap();
+    Command::new("sh")
+        .args(["-c", &script])
+        .arg(this)
+        .env(FOLDER, folder)
+        .output()
+        .unwrap()
+}
+
+fn assert_passed(output: &Output) {
+    let text = [&output.stdout[..], &output.stderr[..]].concat();
+    let text = String::from_utf8_lossy(&text);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("1 passed"), "the test ran: {text}");
+}
+
+#[test]
+#[ignore = "runs in a process whose files are limited, started by the test below"]
+fn save_under_limit() {
+    let path = PathBuf::from(std::env::var_os(FOLDER).expect("set by the test below")).join("model");
+    let error = large().save(&path).unwrap_err().to_string();
+    assert!(
+        error.starts_with(&format!("writing the network {}: ", path.display())),
+        "{error}"
+    );
+    println!("{error}");
+    // There is still room for a small one.
+    small().save(path.with_file_name("another")).unwrap();
+}
+
+#[test]
+fn a_full_disk_leaves_the_previous_model_whole() {
+    let folder = folder("save");
+    let path = folder.join("model");
+    small().save(&path).unwrap();
+    assert_passed(&under_limit("save_under_limit", &folder));
+    assert_eq!(ExpNetwork::<f64>::load(&path).unwrap(), small());
+    assert_eq!(names(&folder), ["another", "model"], "no temporary file");
+    fs::remove_dir_all(folder).unwrap();
+}

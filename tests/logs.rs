@@ -1,0 +1,251 @@
+//! Logs written while a run goes on: whole lines, at once, and a failure that neither ends the run nor stays silent.
+
+use expnet::observer::{CsvLog, History, JsonLog, Observer, Progress};
+use expnet::{Dataset, ExpNetwork, FitReport, Float, Initializer, Trainer};
+use serde_json::Value;
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+fn problem<T: Float>() -> (ExpNetwork<T>, Dataset<T>) {
+    let rows: Vec<[T; 2]> = (0..12)
+        .map(|i| [T::lit(f64::from(i).sin()), T::lit(f64::from(2 * i).cos())])
+        .collect();
+    let labels: Vec<T> = (0..12).map(|i| T::lit(f64::from(i * i).sin())).collect();
+    let net = Initializer::new(2, 64).antisymmetric(true).seed(5).build().unwrap();
+    (net, Dataset::from_rows(&rows, &labels).unwrap())
+}
+
+const STEPS: usize = 37;
+
+fn run<T: Float>(observers: Vec<Box<dyn Observer<T> + '_>>, validation: bool) -> (FitReport<T>, ExpNetwork<T>) {
+    let (mut net, data) = problem::<T>();
+    let mut trainer = Trainer::new(1e-4).max_steps(STEPS);
+    if validation {
+        trainer = trainer.validation(&data, 1000);
+    }
+    for observer in observers {
+        trainer = trainer.observe(Boxed(observer));
+    }
+    let report = trainer.fit(&mut net, &data).unwrap();
+    (report, net)
+}
+
+struct Boxed<'a, T>(Box<dyn Observer<T> + 'a>);
+
+impl<T: Float> Observer<T> for Boxed<'_, T> {
+    fn start(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
+        self.0.start(progress)
+    }
+
+    fn step(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
+        self.0.step(progress)
+    }
+
+    fn end(&mut self, report: &FitReport<T>) {
+        self.0.end(report);
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.0.problem()
+    }
+
+    fn every(&self) -> usize {
+        self.0.every()
+    }
+}
+
+/// A writer that keeps what it is given, and can break.
+#[derive(Clone, Default)]
+struct Paper(Rc<RefCell<Sheet>>);
+
+#[derive(Default)]
+struct Sheet {
+    writes: Vec<String>,
+    flushes: usize,
+    /// So many bytes fit.
+    room: Option<usize>,
+}
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut sheet = self.0.borrow_mut();
+        let used: usize = sheet.writes.iter().map(String::len).sum();
+        if sheet.room.is_some_and(|room| used + bytes.len() > room) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        sheet.writes.push(String::from_utf8(bytes.to_vec()).unwrap());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.borrow_mut().flushes += 1;
+        Ok(())
+    }
+}
+
+impl Paper {
+    fn with_room(room: usize) -> Self {
+        let paper = Self::default();
+        paper.0.borrow_mut().room = Some(room);
+        paper
+    }
+
+    fn writes(&self) -> Vec<String> {
+        self.0.borrow().writes.clone()
+    }
+}
+
+fn logs_say_what_the_history_says<T: Float>(every: usize, validation: bool) {
+    let (csv, json, mut history) = (Paper::default(), Paper::default(), History::default().every(every));
+    let (report, _) = run::<T>(
+        vec![
+            Box::new(CsvLog::new(csv.clone()).every(every)),
+            Box::new(JsonLog::new(json.clone()).every(every)),
+            Box::new(&mut history),
+        ],
+        validation,
+    );
+    assert!(report.problems().is_empty());
+    let (csv, json) = (csv.writes(), json.writes());
+    assert_eq!(csv[0], "step,loss,residual_norm,step_size,validation_loss,seconds\n");
+    assert_eq!(
+        (csv.len(), json.len()),
+        (1 + history.steps().len(), history.steps().len())
+    );
+    for i in 0..json.len() {
+        // Each write is one whole line.
+        assert_eq!(
+            (csv[i + 1].matches('\n').count(), json[i].matches('\n').count()),
+            (1, 1)
+        );
+        let fields: Vec<Option<f64>> = csv[i + 1]
+            .trim_end()
+            .split(',')
+            .map(|field| field.parse().ok())
+            .collect();
+        let object: Value = serde_json::from_str(&json[i]).unwrap();
+        let keys = [
+            "step",
+            "loss",
+            "residual_norm",
+            "step_size",
+            "validation_loss",
+            "seconds",
+        ];
+        assert_eq!(object.as_object().unwrap().len(), keys.len());
+        let values = keys.map(|key| object[key].as_f64());
+        // The seconds are taken once a step, for all observers.
+        assert_eq!(fields, values);
+        let step_size = history.step_sizes()[i];
+        assert_eq!(
+            values[..2],
+            [Some(history.steps()[i] as f64), Some(history.losses()[i])].map(|x| round::<T>(x))
+        );
+        assert_eq!(
+            values[3..5],
+            [step_size, history.validation_losses()[i]].map(|x| round::<T>(x))
+        );
+        assert_eq!(values[4].is_some(), validation);
+        assert!((values[5].unwrap() - history.seconds()[i]).abs() < 1e-6);
+    }
+}
+
+/// A number as the shortest decimal that gives it back in `T`.
+fn round<T: Float>(x: Option<f64>) -> Option<f64> {
+    x.map(|x| format!("{:e}", T::lit(x)).parse().unwrap())
+}
+
+#[test]
+fn both_logs_say_what_the_history_says() {
+    logs_say_what_the_history_says::<f64>(1, false);
+    logs_say_what_the_history_says::<f64>(5, true);
+    logs_say_what_the_history_says::<f32>(3, true);
+    logs_say_what_the_history_says::<f64>(0, false);
+}
+
+#[test]
+fn a_log_appended_to_another_needs_no_header() {
+    let paper = Paper::default();
+    run::<f64>(vec![Box::new(CsvLog::new(paper.clone()).header(false))], false);
+    assert!(paper.writes()[0].starts_with("0,"));
+}
+
+#[test]
+fn the_last_line_is_flushed() {
+    let (mut net, data) = problem::<f64>();
+    let paper = Paper::default();
+    let mut session = Trainer::new(1e-3)
+        .observe(CsvLog::new(paper.clone()))
+        .start(&mut net, &data)
+        .unwrap();
+    assert_eq!(paper.0.borrow().flushes, 1, "at once");
+    for _ in 0..3 {
+        std::thread::sleep(std::time::Duration::from_millis(110));
+        session.step().unwrap();
+    }
+    assert_eq!(paper.0.borrow().flushes, 4, "ten times a second");
+    session.finish().unwrap();
+    assert_eq!(paper.0.borrow().flushes, 5, "at the end");
+}
+
+#[test]
+fn a_full_disk_ends_the_log_and_not_the_run_and_is_told() {
+    let (undisturbed, net) = run::<f64>(Vec::new(), false);
+    for room in [10, 80, 600] {
+        let paper = Paper::with_room(room);
+        let mut lent = CsvLog::new(Paper::with_room(room));
+        let (report, logged) = run::<f64>(vec![Box::new(CsvLog::new(paper.clone())), Box::new(&mut lent)], false);
+        assert_eq!(logged, net);
+        assert_eq!((report.steps(), report.loss()), (STEPS, undisturbed.loss()));
+        // The header is a line too.
+        let step = paper.writes().len().saturating_sub(1);
+        assert!(step < 20 && (room < 100 || step > 4), "{step}");
+        let expected = format!("the log ends at step {step}, where it could not be written: ");
+        assert_eq!(report.problems().len(), 2);
+        assert!(
+            report.problems()[0].starts_with(&expected),
+            "{:?} {:?}",
+            report.problems(),
+            paper.writes()
+        );
+        assert!(report.to_string().ends_with(&report.problems()[1]), "{report}");
+        let error = lent.finish().map(|_| ()).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("writing the log, which ends at step {step}: ")),
+            "{error}"
+        );
+        assert!(paper.writes().iter().all(|line| line.ends_with('\n')));
+    }
+    let json = JsonLog::new(Paper::with_room(300));
+    let (report, logged) = run::<f64>(vec![Box::new(json)], false);
+    assert_eq!(logged, net);
+    assert!(report.problems()[0].starts_with("the log ends at step "));
+}
+
+#[test]
+fn a_file_that_is_full_from_the_start_is_told_too() {
+    let Ok(full) = std::fs::File::options().write(true).open("/dev/full") else {
+        println!("skipped: there is no /dev/full here");
+        return;
+    };
+    let (report, _) = run::<f64>(vec![Box::new(JsonLog::new(full))], false);
+    assert!(report.problems()[0].contains("at step 0"), "{:?}", report.problems());
+}
+
+#[test]
+fn observers_are_shown_the_tolerance() {
+    let (mut net, data) = problem::<f64>();
+    let mut seen = Vec::new();
+    Trainer::new(1e-3)
+        .max_steps(1)
+        .tolerance(1e-5)
+        .observe(|progress: &Progress<'_, f64>| {
+            seen.push(progress.tolerance());
+            ControlFlow::Continue(())
+        })
+        .fit(&mut net, &data)
+        .unwrap();
+    assert_eq!(seen, [1e-5]);
+}
