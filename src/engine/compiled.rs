@@ -5,6 +5,7 @@
 //! that they are compiled once, with this crate; the generic ones only find the one to call.
 
 use super::chunk::{self, Chunk, Sweep};
+use super::gram::{self, Column, SamplePanels, Slab};
 use super::kernel;
 use super::kernel::Update;
 use super::pack::{Aligned, Points};
@@ -61,6 +62,53 @@ fn project_f64(level: Level, points: &Points<f64>, weights: &Aligned<f64>, out: 
 #[inline(never)]
 fn project_f32(level: Level, points: &Points<f32>, weights: &Aligned<f32>, out: &mut Aligned<f32>) {
     dispatch!(level, s => kernel::project(s, points, weights.get(), out.get_mut()));
+}
+
+/// Activations of a panel of neurons, with a sample a lane: see `gram::fill_activations`.
+pub(super) fn fill_activations<T: Float>(
+    samples: &SamplePanels<T>,
+    chunk: &Chunk<T>,
+    at: (usize, usize),
+    scratch: &mut Aligned<T>,
+    to: &mut [f64],
+    row: usize,
+) {
+    if let (Some(samples), Some(chunk), Some(scratch)) = (same(samples), same(chunk), same_mut(scratch)) {
+        return fill_activations_f64(samples, chunk, at, scratch, to, row);
+    }
+    if let (Some(samples), Some(chunk), Some(scratch)) = (same(samples), same(chunk), same_mut(scratch)) {
+        fill_activations_f32(samples, chunk, at, scratch, to, row);
+    }
+}
+
+#[inline(never)]
+fn fill_activations_f64(
+    samples: &SamplePanels<f64>,
+    chunk: &Chunk<f64>,
+    at: (usize, usize),
+    scratch: &mut Aligned<f64>,
+    to: &mut [f64],
+    row: usize,
+) {
+    dispatch!(samples.level, s => gram::fill_activations(s, samples, chunk, at, scratch.get_mut(), to, row));
+}
+
+#[inline(never)]
+fn fill_activations_f32(
+    samples: &SamplePanels<f32>,
+    chunk: &Chunk<f32>,
+    at: (usize, usize),
+    scratch: &mut Aligned<f32>,
+    to: &mut [f64],
+    row: usize,
+) {
+    dispatch!(samples.level, s => gram::fill_activations(s, samples, chunk, at, scratch.get_mut(), to, row));
+}
+
+/// A slab's share of some columns of S: see `gram::add_products`.
+#[inline(never)]
+pub(super) fn add_products(columns: &mut [Column], slab: &Slab<'_>) {
+    dispatch!(slab.level, s => gram::add_products(s, columns, slab));
 }
 
 /// The same reference, where A and B are the same type.

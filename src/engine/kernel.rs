@@ -28,7 +28,7 @@ pub(super) fn load<S: Simd, T: Float>(s: S, from: &[T]) -> Pair<S, T> {
 }
 
 #[inline(always)]
-fn store<S: Simd, T: Float>(pair: Pair<S, T>, to: &mut [T]) {
+pub(super) fn store<S: Simd, T: Float>(pair: Pair<S, T>, to: &mut [T]) {
     let n = T::Native::<S>::LEN;
     pair[0].store_slice(&mut to[..n]);
     pair[1].store_slice(&mut to[n..2 * n]);

@@ -63,6 +63,11 @@ impl Path {
         }
     }
 
+    /// Two vectors of T.
+    pub fn lanes_of<T: Float>(level: Level) -> usize {
+        panel_width::<T>(level)
+    }
+
     /// Whether activations of this many samples and neurons are stored.
     pub fn stores<T>(&self, samples: usize, width: usize) -> bool {
         samples.saturating_mul(width).saturating_mul(size_of::<T>()) <= self.budget

@@ -173,25 +173,97 @@ fn many_samples_are_recomputed_in_groups() {
     }
 }
 
+/// G against the plain one, on all samples and on a batch of them.
+fn compare_gram<T: Float>(level: Level, (n, d, m): (usize, usize, usize), reduced: bool) {
+    let p = problem::<T>(n, d, m);
+    let mut engine = p.engine(level, Memory::Auto, reduced);
+    engine.forward().unwrap();
+    let gram = engine.tangent_gram().unwrap();
+    let expected = plain::tangent_gram(&p.weights, &p.output_weights, &p.points);
+    let name = format!("{level:?} {} n {n} d {d} m {m} reduced {reduced}", T::NAME);
+    // The activations round like sqrt(d), their sum like sqrt(m).
+    let close = tolerance::<T>() * (d as f64 + m as f64 / 1e3).sqrt() * expected.amax();
+    assert_close(&name, gram.as_slice(), expected.as_slice(), close);
+    assert_eq!(gram, gram.transpose(), "{name}");
+    assert_eq!(engine.passes(), 2);
+
+    let chosen: Vec<usize> = (0..n).rev().step_by(2).collect();
+    engine.set_batch(&chosen).unwrap();
+    engine.forward().unwrap();
+    let part = engine.tangent_gram().unwrap();
+    let expected = expected.select_rows(&chosen).select_columns(&chosen);
+    assert_close(&format!("{name}, a batch"), part.as_slice(), expected.as_slice(), close);
+}
+
 #[test]
-fn tangent_gram_is_the_plain_one() {
-    for shape in [(1, 1, 1), (7, 3, 50), (13, 20, 130), (40, 5, 333)] {
-        for level in levels() {
-            for reduced in [false, true] {
-                let p = problem::<f64>(shape.0, shape.1, shape.2);
-                let mut engine = p.engine(level, Memory::Auto, reduced);
-                engine.forward().unwrap();
-                let gram = engine.tangent_gram().unwrap();
-                let expected = plain::tangent_gram(&p.weights, &p.output_weights, &p.points);
-                let size = expected.amax();
-                assert_close(
-                    &format!("{shape:?} {level:?}"),
-                    gram.as_slice(),
-                    expected.as_slice(),
-                    1e-13 * size,
-                );
-                assert_eq!(gram, gram.transpose());
-            }
+fn tangent_gram_is_the_plain_one_around_every_edge() {
+    for level in levels() {
+        for n in [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 50] {
+            compare_gram::<f64>(level, (n, 3, 70), false);
+            compare_gram::<f32>(level, (n, 3, 70), false);
+        }
+        for m in [1, 2, 7, 16, 31, 33, 127, 128, 129, 300, 1000] {
+            compare_gram::<f64>(level, (11, 4, m), false);
+            compare_gram::<f32>(level, (11, 4, m), false);
+        }
+        for shape in [(13, 20, 130), (40, 30, 333), (5, 60, 64)] {
+            compare_gram::<f64>(level, shape, true);
+            compare_gram::<f32>(level, shape, true);
+        }
+    }
+}
+
+#[test]
+fn tangent_gram_takes_several_slabs() {
+    let lanes = Path::new::<f64>(Memory::Auto).lanes;
+    let (n, m) = (100, 30_000);
+    assert!(n / lanes * lanes * m > 2 << 20, "more than two slabs");
+    compare_gram::<f64>(Level::new(), (n, 3, m), false);
+    compare_gram::<f32>(Level::new(), (n, 3, m), false);
+}
+
+#[test]
+fn the_bits_of_g_do_not_depend_on_threads() {
+    fn gram<T: Float>(shape: (usize, usize, usize), threads: usize) -> DMatrix<f64> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let p = problem::<T>(shape.0, shape.1, shape.2);
+        pool.install(|| p.engine(Level::new(), Memory::Auto, false).tangent_gram().unwrap())
+    }
+    for shape in [(1, 1, 1), (40, 3, 5000), (150, 5, 10_001), (300, 2, 700)] {
+        for threads in [2, 3] {
+            assert_eq!(gram::<f64>(shape, 1), gram::<f64>(shape, threads), "{shape:?}");
+            assert_eq!(gram::<f32>(shape, 1), gram::<f32>(shape, threads), "{shape:?}");
+        }
+    }
+}
+
+#[test]
+fn the_tangent_product_of_the_movement_is_that_of_the_plain_model() {
+    for (level, memory) in levels()
+        .into_iter()
+        .flat_map(|l| [(l, Memory::Store), (l, Memory::Recompute)])
+    {
+        for (shape, reduced) in [((9, 4, 70), false), ((13, 20, 50), true), ((600, 3, 40), false)] {
+            let p = problem::<f64>(shape.0, shape.1, shape.2);
+            let mut engine = p.engine(level, memory, reduced);
+            engine.forward().unwrap();
+            engine.keep_initial(&p.weights).unwrap();
+            let sums = engine.propose(Some(&p.dual), step(1e-3), false, Ahead::Batch).unwrap();
+            engine.accept(false, false);
+            let mut weights = p.weights.clone();
+            engine.advance(&mut weights).unwrap();
+            let moved = &weights - &p.weights;
+            assert!((sums.movement - moved.norm_squared()).abs() < 1e-10 * sums.movement);
+            let (mut found, mut expected) = (vec![0.0; shape.0], vec![0.0; shape.0]);
+            engine.movement_product(&mut found).unwrap();
+            plain::tangent(&weights, &p.output_weights, &p.points, &moved, &mut expected);
+            let size = expected.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
+            assert_close(
+                &format!("{level:?} {shape:?} {memory:?}"),
+                &found,
+                &expected,
+                1e-10 * size,
+            );
         }
     }
 }

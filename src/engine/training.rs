@@ -37,6 +37,8 @@ pub(crate) struct Engine<T: Float> {
     pub(super) path: Path,
     pub(super) chunks: Vec<Chunk<T>>,
     activations: Pages<T>,
+    /// What G was formed from.
+    slab: Pages<f64>,
     pub(super) basis: Option<weights::Basis<T>>,
     samples: Coordinates<T>,
     /// The caller's sample i is column `place[i]` of `samples`.
@@ -121,6 +123,7 @@ impl<T: Float> Engine<T> {
             path,
             chunks,
             activations: Pages::default(),
+            slab: Pages::default(),
             basis,
             samples,
             place,
@@ -447,6 +450,28 @@ impl<T: Float> Engine<T> {
     /// Sets the number of sweeps, for a run that goes on.
     pub fn set_passes(&mut self, passes: usize) {
         self.passes = passes;
+    }
+
+    pub(super) fn coordinates(&self) -> &Coordinates<T> {
+        &self.samples
+    }
+
+    /// The columns of the coordinates that are the rows of the current batch.
+    pub(super) fn columns_now(&self) -> Vec<usize> {
+        let batch = &self.batches[self.now];
+        let column = |&slot: &usize| self.place[batch.chosen.get(slot).copied().unwrap_or(slot)];
+        batch.slots.iter().map(column).collect()
+    }
+
+    /// Memory for a slab of `len` activations; `keep_slab` gives it back, for the next G.
+    pub(super) fn take_slab(&mut self, len: usize) -> Result<Pages<f64>, Error> {
+        let mut slab = std::mem::take(&mut self.slab);
+        slab.set_len(len)?;
+        Ok(slab)
+    }
+
+    pub(super) fn keep_slab(&mut self, slab: Pages<f64>) {
+        self.slab = slab;
     }
 
     pub(super) fn count_pass(&mut self) {

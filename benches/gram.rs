@@ -1,0 +1,100 @@
+//! The tangent Gram matrix G = J J^T, beside the machine's limits measured in the same run: `cargo bench --bench gram`.
+//!
+//! Roofline: (n^2 m + 2 n d m) flops at the peak of f64, and n m exponentials from L1, on all threads.
+
+mod common;
+
+use common::{Shape, is_tiny, problem};
+use expnet::method::{Direction, Evaluation, Method};
+use expnet::roofline::{level_name, limits};
+use expnet::{Error, Float, Trainer};
+use std::time::Instant;
+
+const SHAPES: [Shape; 4] = [
+    Shape {
+        name: "A",
+        n: 128,
+        d: 16,
+        m: 16384,
+    },
+    Shape {
+        name: "C",
+        n: 1000,
+        d: 16,
+        m: 10000,
+    },
+    Shape {
+        name: "wide C",
+        n: 1000,
+        d: 16,
+        m: 16384,
+    },
+    Shape {
+        name: "odd",
+        n: 333,
+        d: 7,
+        m: 9973,
+    },
+];
+
+/// Forms G a few times, and keeps the least time.
+struct Clock {
+    seconds: f64,
+}
+
+impl<T: Float> Method<T> for Clock {
+    fn direction(&mut self, evaluation: &mut Evaluation<'_, T>, _: &mut Direction<T>) -> Result<(), Error> {
+        for _ in 0..if is_tiny() { 1 } else { 9 } {
+            let start = Instant::now();
+            evaluation.tangent_gram()?;
+            self.seconds = self.seconds.min(start.elapsed().as_secs_f64());
+        }
+        Ok(())
+    }
+}
+
+fn seconds<T: Float>(shape: Shape) -> f64 {
+    let (mut net, data) = problem::<T>(shape);
+    let mut clock = Clock { seconds: f64::INFINITY };
+    let trainer = Trainer::new(0.0).method(&mut clock as &mut dyn Method<T>).max_steps(1);
+    trainer.fit(&mut net, &data).expect("the problem is sound");
+    clock.seconds
+}
+
+fn main() {
+    let threads = rayon::current_num_threads();
+    println!("{} on {threads} threads", level_name());
+    let (double, single) = (limits::<f64>(threads), limits::<f32>(threads));
+    println!(
+        "{:.0} GF/s in f64, {:.3} ns an exponential ({:.3} ns in f32)",
+        double.peak / 1e9,
+        double.exp * 1e9,
+        single.exp * 1e9
+    );
+    println!(
+        "{:28} {:>4} {:>10} {:>16} {:>9}",
+        "shape (n, d, m)", "type", "s", "n^2 m / s / peak", "roofline"
+    );
+    let tiny = [Shape {
+        name: "tiny",
+        n: 9,
+        d: 3,
+        m: 70,
+    }];
+    for &shape in if is_tiny() { &tiny[..] } else { &SHAPES[..] } {
+        let Shape { n, d, m, .. } = shape;
+        for (name, time, exp) in [
+            ("f64", seconds::<f64>(shape), double.exp),
+            ("f32", seconds::<f32>(shape), single.exp),
+        ] {
+            let product = (n * n * m) as f64 / double.peak;
+            let all = product + (2 * n * d * m) as f64 / double.peak + (n * m) as f64 * exp;
+            println!(
+                "{:28} {name:>4} {time:10.3e} {:15.0}% {:8.0}%",
+                shape.size(),
+                100.0 * product / time,
+                100.0 * all / time
+            );
+        }
+    }
+}
