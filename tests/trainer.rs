@@ -406,6 +406,24 @@ fn observers_and_momentum_take_no_pass() {
 }
 
 #[test]
+fn observers_see_the_passes_so_far() {
+    let (data, mut net, size) = problem();
+    let mut seen = Vec::new();
+    // Two passes a step: a trial that the step does not use, and the step.
+    let schedule = |state: &mut StepState<'_, f64>| {
+        state.loss_at(0.5 * size);
+        size
+    };
+    let watch = |progress: &Progress<'_, f64>| {
+        seen.push(progress.passes());
+        ControlFlow::Continue(())
+    };
+    let trainer = Trainer::new(schedule).max_steps(3).observe(watch);
+    let report = trainer.fit(&mut net, &data).unwrap();
+    assert_eq!((seen, report.passes()), (vec![3, 5, 7], 7));
+}
+
+#[test]
 fn a_trial_that_is_taken_is_the_step() {
     let (data, start, size) = problem();
     let (mut tried, mut plain) = (start.clone(), start.clone());

@@ -121,6 +121,11 @@ impl<T: Float> Progress<'_, T> {
         self.position.iteration()
     }
 
+    /// The number of sweeps over all neurons so far, as in [`FitReport::passes`].
+    pub fn passes(&self) -> usize {
+        self.position.engine().passes()
+    }
+
     /// The number of steps after which the run ends at the latest.
     pub fn max_steps(&self) -> usize {
         self.max_steps

@@ -1,0 +1,140 @@
+//! Six ways to the same minimum: the residual against passes over the neurons, and against seconds.
+//!
+//!     cargo run --release --example gauss_newton_vs_gradient_descent            # draws target/gauss_newton_vs_gradient_descent.png
+//!     cargo run --release --example gauss_newton_vs_gradient_descent -- --full  # ten times the steps
+//!     cargo run --release --example gauss_newton_vs_gradient_descent -- --small # small networks, few steps
+//!
+//! x uniform on the unit sphere, y = +-1, antisymmetric start. Above a wide network and a kernel of moderate condition, below
+//! many points in few dimensions, where the kernel is singular but for rounding. A pass is one sweep over all neurons; forming
+//! G, n^2 m multiply-adds, is none, but takes its seconds.
+
+mod common;
+
+use common::{BLUE, BROWN, Curve, Effort, GREEN, GREY, ORANGE, RED};
+use expnet::kernel::{Spectrum, empirical_kernel};
+use expnet::method::{GaussNewton, GradientDescent};
+use expnet::observer::{Observer, Progress};
+use expnet::schedule::{Backtracking, BarzilaiBorwein, KernelStable};
+use expnet::{Dataset, Error, ExpNetwork, FitReport, Trainer};
+use kuva::prelude::*;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// Where a run is done.
+const TOLERANCE: f64 = 1e-9;
+/// What the table asks for.
+const TARGET: f64 = 1e-3;
+
+const CONTENDERS: [(&str, &str, fn() -> Trainer<'static, f64>); 6] = [
+    ("gradient descent, KernelStable", GREY, || {
+        Trainer::new(KernelStable::default())
+    }),
+    ("the same with momentum 0.9", BROWN, || {
+        Trainer::new(KernelStable::default()).method(GradientDescent::default().momentum(0.9))
+    }),
+    ("Backtracking", BLUE, || Trainer::new(Backtracking::default())),
+    ("BarzilaiBorwein", GREEN, || Trainer::new(BarzilaiBorwein::default())),
+    ("Levenberg-Marquardt", RED, || {
+        Trainer::default().method(GaussNewton::default())
+    }),
+    ("Gauss-Newton, frozen", ORANGE, || {
+        Trainer::default().method(GaussNewton::frozen())
+    }),
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let effort = Effort::from_arguments()?;
+    let shapes = effort.pick(
+        [(16, 8, 256), (40, 3, 200)],
+        [(128, 16, 16384), (300, 4, 2000)],
+        [(128, 16, 16384), (300, 4, 2000)],
+    );
+    let steps = effort.pick(100, 3000, 30_000);
+
+    let mut panels = Vec::new();
+    for (n, d, m) in shapes {
+        let data = common::sphere(n, d, 1)?;
+        let net = common::start(d, m, true, 1).build()?;
+        let condition = Spectrum::new(&empirical_kernel(&net, data.points())?)?.condition();
+        println!("\nn = {n}, d = {d}, m = {m}: the kernel's condition is {condition:.1e}");
+        println!(
+            "{:<31} {:>6} {:>7} {:>9}   to {TARGET:e}: passes, seconds",
+            "", "steps", "passes", "residual"
+        );
+        let mut traces = Vec::new();
+        for (name, colour, trainer) in CONTENDERS {
+            let (report, trace) = train(trainer().max_steps(steps), &net, &data)?;
+            print!(
+                "{name:<31} {:>6} {:>7} {:>9.1e}",
+                report.steps(),
+                report.passes(),
+                report.residual_norm()
+            );
+            match trace.0.iter().find(|point| point.residual <= TARGET) {
+                Some(point) => println!("   {:>7} {:>9.4}", point.passes, point.seconds),
+                None => println!("   {:>7} {:>9}", "-", "-"),
+            }
+            traces.push((colour, trace));
+        }
+        let title = format!("n = {n}, d = {d}, m = {m}");
+        panels.push(panel(&title, "passes", &traces, |point| point.passes as f64));
+        panels.push(panel(&title, "seconds", &traces, |point| point.seconds));
+    }
+    let legend = CONTENDERS.map(|(name, colour, _)| common::key(name, colour));
+    let picture = common::figure(panels, 2, (620.0, 400.0), legend.to_vec());
+    common::save("gauss_newton_vs_gradient_descent", &picture)
+}
+
+fn train(
+    trainer: Trainer<'_, f64>,
+    start: &ExpNetwork<f64>,
+    data: &Dataset<f64>,
+) -> Result<(FitReport<f64>, Trace), Error> {
+    let mut trace = Trace::default();
+    let watched = trainer
+        .tolerance(TOLERANCE)
+        .observe(&mut trace as &mut dyn Observer<f64>);
+    let report = watched.fit(&mut start.clone(), data)?;
+    Ok((report, trace))
+}
+
+/// An observer of one's own, which sees the start as well.
+#[derive(Default)]
+struct Trace(Vec<Point>);
+
+struct Point {
+    passes: usize,
+    seconds: f64,
+    residual: f64,
+}
+
+impl Observer<f64> for Trace {
+    fn start(&mut self, progress: &Progress<'_, f64>) -> ControlFlow<()> {
+        self.step(progress)
+    }
+
+    fn step(&mut self, progress: &Progress<'_, f64>) -> ControlFlow<()> {
+        self.0.push(Point {
+            passes: progress.passes(),
+            seconds: progress.elapsed().as_secs_f64(),
+            residual: progress.residual_norm(),
+        });
+        ControlFlow::Continue(())
+    }
+}
+
+fn panel(title: &str, label: &str, traces: &[(&str, Trace)], x: fn(&Point) -> f64) -> (Vec<Plot>, Layout) {
+    // The first ones on top.
+    let lines = traces.iter().rev().map(|(colour, trace)| {
+        let points: Curve = trace.0.iter().map(|point| (x(point), point.residual)).collect();
+        Plot::Line(common::line(common::logarithms(points), colour))
+    });
+    let plots: Vec<Plot> = lines.collect();
+    let layout = Layout::auto_from_plots(&plots)
+        .with_title(title)
+        .with_x_label(label)
+        .with_y_label("‖F(W, X) − y‖")
+        .with_log_x()
+        .with_x_tick_format(TickFormat::Custom(Arc::new(|x| format!("{}", (1e6 * x).round() / 1e6))));
+    (plots, common::with_powers_of_ten(layout, 2.0))
+}
