@@ -312,7 +312,8 @@ serialised!(Initializer {
     antisymmetric: bool,
     seed: u64,
     first_neuron: usize,
-} => Ok(Self { dimension, width, std_dev, output_scale, antisymmetric, seed, first_neuron }));
+    shard: (usize, usize),
+} => Ok(Self { dimension, width, std_dev, output_scale, antisymmetric, seed, first_neuron, shard }));
 
 #[cfg(test)]
 mod tests {

@@ -4,28 +4,20 @@ use super::forecast::{Forecast, Goal, Mark, Outlook};
 use super::{Observer, Progress};
 use crate::float::Float;
 use crate::report::FitReport;
-<<<<<<< HEAD
-use indicatif::{ProgressDrawTarget, ProgressStyle};
-=======
-use indicatif::{FormattedDuration, ProgressStyle};
+use indicatif::{FormattedDuration, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write;
->>>>>>> 434252b (Logs in CSV and JSON lines, time left on the progress bar; npy and serde features; fuzzed files and a full disk)
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 /// A new text is formatted at most this often.
 const REFRESH: Duration = Duration::from_millis(100);
 
-<<<<<<< HEAD
-/// A bar with the steps taken, the loss, the step size and the rate. Silent where stderr is no terminal, and on
-/// all ranks of a distributed run but the first.
-=======
 /// A bar with the steps taken and their speed, the loss, the step size, the rate at which the residual norm falls, and
-/// the time left. Silent where stderr is no terminal.
+/// the time left. Silent where stderr is no terminal, and on all ranks of a distributed run but
+/// the first.
 ///
 /// The time left is that to the tolerance, if the residual norm goes on falling as it did in the last third of the run,
 /// and never more than the remaining steps take. With minibatches it is a guess from noisy batches.
->>>>>>> 434252b (Logs in CSV and JSON lines, time left on the progress bar; npy and serde features; fuzzed files and a full disk)
 ///
 /// ```
 /// # use expnet::{Dataset, Initializer, Trainer, observer::ProgressBar};

@@ -366,12 +366,8 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             last_step_size: self.last_step_size,
             validation_loss: self.best.as_ref().map(|best| T::lit(best.last)),
             max_steps: self.trainer.max_steps,
-<<<<<<< HEAD
-            elapsed: self.spent + self.started.elapsed(),
-=======
             tolerance: self.trainer.tolerance,
-            elapsed: self.started.elapsed(),
->>>>>>> 434252b (Logs in CSV and JSON lines, time left on the progress bar; npy and serde features; fuzzed files and a full disk)
+            elapsed: self.spent + self.started.elapsed(),
         };
         let mut stop = false;
         for observer in &mut self.trainer.observers {
@@ -471,12 +467,8 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             residual_norm: T::lit((2.0 * loss).sqrt()),
             last_step_size: self.last_step_size,
             validation: self.best.as_ref().map(|best| (T::lit(best.loss), best.step)),
-<<<<<<< HEAD
             elapsed: self.elapsed(),
-=======
-            elapsed: self.started.elapsed(),
             problems: Vec::new(),
->>>>>>> 434252b (Logs in CSV and JSON lines, time left on the progress bar; npy and serde features; fuzzed files and a full disk)
         };
         for observer in &mut self.trainer.observers {
             observer.end(&report);
