@@ -25,7 +25,10 @@ const TOLERANCE: f64 = 1e-9;
 /// What the table asks for.
 const TARGET: f64 = 1e-3;
 
-const CONTENDERS: [(&str, &str, fn() -> Trainer<'static, f64>); 6] = [
+/// A name, a colour and a way to train.
+type Contender = (&'static str, &'static str, fn() -> Trainer<'static, f64>);
+
+const CONTENDERS: [Contender; 6] = [
     ("gradient descent, KernelStable", GREY, || {
         Trainer::new(KernelStable::default())
     }),

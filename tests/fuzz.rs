@@ -163,8 +163,8 @@ fn fuzz(kind: &str, files: &[(Vec<u8>, usize)], read: impl Fn(usize, &[u8]) -> R
         };
         for (counts, counted) in counts.iter().zip([true, damage.keeps_header()]) {
             let mut numbers = counts.get();
-            for reached in 0..=stage as usize {
-                numbers[reached] += u32::from(counted);
+            for number in &mut numbers[..=stage as usize] {
+                *number += u32::from(counted);
             }
             counts.set(numbers);
         }
@@ -187,7 +187,7 @@ fn fuzz(kind: &str, files: &[(Vec<u8>, usize)], read: impl Fn(usize, &[u8]) -> R
 }
 
 /// What an error says of how far the file got.
-fn stage_of(error: Error, header: &[&str], shapes: &[&str]) -> Stage {
+fn stage_of(error: &Error, header: &[&str], shapes: &[&str]) -> Stage {
     let text = error.to_string();
     if header.iter().any(|word| text.contains(word)) {
         Stage::Refused
@@ -230,7 +230,12 @@ fn saved(path: &Path) -> (Vec<u8>, usize) {
 
 /// What loads is a network that works: it can be saved and comes back.
 fn check_network<T: Float>(net: &ExpNetwork<T>, path: &Path) {
-    assert!(net.weights().iter().chain(net.output_weights()).all(|x| x.is_finite()));
+    assert!(
+        net.weights()
+            .iter()
+            .chain(net.output_weights())
+            .all(nalgebra::ComplexField::is_finite)
+    );
     net.save(path).unwrap();
     assert_eq!(ExpNetwork::<T>::load(path).unwrap(), *net);
 }
@@ -257,7 +262,7 @@ fn stage_of_model(error: Error) -> Stage {
         "not a network",
         "not a regressor",
     ];
-    stage_of(error, &header, &shapes)
+    stage_of(&error, &header, &shapes)
 }
 
 #[test]

@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn the_norm_of_the_inverse_is_estimated_within_a_factor_of_three() {
-        for n in [1, 2, 5, 30, 120] {
+        for n in [1, 2, 5, 30, 120_usize] {
             for power in [0, 3, 9] {
                 let spectrum: Vec<f64> = (0..n)
                     .map(|i| 10f64.powf(-f64::from(power) * i as f64 / n as f64))
