@@ -1,40 +1,61 @@
-//! Seconds a step against the machine's own limits, measured in the same run: `cargo bench --bench roofline`.
+//! The speed of a step, in one table: against the machine's own limits, and against numpy, JAX, PyTorch and the Rust
+//! libraries where they are found, all measured in the same run: `cargo bench --bench roofline`.
 //!
 //! ```text
-//! t = flops / peak + n m t_exp        flops = 4 n d m, or 4 m (n k - k (k - 1) / 2) in reduced coordinates
+//! roofline    t = flops / peak + n m t_exp      flops = 4 n d m, or 4 m (n k - k (k - 1) / 2) in reduced coordinates
+//! set-up      packing, reduction and the first forward pass, then the largest eigenvalue too, in steps
+//! jax, ...    how many times longer their step takes: alternated, the best of three medians each
 //! ```
 //!
-//! `-- recompute` runs with activations computed again; `-- memory` runs n = 1000, d = 16, m = 10^6 that way and prints the peak of
-//! resident memory.
+//! Words choose shapes, types and peers: `-- A f64 jax torch-compile`; `alone` leaves the peers out, `recompute` computes activations
+//! again. `EXPNET_PYTHON` names the Python that has the peers. `-- memory` runs n = 1000, d = 16, m = 10^6 recomputed and prints the peak
+//! of resident memory.
 
 mod common;
 
-use common::{OTHERS, Shape, is_tiny, run, shapes, steps};
+use common::{OTHERS, Peers, Shape, Timing, is_tiny, run, shapes, steps};
 use expnet::roofline::{Limits, level_name, limits};
 use expnet::{ExpNetwork, Float, Initializer, Memory, Trainer};
 
+/// Each takes the best of so many medians.
+const ROUNDS: usize = 3;
+
 fn main() {
-    let wants = |word: &str| std::env::args().any(|arg| arg == word);
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wants = |word: &str| words.iter().any(|given| given == word);
     if wants("memory") {
         return peak_memory();
     }
-    let threads = rayon::current_num_threads();
-    let memory = if wants("recompute") {
-        Memory::Recompute
-    } else {
-        Memory::Auto
+    let bench = Bench {
+        threads: rayon::current_num_threads(),
+        memory: if wants("recompute") {
+            Memory::Recompute
+        } else {
+            Memory::Auto
+        },
+        peers: if wants("alone") {
+            Peers::none()
+        } else {
+            Peers::find(&words)
+        },
     };
-    println!("{} on {threads} threads, {memory:?}", level_name());
-    let (double, single) = (Machine::measure::<f64>(threads), Machine::measure::<f32>(threads));
-    println!(
-        "\n{:26} {:4} {:>10} {:>7} {:>9} {:>8} {:>9} {:>10}",
-        "shape (n, d, m)", "type", "s a step", "GF/s", "roofline", "threads", "2 over 1", "set-up"
-    );
+    println!("{} on {} threads, {:?}", level_name(), bench.threads, bench.memory);
     let others = if is_tiny() { &[][..] } else { &OTHERS[..] };
-    for &shape in shapes().iter().chain(others) {
-        row::<f64>(shape, &double, threads, memory);
-        row::<f32>(shape, &single, threads, memory);
+    let all: Vec<Shape> = shapes().into_iter().chain(others.iter().copied()).collect();
+    let named = all.iter().any(|shape| wants(shape.name));
+    let chosen: Vec<Shape> = all.into_iter().filter(|shape| !named || wants(shape.name)).collect();
+    if wants("f64") || !wants("f32") {
+        bench.table::<f64>(&chosen);
     }
+    if wants("f32") || !wants("f64") {
+        bench.table::<f32>(&chosen);
+    }
+}
+
+struct Bench {
+    threads: usize,
+    memory: Memory,
+    peers: Peers,
 }
 
 /// Limits of one thread, and of all of them.
@@ -49,15 +70,91 @@ impl Machine {
             one: limits::<T>(1),
             all: limits::<T>(threads),
         };
-        for (name, Limits { peak, exp }) in [("1 thread ", machine.one), ("together ", machine.all)] {
+        // What a good exponential takes on one core.
+        let good = if T::NAME == "f64" {
+            " (0.23 with AVX-512, 0.55 with AVX2)"
+        } else {
+            ""
+        };
+        for (name, Limits { peak, exp }, good) in [("1 thread", machine.one, good), ("together", machine.all, "")] {
             println!(
-                "{} {name}: {:.0} GF/s, {:.3} ns an exponential",
+                "{} {name}: {:.0} GF/s, {:.3} ns an exponential{good}",
                 T::NAME,
                 peak / 1e9,
                 exp * 1e9
             );
         }
         machine
+    }
+}
+
+impl Bench {
+    fn table<T: Float>(&self, shapes: &[Shape]) {
+        println!();
+        let machine = Machine::measure::<T>(self.threads);
+        print!(
+            "{:26} {:4} {:>9} {:>6} {:>8} {:>7} {:>8} {:>14}",
+            "shape (n, d, m)", "type", "s a step", "GF/s", "roofline", "threads", "2 over 1", "set-up, steps"
+        );
+        for peer in self.peers.names() {
+            print!(" {peer:>13}");
+        }
+        println!();
+        for &shape in shapes {
+            self.row::<T>(shape, &machine);
+        }
+    }
+
+    fn row<T: Float>(&self, shape: Shape, machine: &Machine) {
+        let count = steps(shape);
+        let on = |threads: usize| -> Timing {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            pool.expect("threads can be had")
+                .install(|| run::<T>(shape, count, self.memory))
+        };
+        let (mut one, mut all) = (on(1), on(self.threads));
+        let mut others = vec![f64::INFINITY; self.peers.names().len()];
+        for _ in 0..if is_tiny() { 1 } else { ROUNDS } {
+            (one, all) = (one.best(on(1)), all.best(on(self.threads)));
+            for (peer, time) in self.peers.names().iter().zip(&mut others) {
+                if let Some((step, loss)) = self.peers.run(peer, shape, T::NAME, count) {
+                    *time = time.min(step);
+                    compare_losses::<T>(shape, peer, loss, all.loss);
+                }
+            }
+        }
+        // A small problem stays on one thread: its roofline is that of one.
+        let alone = all.step > 0.9 * one.step;
+        let limit = if alone { machine.one } else { machine.all };
+        let roofline = flops(shape) as f64 / limit.peak + (shape.n * shape.m) as f64 * limit.exp;
+        print!(
+            "{:26} {:4} {:9.2e} {:6.0} {:7.0}% {:>7} {:7.2}x {:6.1}, {:6.1}",
+            shape.size(),
+            T::NAME,
+            all.step,
+            flops(shape) as f64 / all.step / 1e9,
+            100.0 * roofline / all.step,
+            if alone { 1 } else { self.threads },
+            one.step / all.step,
+            all.setup / all.step,
+            all.eigenvalue / all.step,
+        );
+        for time in others {
+            print!(" {:12.1}x", time / all.step);
+        }
+        println!();
+    }
+}
+
+/// The peers do the same work: after as many steps the loss is the same.
+fn compare_losses<T: Float>(shape: Shape, peer: &str, loss: f64, mine: f64) {
+    let tolerance = if T::NAME == "f64" { 1e-8 } else { 2e-2 };
+    if (loss - mine).abs() > tolerance * mine {
+        println!(
+            "{} {}: {peer} ends at loss {loss}, expnet at {mine}",
+            shape.name,
+            T::NAME
+        );
     }
 }
 
@@ -68,34 +165,6 @@ fn flops(shape: Shape) -> usize {
     let reduced = n * k - k * (k - 1) / 2;
     // The engine's own rule: worth it from a quarter of the work on.
     4 * m * if 4 * reduced <= 3 * n * d { reduced } else { n * d }
-}
-
-fn row<T: Float>(shape: Shape, machine: &Machine, threads: usize, memory: Memory) {
-    let count = steps(shape);
-    let best = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .expect("threads can be had");
-        let runs = (0..if is_tiny() { 1 } else { 5 }).map(|_| pool.install(|| run::<T>(shape, count, memory)));
-        runs.min_by(|a, b| a.step.total_cmp(&b.step)).expect("at least one run")
-    };
-    let (one, all) = (best(1), best(threads));
-    // A small problem stays on one thread: its roofline is that of one.
-    let alone = all.step > 0.9 * one.step;
-    let limit = if alone { machine.one } else { machine.all };
-    let roofline = flops(shape) as f64 / limit.peak + (shape.n * shape.m) as f64 * limit.exp;
-    println!(
-        "{:26} {:4} {:10.3e} {:7.0} {:8.0}% {:>8} {:8.2}x {:6.1} steps",
-        shape.size(),
-        T::NAME,
-        all.step,
-        flops(shape) as f64 / all.step / 1e9,
-        100.0 * roofline / all.step,
-        if alone { 1 } else { threads },
-        one.step / all.step,
-        all.setup / all.step,
-    );
 }
 
 /// Peak resident memory with a million neurons, set-up with its eigenvalue included.

@@ -246,11 +246,11 @@ fn read_network<T: Float>(path: &Path) -> Stage {
             check_network(&net, path);
             Stage::Loaded
         }
-        Err(error) => stage_of_model(error),
+        Err(error) => stage_of_model(&error),
     }
 }
 
-fn stage_of_model(error: Error) -> Stage {
+fn stage_of_model(error: &Error) -> Stage {
     let header = ["header", "cut short", "too short", "no safetensors", "follow its end"];
     let shapes = [
         "shape",
@@ -262,7 +262,7 @@ fn stage_of_model(error: Error) -> Stage {
         "not a network",
         "not a regressor",
     ];
-    stage_of(&error, &header, &shapes)
+    stage_of(error, &header, &shapes)
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn damaged_models() {
                     check_network(model.network(), &path);
                     Stage::Loaded
                 }
-                Err(error) => stage_of_model(error),
+                Err(error) => stage_of_model(&error),
             },
         })
     });

@@ -1,7 +1,7 @@
 //! Inputs and runs that the benches share.
 #![allow(dead_code)] // each bench uses its part
 
-use expnet::{Dataset, ExpNetwork, Float, Memory, Trainer};
+use expnet::{Dataset, ExpNetwork, Float, Memory, Trainer, schedule};
 use nalgebra::{DMatrix, DVector};
 use std::process::Command;
 use std::time::Instant;
@@ -79,8 +79,37 @@ pub struct Timing {
     pub step: f64,
     /// Packing, reduction and the first forward pass.
     pub setup: f64,
+    /// The same and the largest eigenvalue.
+    pub eigenvalue: f64,
     /// After the first batch.
     pub loss: f64,
+}
+
+impl Timing {
+    /// The better of each.
+    pub fn best(self, other: Self) -> Self {
+        Self {
+            step: self.step.min(other.step),
+            setup: self.setup.min(other.setup),
+            eigenvalue: self.eigenvalue.min(other.eigenvalue),
+            loss: self.loss,
+        }
+    }
+}
+
+/// The largest eigenvalue that the default schedule asks for, on the way to the first step.
+fn eigenvalue<T: Float>(shape: Shape, memory: Memory) -> f64 {
+    let (mut net, data) = problem::<T>(shape);
+    let mut seconds = 0.0;
+    let schedule = schedule::from_fn(|state: &mut schedule::StepState<'_, T>| {
+        let begin = Instant::now();
+        state.largest_kernel_eigenvalue();
+        seconds = begin.elapsed().as_secs_f64();
+        T::zero()
+    });
+    let trainer = Trainer::new(schedule).memory(memory).max_steps(1);
+    trainer.fit(&mut net, &data).expect("it stands still");
+    seconds
 }
 
 /// As a peer does it: five batches of `steps` steps.
@@ -106,6 +135,7 @@ pub fn run<T: Float>(shape: Shape, steps: usize, memory: Memory) -> Timing {
     Timing {
         step: times[2],
         setup,
+        eigenvalue: setup + eigenvalue::<T>(shape, memory),
         loss,
     }
 }
@@ -126,18 +156,26 @@ pub struct Peers {
 }
 
 impl Peers {
-    /// Tries each of them once, and says which are missing.
-    pub fn find() -> Self {
+    /// None of them.
+    pub fn none() -> Self {
+        Self {
+            python: String::new(),
+            found: Vec::new(),
+        }
+    }
+
+    /// Tries each of them once, and says which are missing. Where `words` names any, only those.
+    pub fn find(words: &[String]) -> Self {
         let python = std::env::var("EXPNET_PYTHON").unwrap_or_else(|_| "python3".into());
         let mut peers = Self {
             python,
             found: Vec::new(),
         };
         let tiny = Shape::new("", 3, 2, 8);
-        for peer in ["jax", "torch-compile", "numpy", "nalgebra", "faer", "candle"] {
-            if is_tiny() && peer != "numpy" {
-                continue;
-            }
+        let all = ["jax", "torch-compile", "numpy", "nalgebra", "faer", "candle"];
+        let named = |peer: &&str| words.iter().any(|word| word == peer);
+        let chosen = all.iter().filter(|peer| !all.iter().any(&named) || named(peer));
+        for peer in chosen.copied().filter(|peer| !is_tiny() || *peer == "numpy") {
             match peers.run(peer, tiny, "f64", 2) {
                 Some(_) => peers.found.push(peer),
                 None => println!("{peer}: not found here (see benches/peers/README.md)"),

@@ -25,9 +25,9 @@ const FLUSH: usize = 32;
 /// is done before another has woken up: 15 microseconds on the machine of the README's table.
 pub(super) const ONE_THREAD: usize = 6_400_000;
 
-/// Panels of a chunk.
+/// Panels of a chunk. Each chunk fetches and empties its sums once, which fewer than eight panels don't pay back.
 pub(super) fn panels_in_chunk(panels: usize) -> usize {
-    (panels / 64).max(4)
+    (panels / 64).max(8)
 }
 
 /// Which of a chunk's three copies of the weights is which.
@@ -203,28 +203,35 @@ fn sweep_chunk<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mut 
     partial.movement = 0.0;
     (partial.is_zero, partial.all_finite) = (true, true);
     let sum_len = outputs * (chunk.lanes / 2);
-    chunk.sums.get_mut()[..sum_len].fill(T::zero());
     for panel in 0..chunk.panels {
         sweep_panel(s, chunk, activations, sweep, panel, samples);
         if panel % FLUSH == FLUSH - 1 || panel + 1 == chunk.panels {
-            flush(
-                &mut chunk.sums.get_mut()[..sum_len],
-                chunk.lanes / 2,
-                &mut chunk.partial.outputs,
-            );
+            let sums = &mut chunk.sums.get_mut()[..sum_len];
+            let outputs = &mut chunk.partial.outputs;
+            match T::Native::<S>::LEN {
+                2 => flush::<T, 2>(sums, outputs),
+                4 => flush::<T, 4>(sums, outputs),
+                8 => flush::<T, 8>(sums, outputs),
+                _ => flush::<T, 16>(sums, outputs),
+            }
         }
     }
 }
 
-/// Adds the lanes of each sample, neighbours first: in an antisymmetric network they cancel exactly.
-fn flush<T: Float>(sums: &mut [T], lanes: usize, outputs: &mut [f64]) {
-    for (lanes, output) in sums.chunks_exact_mut(lanes).zip(outputs) {
-        let mut sum = 0.0;
-        for pair in lanes.chunks_exact(2) {
-            sum += pair[0].as_f64() + pair[1].as_f64();
+/// Adds the lanes of each sample, and leaves zeros. Neighbours first: in an antisymmetric network they cancel exactly.
+#[inline(always)]
+fn flush<T: Float, const LANES: usize>(sums: &mut [T], outputs: &mut [f64]) {
+    for (lanes, output) in sums.as_chunks_mut::<LANES>().0.iter_mut().zip(outputs) {
+        let mut sum = lanes.map(Float::as_f64);
+        let mut left = LANES;
+        while left > 1 {
+            left /= 2;
+            for pair in 0..left {
+                sum[pair] = sum[2 * pair] + sum[2 * pair + 1];
+            }
         }
-        *output += sum;
-        lanes.fill(T::zero());
+        *output += sum[0];
+        *lanes = [T::zero(); LANES];
     }
 }
 

@@ -68,6 +68,12 @@ impl Path {
         panel_width::<T>(level)
     }
 
+    /// For triangular points, whose blocks compute with the zeros of their own rows: smaller blocks have fewer.
+    pub fn triangular(mut self) -> Self {
+        self.units = self.units.min(2);
+        self
+    }
+
     /// Whether activations of this many samples and neurons are stored.
     pub fn stores<T>(&self, samples: usize, width: usize) -> bool {
         samples.saturating_mul(width).saturating_mul(size_of::<T>()) <= self.budget

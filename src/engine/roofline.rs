@@ -2,6 +2,7 @@
 //! public surface.
 
 use super::exp::pow2;
+use super::pack::Aligned;
 use super::path::Path;
 use super::{Memory, kernel};
 use crate::float::Float;
@@ -82,9 +83,16 @@ fn chains<S: Simd, T: Float, const N: usize>(s: S, rounds: usize) -> usize {
 #[inline(always)]
 fn exponentials<S: Simd, T: Float>(s: S) -> usize {
     let lanes = T::Native::<S>::LEN;
-    let (from, mut to) = ([T::lit(0.3); 1024], [T::zero(); 1024]);
+    // Where the second buffer began a multiple of 4 KiB behind the first, every load would wait for a store that seems
+    // to be to the same place.
+    let half = 1024 + 2112 / size_of::<T>();
+    let Ok(mut buffers) = Aligned::zeros(2 * half) else {
+        return 0;
+    };
+    buffers.get_mut().fill(T::lit(0.3));
+    let (from, to) = buffers.get_mut().split_at_mut(half);
     for _ in 0..40 {
-        let (from, to) = (black_box(&from), black_box(&mut to));
+        let (from, to) = (black_box(&from[..1024]), black_box(&mut to[..1024]));
         for (from, to) in from.chunks_exact(2 * lanes).zip(to.chunks_exact_mut(2 * lanes)) {
             let [z0, z1] = kernel::load::<S, T>(s, from);
             pow2::<S, T>(s, z0).store_slice(&mut to[..lanes]);

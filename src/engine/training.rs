@@ -86,6 +86,7 @@ impl<T: Float> Engine<T> {
         watched: Option<&DMatrix<T>>,
     ) -> Result<Self, Error> {
         let n = points.ncols();
+        let path = if reduction.is_some() { path.triangular() } else { path };
         let (basis, samples, watched, order, trained) = match reduction {
             Some(r) => (Some(r.basis), r.samples, r.watched, r.order, r.trained),
             None => {
