@@ -59,7 +59,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let condition = Spectrum::new(&empirical_kernel(&net, data.points())?)?.condition();
         println!("\nn = {n}, d = {d}, m = {m}: the kernel's condition is {condition:.1e}");
         print!("{:<31} {:>6} {:>9}", "", "steps", "residual");
-        TARGETS.map(|target| print!("   to {target:e}: passes, seconds"));
+        for target in TARGETS {
+            print!("   to {target:e}: passes, seconds");
+        }
         println!();
         let mut traces = Vec::new();
         for (name, colour, trainer) in CONTENDERS {
