@@ -3,10 +3,12 @@
 
 use expnet::method::{Direction, Evaluation, GaussNewton, GradientDescent, Method, Minibatch};
 use expnet::schedule::{
-    self, Backtracking, BarzilaiBorwein, Constant, Cosine, Cyclic, DeltaBarDelta, ExponentialDecay, InverseTime,
-    KernelStable, OneCycle, Polyak, Polynomial, ReduceOnPlateau, Schedule, StepDecay, StepState,
+    self, Backtracking, BarzilaiBorwein, Certified, Constant, Cosine, Cyclic, DeltaBarDelta, ExponentialDecay,
+    InverseTime, KernelStable, OneCycle, Polyak, Polynomial, ReduceOnPlateau, Schedule, StepDecay, StepState,
 };
-use expnet::{Dataset, Error, ExpNetwork, Float, Initializer, Memory, Record, Trainer, check, observer::History};
+use expnet::{
+    Dataset, Error, ExpNetwork, Float, Initializer, Memory, Record, Trainer, certificate, check, observer::History,
+};
 use nalgebra::{DMatrix, DVector};
 use std::path::PathBuf;
 
@@ -204,6 +206,20 @@ fn every_method_resumes_in_f64() {
 #[test]
 fn every_method_resumes_in_f32() {
     every_method::<f32>();
+}
+
+/// A certificate's step size, on a problem where one holds.
+#[test]
+fn a_certified_run_resumes() {
+    let data = Dataset::from_rows(&[[1.0, 0.0], [0.6, 0.8]], &[0.5, -0.5]).unwrap();
+    let net = Initializer::new(2, 512)
+        .antisymmetric(true)
+        .seed(3)
+        .build::<f64>()
+        .unwrap();
+    let proved = certificate::certify(&net, &data).unwrap();
+    let report = check::resume(|| Trainer::new(Certified::new(&proved).unwrap()), &net, &data, STEPS).unwrap();
+    assert!(report.agrees() && report.steps == STEPS, "{report}");
 }
 
 /// A schedule with an error in its `restore`.
