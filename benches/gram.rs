@@ -1,6 +1,6 @@
 //! The tangent Gram matrix G = J J^T, beside the machine's limits measured in the same run: `cargo bench --bench gram`.
 //!
-//! Roofline: (n^2 m + 2 n d m) flops at the peak of f64, and n m exponentials from L1, on all threads.
+//! Arguments choose shapes: `cargo bench --bench gram -- A odd`. Roofline: (n^2 m + 2 n d m) flops at the peak of f64, and n m exponentials from L1, on all threads.
 
 mod common;
 
@@ -44,7 +44,7 @@ struct Clock {
 
 impl<T: Float> Method<T> for Clock {
     fn direction(&mut self, evaluation: &mut Evaluation<'_, T>, _: &mut Direction<T>) -> Result<(), Error> {
-        for _ in 0..if is_tiny() { 1 } else { 9 } {
+        for _ in 0..if is_tiny() { 1 } else { 25 } {
             let start = Instant::now();
             evaluation.tangent_gram()?;
             self.seconds = self.seconds.min(start.elapsed().as_secs_f64());
@@ -81,7 +81,10 @@ fn main() {
         d: 3,
         m: 70,
     }];
-    for &shape in if is_tiny() { &tiny[..] } else { &SHAPES[..] } {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let chosen = |shape: &&Shape| wanted.is_empty() || wanted.iter().any(|name| name == shape.name);
+    let shapes = if is_tiny() { &tiny[..] } else { &SHAPES[..] };
+    for &shape in shapes.iter().filter(chosen) {
         let Shape { n, d, m, .. } = shape;
         for (name, time, exp) in [
             ("f64", seconds::<f64>(shape), double.exp),

@@ -85,7 +85,9 @@
 //! # Features
 //!
 //! `csv` (`Dataset::from_csv`, `History::to_csv`) and `progress` (`observer::ProgressBar`), both on by default; `mpi`
-//! (`mpi::World`), for runs on many machines, needs MPI where it is built. No feature changes a result.
+//! (`mpi::World`), for runs on many machines, needs MPI where it is built; `faer` makes
+//! the n x n factors of [`method::GaussNewton`] 5 to 15 times faster from n = 1000 on, and rounds them differently. No other
+//! feature changes a result.
 
 pub mod certificate;
 pub mod check;

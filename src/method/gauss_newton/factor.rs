@@ -121,6 +121,7 @@ fn solve(lower: &DMatrix<f64>, rhs: &mut DVector<f64>) {
 }
 
 /// The factor in place of the matrix (what stands above the diagonal is of no meaning); false where there is none.
+#[cfg(not(feature = "faer"))]
 fn cholesky(matrix: &mut DMatrix<f64>) -> bool {
     match nalgebra::Cholesky::new(std::mem::take(matrix)) {
         Some(factor) => {
@@ -129,6 +130,23 @@ fn cholesky(matrix: &mut DMatrix<f64>) -> bool {
         }
         None => false,
     }
+}
+
+/// The factor in place of the matrix (what stands above the diagonal is of no meaning); false where there is none. On one
+/// thread, so that the bits don't depend on their number.
+#[cfg(feature = "faer")]
+fn cholesky(matrix: &mut DMatrix<f64>) -> bool {
+    use faer::dyn_stack::{MemBuffer, MemStack};
+    use faer::linalg::cholesky::llt::factor::{LltRegularization, cholesky_in_place, cholesky_in_place_scratch};
+    use faer::{Par, Spec};
+    let n = matrix.nrows();
+    let room = cholesky_in_place_scratch::<f64>(n, Par::Seq, Spec::default());
+    let Ok(mut room) = MemBuffer::try_new(room) else {
+        return false;
+    };
+    let view = faer::MatMut::from_column_major_slice_mut(matrix.as_mut_slice(), n, n);
+    let (plain, room) = (LltRegularization::default(), MemStack::new(&mut room));
+    cholesky_in_place(view, plain, Par::Seq, room, Spec::default()).is_ok()
 }
 
 /// A lower bound of ||A^-1||_1 for A = L L^T that is nearly always within a factor of 3 (Hager 1984, Higham 1988): a few

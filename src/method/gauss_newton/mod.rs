@@ -52,6 +52,8 @@ const SATISFIED: f64 = 0.96;
 /// # Ok::<(), expnet::Error>(())
 /// ```
 ///
+/// The factor is nalgebra's, or with the feature `faer` that library's, which matters from n = 1000 on.
+///
 /// Goes with a constant step size and with [`Backtracking`](crate::schedule::Backtracking) (without ridge); schedules that are
 /// derived from the gradient are refused.
 ///
