@@ -299,8 +299,13 @@ fn ridge_ends_where_the_pull_balances_the_gradient() {
     ] {
         let mut net = start.clone();
         let report = descend(&mut net, &data, (method, ridge), 200, 0.0);
+        // A gradient g promises the objective a fall of g^T H^-1 g / 2, H the curvature: at the end that is rounding.
+        let curvature = 30.0 * mean_eigenvalue(&net, &data) + ridge;
+        let moved = (net.weights() - start.weights()).norm();
+        let objective = report.loss() + 0.5 * ridge * moved.powi(2);
+        let rounding = (2.0 * curvature * 16.0 * f64::EPSILON * objective).sqrt() / (ridge * moved);
         let rest = stationarity(&net, &start, &data, ridge);
-        assert!(rest < 1e-6, "{rest:e}\n{report}");
+        assert!(rounding < 1e-5 && rest < rounding, "{rest:e} {rounding:e}\n{report}");
         assert_eq!(report.termination(), Termination::Stalled, "{report}");
     }
 }
