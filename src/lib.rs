@@ -79,15 +79,15 @@
 //!
 //! A run gives the same bits on any number of threads, with activations stored or recomputed, with or without observers
 //! and checkpoints, and stopped and resumed at any step ([`Trainer::checkpoint`], [`Trainer::resume`]): for every schedule and
-//! method here, and for those of your own that [`check::resume`] passes. Another SIMD level rounds differently; `EXPNET_SIMD=avx2` (or `sse4.2`, `sse2`) makes a machine use a lower level than
-//! its best.
+//! method here, and for those of your own that [`check::resume`] passes. Another SIMD level rounds differently;
+//! `EXPNET_SIMD=avx2` (or `sse4.2`, `sse2`) makes a machine use a lower level than its best.
 //!
 //! # Features
 //!
-//! `csv` (`Dataset::from_csv`, `History::to_csv`) and `progress` (`observer::ProgressBar`), both on by default; `mpi`
-//! (`mpi::World`), for runs on many machines, needs MPI where it is built; `faer` makes
-//! the n x n factors of [`method::GaussNewton`] 5 to 15 times faster from n = 1000 on, and rounds them differently. No other
-//! feature changes a result.
+//! `csv` (`Dataset::from_csv`, `History::to_csv`) and `progress` (`observer::ProgressBar`), both on by default; `npy`
+//! (NumPy's files), `serde` (settings and reports); `mpi` (`mpi::World`), for runs on many machines, which needs MPI where it is
+//! built; `faer` makes the n x n factors of [`method::GaussNewton`] 5 to 15 times faster from n = 1000 on, and rounds them
+//! differently. No other feature changes a result.
 
 pub mod certificate;
 pub mod check;

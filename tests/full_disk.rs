@@ -4,7 +4,7 @@
 //! write as a full disk does.
 #![cfg(unix)]
 
-use expnet::{ExpNetwork, Initializer};
+use expnet::{Dataset, ExpNetwork, Initializer, Trainer};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -81,5 +81,36 @@ fn a_full_disk_leaves_the_previous_model_whole() {
     assert_passed(&under_limit("save_under_limit", &folder));
     assert_eq!(ExpNetwork::<f64>::load(&path).unwrap(), small());
     assert_eq!(names(&folder), ["another", "model"], "no temporary file");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+fn data() -> Dataset<f64> {
+    Dataset::from_rows(&[[0.1, 0.2, 0.3, 0.4], [0.4, -0.3, 0.2, 0.1]], &[0.5, -0.5]).unwrap()
+}
+
+#[test]
+#[ignore = "runs in a process whose files are limited, started by the test below"]
+fn checkpoint_under_limit() {
+    let path = PathBuf::from(std::env::var_os(FOLDER).expect("set by the test below")).join("run");
+    let trainer = Trainer::new(1e-5).max_steps(3).checkpoint(&path, 1);
+    let error = trainer.fit(&mut large(), &data()).unwrap_err().to_string();
+    assert!(error.contains(&path.display().to_string()), "{error}");
+    println!("{error}");
+}
+
+#[test]
+fn a_full_disk_leaves_the_previous_checkpoint_whole() {
+    let folder = folder("checkpoint");
+    let path = folder.join("run");
+    let trainer = |steps| Trainer::new(1e-5).max_steps(steps).checkpoint(&path, 1);
+    trainer(2).fit(&mut small(), &data()).unwrap();
+    let before = fs::read(&path).unwrap();
+    assert_passed(&under_limit("checkpoint_under_limit", &folder));
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert_eq!(names(&folder), ["run"], "no temporary file");
+    let (mut resumed, mut whole) = (small(), small());
+    trainer(4).resume(&path).fit(&mut resumed, &data()).unwrap();
+    Trainer::new(1e-5).max_steps(4).fit(&mut whole, &data()).unwrap();
+    assert_eq!(resumed, whole);
     fs::remove_dir_all(folder).unwrap();
 }
