@@ -32,7 +32,7 @@ mod gather;
 mod link;
 mod threads;
 
-pub(crate) use gather::Gather;
+pub(crate) use gather::{Gather, elsewhere};
 pub(crate) use link::{Digest, Link, Sum};
 pub use threads::Threads;
 

@@ -5,12 +5,15 @@
 use expnet::communicator::Communicator;
 use expnet::method::{GaussNewton, GradientDescent, Minibatch};
 use expnet::mpi::World;
+use expnet::observer::Progress;
 use expnet::schedule::{self, Backtracking, KernelStable};
 use expnet::{Dataset, Error, ExpNetwork, Initializer, Memory, Trainer};
 use nalgebra::{DMatrix, DVector};
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -62,6 +65,7 @@ fn work(world: &World, task: &str) -> Result<(), Error> {
         "panic" | "error" | "no data" | "diverge" | "long" => fault(world, task),
         "antisymmetric" => antisymmetric(world),
         "memory" => memory(world),
+        "slow" | "again" => checkpointed(world, task),
         method => {
             let mut share = recipe().shard(world.rank(), world.size()).build()?;
             let trainer = trainer(method).max_steps(50).communicator(world.clone());
@@ -102,6 +106,34 @@ fn antisymmetric(world: &World) -> Result<(), Error> {
     let loss = trainer.fit(&mut share, &data)?.loss();
     assert!((loss - data.labels().norm_squared() / 2.0).abs() < 1e-14);
     println!("rank {} is exact", world.rank());
+    Ok(())
+}
+
+/// Steps of a run that is killed on its way.
+const STEPS: usize = 60;
+
+fn checkpoint() -> PathBuf {
+    env::temp_dir().join(format!("expnet-mpi-run-{}", env::var("EXPNET_JOB").unwrap()))
+}
+
+/// The run of `momentum`, with checkpoints, or from the last of them.
+fn checkpointed(world: &World, task: &str) -> Result<(), Error> {
+    let mut share = recipe().shard(world.rank(), world.size()).build()?;
+    let trainer = trainer("momentum").max_steps(STEPS).communicator(world.clone());
+    let trainer = if task == "slow" {
+        println!("pid {}", std::process::id());
+        trainer.checkpoint(checkpoint(), 5).observe(|_: &Progress<'_, f64>| {
+            std::thread::sleep(Duration::from_millis(20));
+            ControlFlow::Continue(())
+        })
+    } else {
+        trainer.resume(checkpoint())
+    };
+    let data = data(30, 5);
+    let mut session = trainer.start(&mut share, &data)?;
+    println!("rank {} began {}", world.rank(), session.steps());
+    while session.step()?.is_none() {}
+    println!("rank {} loss {:.16e}", world.rank(), session.finish()?.loss());
     Ok(())
 }
 
@@ -171,6 +203,10 @@ fn answers(ranks: usize, task: &str, what: &str) -> Vec<f64> {
         "{task} on {ranks}: {text}{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    told(ranks, &text, what)
+}
+
+fn told(ranks: usize, text: &str, what: &str) -> Vec<f64> {
     let of = |rank: usize| {
         let start = format!("rank {rank} {what} ");
         let line = text
@@ -283,9 +319,9 @@ impl Drop for Job {
     }
 }
 
-#[test]
-fn a_killed_rank_ends_the_job() {
-    let mut job = Job(job(3, "long")
+/// A job at work, and the processes of its ranks.
+fn spawned(ranks: usize, task: &str) -> (Job, Vec<String>) {
+    let mut job = Job(job(ranks, task)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -294,11 +330,59 @@ fn a_killed_rank_ends_the_job() {
         .lines()
         .map_while(Result::ok);
     let pids = lines.filter_map(|line| Some(line.split_once("pid ")?.1.to_string()));
-    let pid = pids.take(3).last().expect("three ranks");
+    let pids: Vec<_> = pids.take(ranks).collect();
+    assert_eq!(pids.len(), ranks);
+    (job, pids)
+}
+
+fn kill(pid: &str) {
+    assert!(Command::new("kill").args(["-KILL", pid]).status().unwrap().success());
+}
+
+#[test]
+fn a_killed_job_goes_on_on_more_ranks() {
+    // As `job` tells the ranks.
+    let path = env::temp_dir().join(format!("expnet-mpi-run-{}", std::process::id()));
+    let (mut slow, pids) = spawned(2, "slow");
+    let started = Instant::now();
+    while !path.exists() {
+        assert!(started.elapsed() < Duration::from_secs(30), "no checkpoint");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(slow.0.try_wait().unwrap().is_none(), "it runs");
+    kill(&pids[1]);
+    assert_eq!(slow.0.wait().unwrap().code(), Some(137));
+
+    let output = run(3, "again");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let began = told(3, &text, "began");
+    assert!(
+        began[0] >= 5.0 && began[0] < STEPS as f64 && began == [began[0]; 3],
+        "{began:?}"
+    );
+    let mut whole = recipe().build().unwrap();
+    let undisturbed = trainer("momentum").max_steps(STEPS);
+    let loss = undisturbed.fit(&mut whole, &data(30, 5)).unwrap().loss();
+    for again in told(3, &text, "loss") {
+        let error = (again - loss).abs() / loss;
+        println!("resumed at {}: {again:.16e}, off by {error:.1e}", began[0]);
+        assert!(loss > 1e-3 && error <= 1e-12, "{again:e} and {loss:e}: {error:e}");
+    }
+    fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_killed_rank_ends_the_job() {
+    let (mut job, pids) = spawned(3, "long");
     std::thread::sleep(Duration::from_millis(300)); // into the middle of the run
     assert!(job.0.try_wait().unwrap().is_none(), "it runs");
     let killed = Instant::now();
-    assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+    kill(&pids[2]);
     let code = job.0.wait().unwrap().code();
     assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
     assert_eq!(code, Some(137));

@@ -321,17 +321,6 @@ fn shares_of_different_networks_are_not_saved() {
     assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0);
 }
 
-#[test]
-fn checkpoints_of_several_ranks_are_refused() {
-    let texts = errors(three(|_, trainer| trainer.checkpoint("nowhere", 1)));
-    assert!(
-        texts
-            .iter()
-            .all(|text| text.starts_with("`Trainer::checkpoint` or `Trainer::resume`")),
-        "{texts:?}"
-    );
-}
-
 /// Three ranks that train; `tune` may treat rank 1 differently.
 fn three(
     tune: impl Fn(usize, Trainer<'static, f64>) -> Trainer<'static, f64> + Send + Sync + 'static,

@@ -1,5 +1,7 @@
 //! A short mark of long data.
 
+use crate::communicator::{Link, Sum};
+use crate::error::Error;
 use crate::float::Float;
 use std::fmt;
 
@@ -16,6 +18,9 @@ pub(super) struct Digest(u64);
 /// The golden ratio's bits.
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
+/// 32 bits.
+const HALF: u64 = 0xffff_ffff;
+
 impl Default for Digest {
     fn default() -> Self {
         Self(ODD)
@@ -28,6 +33,21 @@ impl Digest {
         let mut digest = Self::default();
         digest.feed(numbers);
         digest
+    }
+
+    /// Of what all ranks feed to it, in their order: each goes on from where the one before it stands. An exchange a rank.
+    pub fn of_ranks(link: &Link, feed: impl FnOnce(&mut Self)) -> Result<Self, Error> {
+        let (mut digest, mut feed) = (Self::default(), Some(feed));
+        for rank in 0..link.size() {
+            let mut halves = [0.0; 2];
+            if let Some(feed) = feed.take_if(|_| rank == link.rank()) {
+                feed(&mut digest);
+                halves = digest.halves();
+            }
+            link.sum(Sum::Digest, &mut halves)?;
+            digest = Self::from_halves(halves);
+        }
+        Ok(digest)
     }
 
     pub fn of_text(text: &str) -> Self {
@@ -49,6 +69,16 @@ impl Digest {
         self.0 = (self.0 ^ word).wrapping_mul(ODD).rotate_left(29);
     }
 
+    /// As numbers that hold them exactly.
+    fn halves(self) -> [f64; 2] {
+        [self.0 >> 32, self.0 & HALF].map(|half| half as f64)
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // whole numbers below 2^32
+    fn from_halves([high, low]: [f64; 2]) -> Self {
+        Self((high as u64) << 32 | low as u64)
+    }
+
     /// The mark: the low bits depend on the last numbers too.
     pub fn finish(self) -> u64 {
         let h = (self.0 ^ self.0 >> 32).wrapping_mul(ODD);
@@ -65,6 +95,7 @@ impl fmt::Display for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::communicator::{Communicator, Threads};
 
     #[test]
     fn every_bit_counts() {
@@ -80,6 +111,25 @@ mod tests {
         let mut swapped = numbers.clone();
         swapped.swap(3, 4);
         assert_ne!(Digest::of(&swapped).finish(), whole);
+    }
+
+    #[test]
+    fn does_not_depend_on_the_ranks() {
+        let numbers: Vec<f64> = (0..20).map(|i| f64::from(i).sin()).collect();
+        for shares in [vec![20], vec![7, 13], vec![1, 18, 1]] {
+            let answers = Threads::run(shares.len(), |world| {
+                let (rank, link) = (world.rank(), Link::new(Box::new(world)));
+                let first: usize = shares[..rank].iter().sum();
+                let whole = Digest::of_ranks(&link, |digest| digest.feed(&numbers[first..][..shares[rank]]))?;
+                link.finish()?;
+                Ok(whole.finish())
+            });
+            assert!(
+                answers
+                    .into_iter()
+                    .all(|answer| answer.unwrap() == Digest::of(&numbers).finish())
+            );
+        }
     }
 
     #[test]

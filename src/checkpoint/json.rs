@@ -94,24 +94,25 @@ fn to_number(value: &Value) -> Option<f64> {
 
 /// The document of a checkpoint: the state, the checksums of the tensors, and a checksum of these two.
 pub(super) fn sealed(state: &Value, checksums: &Value) -> Value {
-    let seal = seal(state, checksums);
+    let seal = seal(state, checksums).to_string();
     json!({ "state": state, "checksums": checksums, "seal": seal })
 }
 
-/// The state and the checksums, or what is wrong with them.
-pub(super) fn unsealed(mut document: Value) -> Result<(Value, Value), &'static str> {
+/// The state, the checksums and the mark of the file, or what is wrong with them.
+pub(super) fn unsealed(mut document: Value) -> Result<(Value, Value, u64), &'static str> {
     let mut take = |name| document.get_mut(name).map(Value::take).unwrap_or_default();
     let (state, checksums) = (take("state"), take("checksums"));
-    if document["seal"].as_str() == Some(&seal(&state, &checksums)) {
-        Ok((state, checksums))
+    let seal = seal(&state, &checksums);
+    if document["seal"].as_str() == Some(&seal.to_string()) {
+        Ok((state, checksums, seal.finish()))
     } else {
         Err("its metadata is damaged: their checksum is another")
     }
 }
 
 /// Maps are printed in the order of their names, and numbers as they are read: the text is that of the file.
-fn seal(state: &Value, checksums: &Value) -> String {
-    Digest::of_text(&format!("{state}{checksums}")).to_string()
+fn seal(state: &Value, checksums: &Value) -> Digest {
+    Digest::of_text(&format!("{state}{checksums}"))
 }
 
 #[cfg(test)]

@@ -50,27 +50,50 @@ impl<'a> Gather<'a> {
         })
     }
 
-    /// Hands out, on every rank, the numbers of all ranks in their order: of rank r, `lengths[r]` numbers.
+    /// Hands out, on every rank, the numbers of all ranks in their order: of rank r, `lengths[r]` numbers. `own` hands out
+    /// those of this rank, in parts of any length.
     pub fn numbers<T: Float>(
         &self,
         lengths: &[usize],
-        own: &[T],
+        own: impl FnOnce(&mut dyn FnMut(&[T]) -> io::Result<()>) -> io::Result<()>,
         mut give: impl FnMut(&[T]) -> io::Result<()>,
     ) -> io::Result<()> {
+        if self.world.size() == 1 {
+            return own(&mut give);
+        }
+        let (before, rest) = lengths.split_at(self.world.rank());
+        before.iter().try_for_each(|&length| self.receive(length, &mut give))?;
         let mut part = Vec::with_capacity(MESSAGE);
-        for (rank, &length) in lengths.iter().enumerate() {
-            for from in (0..length).step_by(MESSAGE) {
-                let count = MESSAGE.min(length - from);
-                let mine = if rank == self.world.rank() {
-                    &own[from..from + count]
-                } else {
-                    &[]
-                };
-                self.exchange(0.0, mine)?;
-                part.clear();
-                part.extend(self.message.borrow()[1..=count].iter().map(|&x| T::lit(x)));
-                give(&part)?;
+        own(&mut |mut numbers: &[T]| {
+            while !numbers.is_empty() {
+                let (now, later) = numbers.split_at(numbers.len().min(MESSAGE - part.len()));
+                part.extend_from_slice(now);
+                numbers = later;
+                if part.len() == MESSAGE {
+                    self.exchange(0.0, &part)?;
+                    give(&part)?;
+                    part.clear();
+                }
             }
+            Ok(())
+        })?;
+        if !part.is_empty() {
+            self.exchange(0.0, &part)?;
+            give(&part)?;
+        }
+        let mut after = rest.iter().skip(1);
+        after.try_for_each(|&length| self.receive(length, &mut give))
+    }
+
+    /// Hands out so many numbers of another rank.
+    fn receive<T: Float>(&self, length: usize, give: &mut impl FnMut(&[T]) -> io::Result<()>) -> io::Result<()> {
+        let mut part = Vec::with_capacity(MESSAGE.min(length));
+        for from in (0..length).step_by(MESSAGE) {
+            self.exchange::<T>(0.0, &[])?;
+            part.clear();
+            let numbers = &self.message.borrow()[1..=MESSAGE.min(length - from)];
+            part.extend(numbers.iter().map(|&x| T::lit(x)));
+            give(&part)?;
         }
         Ok(())
     }
@@ -83,10 +106,7 @@ impl<'a> Gather<'a> {
             Ok(())
         };
         own?;
-        met.map_err(|error| Error::Ranks {
-            problem: error.to_string(),
-            remedy: "see the error on that rank",
-        })
+        met.map_err(elsewhere)
     }
 
     fn exchange<T: Float>(&self, failed: f64, own: &[T]) -> io::Result<()> {
@@ -106,5 +126,13 @@ impl<'a> Gather<'a> {
         });
         self.open.set(met.is_ok());
         met
+    }
+}
+
+/// The error of a rank that could not get the numbers of another.
+pub(crate) fn elsewhere(error: io::Error) -> Error {
+    Error::Ranks {
+        problem: error.to_string(),
+        remedy: "see the error on that rank",
     }
 }

@@ -1,7 +1,8 @@
 //! What a run says to its other ranks.
 
-use super::{Communicator, Solo};
+use super::{Communicator, Gather, Solo};
 use crate::error::Error;
+use num_traits::ToPrimitive;
 use std::cell::RefCell;
 use std::fmt;
 
@@ -16,8 +17,8 @@ const FIRST_ROOM: usize = 8;
 ///
 /// Ranks exchange frames, each an all-reduce of a head and a payload. While a run lasts every frame has the same length,
 /// so that a rank which fails anywhere can say so in the frame that the others are waiting for: the head counts failures.
-/// A payload beyond that length goes after the frame that announces it, and the first such one sets the length from then
-/// on. After a failure, or the end of the run, the line is closed and nothing more is sent.
+/// A payload beyond that length goes after the frame that announces it, and the first such one of a sweep sets the length
+/// from then on. After a failure, or the end of the run, the line is closed and nothing more is sent.
 ///
 /// The digest tells what a rank believes to be doing. Ranks that disagree have sums of digests h that violate
 /// R sum h^2 = (sum h)^2.
@@ -30,6 +31,9 @@ pub(crate) struct Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sum {
     Start,
+    Widths,
+    Digest,
+    Gather,
     Forward,
     Gradient,
     Proposal,
@@ -103,10 +107,26 @@ impl Link {
         }
         self.exchange(&mut [])?;
         let met = self.world.all_reduce_sum(numbers);
-        if room == FIRST_ROOM {
+        if room == FIRST_ROOM && what != Sum::Widths {
             self.state.borrow_mut().room = numbers.len();
         }
         met.map_err(|error| self.close(error))
+    }
+
+    /// How many neurons each rank has.
+    pub fn widths(&self, own: usize) -> Result<Vec<usize>, Error> {
+        let mut widths = vec![0.0; self.size()];
+        widths[self.rank()] = own as f64;
+        self.sum(Sum::Widths, &mut widths)?;
+        Ok(widths.into_iter().map(|width| width.to_usize().unwrap_or(0)).collect())
+    }
+
+    /// A line of its own for numbers on their way into a file, once all ranks are known to have come to this point.
+    ///
+    /// Its end is an error on all ranks or on none.
+    pub fn gather(&self) -> Result<Gather<'_>, Error> {
+        self.sum(Sum::Gather, &mut [])?;
+        Ok(Gather::new(&*self.world))
     }
 
     /// `local`, if all goes well. An error of this rank is made known to the others, whatever they are waiting for.
@@ -174,8 +194,8 @@ impl Link {
         if !agree(size, digests, squares) {
             return Err(Error::Ranks {
                 problem: format!("the {size} ranks have parted before exchange {number} of the run"),
-                remedy: "give every rank the same data, schedule, method and settings, and observers that look at \
-                         movements to all or none",
+                remedy: "give every rank the same data, schedule, method, settings and checkpoint, and observers that \
+                         look at movements to all or none",
             });
         }
         Ok(())

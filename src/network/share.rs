@@ -2,7 +2,7 @@
 
 use super::ExpNetwork;
 use super::file::{Document, OUTPUT_WEIGHTS, WEIGHTS};
-use crate::communicator::{Communicator, Gather};
+use crate::communicator::{Communicator, Gather, elsewhere};
 use crate::error::Error;
 use crate::float::Float;
 use crate::init::checked_share;
@@ -43,17 +43,18 @@ impl<T: Float> ExpNetwork<T> {
         let (a, w) = (self.output_weights.as_slice(), self.weights.as_slice());
         let saved = if world.rank() == 0 {
             let tensors = [
-                Tensor::streamed::<T>(OUTPUT_WEIGHTS, &[width], |give| gather.numbers(&widths, a, give)),
-                Tensor::streamed::<T>(WEIGHTS, &[width, dimension], |give| gather.numbers(&lengths, w, give)),
+                Tensor::streamed::<T>(OUTPUT_WEIGHTS, &[width], |give| {
+                    gather.numbers(&widths, |own| own(a), give)
+                }),
+                Tensor::streamed::<T>(WEIGHTS, &[width, dimension], |give| {
+                    gather.numbers(&lengths, |own| own(w), give)
+                }),
             ];
             save(path.as_ref(), "network", Document {}, &tensors)
         } else {
-            let shown = gather.numbers(&widths, a, |_| Ok(()));
-            let shown = shown.and_then(|()| gather.numbers(&lengths, w, |_| Ok(())));
-            shown.map_err(|error| Error::Ranks {
-                problem: error.to_string(),
-                remedy: "see the error on that rank",
-            })
+            let shown = gather.numbers(&widths, |own| own(a), |_| Ok(()));
+            let shown = shown.and_then(|()| gather.numbers(&lengths, |own| own(w), |_| Ok(())));
+            shown.map_err(elsewhere)
         };
         gather.end(saved)
     }

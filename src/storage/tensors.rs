@@ -143,7 +143,7 @@ impl TensorFile {
     /// The numbers of a tensor, which must be of this type and have this shape. One allocation, no larger than the file.
     pub(crate) fn numbers<T: Float>(&mut self, name: &str, shape: &[usize]) -> Result<Vec<T>, Error> {
         let bytes = self.checked::<T>(name, shape)?;
-        self.parts::<T>(name, shape)?.next(bytes.len() / size_of::<T>())
+        self.parts::<T>(name, shape, 0)?.next(bytes.len() / size_of::<T>())
     }
 
     /// Where the numbers of a tensor lie, which must be of this type and have this shape.

@@ -139,8 +139,13 @@ impl<'a, T: Float> Trainer<'a, T> {
     /// some the velocity, the best weights and the last gradient, each of d m numbers at most (k m for d > n, where the run
     /// needs k coordinates only): 2 to 5 copies of the weights.
     ///
+    /// On several ranks all ask for it, with the same interval, and rank 0 writes the file: that of the whole network, which any
+    /// number of ranks can take up. The numbers pass rank 0 a message at a time, so that no rank holds more than its
+    /// share. Costs an exchange of all that is written.
+    ///
     /// Errors, before the first step: a schedule or method whose `save` gives nothing. Later: [`Error::Io`] where the file
-    /// cannot be written; the run then ends, the last checkpoint is still whole, and the network gets its weights.
+    /// cannot be written ([`Error::Ranks`] on the ranks that don't write); the run then ends, the last checkpoint is still whole,
+    /// and the network gets its weights.
     pub fn checkpoint(mut self, path: impl AsRef<Path>, every: usize) -> Self {
         self.checkpoint = Some((path.as_ref().to_path_buf(), every));
         self
@@ -149,10 +154,13 @@ impl<'a, T: Float> Trainer<'a, T> {
     /// Goes on from the checkpoint at `path`, to the same bits as if the run had never stopped.
     ///
     /// Give the same schedule, method, data, validation data and output weights as then; others are refused by name. What may
-    /// be others: the limits (steps, time, tolerance, stall, patience), the observers, [`memory`](Self::memory) and the number
-    /// of threads. On another SIMD level the run goes on from the same weights with the rounding of that level. The weights
+    /// be others: the limits (steps, time, tolerance, stall, patience), the observers, [`memory`](Self::memory), the number
+    /// of threads, and that of ranks. On another SIMD level the run goes on from the same weights with the rounding of that level. The weights
     /// of the network that is given to [`fit`](Self::fit) are not looked at: the checkpoint has the current ones, and the initial
     /// ones, which movement and pull are measured from.
+    ///
+    /// On several ranks each reads its own neurons from the file, which all have to see. On as many ranks as before, with the
+    /// same shares, the bits are the same; on another number, sums over neurons are rounded otherwise.
     ///
     /// Steps, passes and time are counted on from where they were, and observers are told to start at the step reached.
     ///
@@ -189,8 +197,7 @@ impl<'a, T: Float> Trainer<'a, T> {
     /// share. A step exchanges one message of n + O(1) numbers (n^2 for a Gram matrix); clocks and observers, where any
     /// rank has them, add a small one.
     ///
-    /// Every rank makes the same calls. An error on one rank is an error on all of them. Goes with neither
-    /// [`checkpoint`](Self::checkpoint) nor [`resume`](Self::resume), which are of whole networks.
+    /// Every rank makes the same calls. An error on one rank is an error on all of them.
     pub fn communicator(mut self, world: impl Communicator + 'static) -> Self {
         self.communicator = Box::new(world);
         self
@@ -314,8 +321,13 @@ impl<'a, T: Float> Trainer<'a, T> {
         Ok(())
     }
 
+    /// The validation data.
+    fn watched(&self) -> Option<&'a Dataset<T>> {
+        self.validation.map(|(data, _)| data)
+    }
+
     /// What every rank must have been told alike.
-    fn settings(&self) -> [u64; 6] {
+    fn settings(&self) -> [u64; 8] {
         let (window, relative) = self.stall.unwrap_or((0, 0.0));
         let patience = self.validation.map_or(0, |(_, patience)| patience);
         [
@@ -325,6 +337,8 @@ impl<'a, T: Float> Trainer<'a, T> {
             relative.to_bits(),
             patience as u64,
             u64::from(self.validation.is_some()),
+            self.checkpoint.as_ref().map_or(0, |(_, every)| *every as u64),
+            u64::from(self.resume.is_some()),
         ]
     }
 }

@@ -69,36 +69,24 @@ struct Best {
     last: f64,
 }
 
-/// What a rank makes ready by itself, before it meets the others.
+/// What a rank makes ready by itself.
 struct Packed<T: Float> {
     engine: Engine<T>,
-    identity: Option<Identity>,
     /// The checkpoint, and the initial weights in it.
     resumed: Option<(Stored<T>, DMatrix<T>)>,
 }
 
 impl<T: Float> Packed<T> {
     fn new(
-        trainer: &mut Trainer<'_, T>,
+        trainer: &Trainer<'_, T>,
         network: &ExpNetwork<T>,
         data: &Dataset<T>,
-        link: &Link,
+        identity: Option<&Identity>,
+        rank: usize,
     ) -> Result<Self, Error> {
-        trainer.check(network, data)?;
-        let watched = trainer.validation.map(|(validation, _)| validation);
-        let asked = trainer.checkpoint.is_some() || trainer.resume.is_some();
-        if asked && !link.is_solo() {
-            return Err(Error::Incompatible {
-                what: "`Trainer::checkpoint` or `Trainer::resume`",
-                with: "several ranks",
-                reason: "a checkpoint is of a whole network on one rank; keep the network itself with `ExpNetwork::save_over`, \
-                         and start anew from `ExpNetwork::load_shard`",
-            });
-        }
-        let identity = asked.then(|| Identity::of(network, data, watched));
-        let resumed = match (&trainer.resume, &identity) {
+        let resumed = match (&trainer.resume, identity) {
             (Some(path), Some(identity)) => {
-                let mut stored = Stored::open(path, identity)?;
+                let mut stored = Stored::open(path, identity, rank)?;
                 let initial = stored.initial()?;
                 Some((stored, initial))
             }
@@ -108,14 +96,10 @@ impl<T: Float> Packed<T> {
             resumed.as_ref().map_or(network.weights(), |(_, initial)| initial),
             network.output_weights(),
             data.points(),
-            watched.map(Dataset::points),
+            trainer.watched().map(Dataset::points),
             trainer.memory,
         )?;
-        Ok(Self {
-            engine,
-            identity,
-            resumed,
-        })
+        Ok(Self { engine, resumed })
     }
 }
 
@@ -127,13 +111,14 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     ) -> Result<Self, Error> {
         let started = Instant::now();
         let link = Link::new(std::mem::replace(&mut trainer.communicator, Box::new(Solo)));
-        let packed = Packed::new(&mut trainer, network, data, &link);
-        let Packed {
-            engine,
-            identity,
-            resumed,
-        } = link.pass(packed)?;
+        let checked = trainer.check(network, data);
+        link.pass(checked)?;
         let (width, votes) = greet(&link, &trainer, network, data)?;
+        let asked = trainer.checkpoint.is_some() || trainer.resume.is_some();
+        let identity = asked.then(|| Identity::of(&link, network, data, trainer.watched()));
+        let identity = identity.transpose()?;
+        let packed = Packed::new(&trainer, network, data, identity.as_ref(), link.rank());
+        let Packed { engine, resumed } = link.pass(packed)?;
         let shape = (network.dimension(), width);
         let resuming = resumed.is_some();
         let mut session = Self {
@@ -539,10 +524,7 @@ fn greet<T: Float>(
         return Ok((network.width(), true));
     }
     let mut replicated = Digest::default();
-    for data in [Some(data), trainer.validation.map(|(data, _)| data)]
-        .into_iter()
-        .flatten()
-    {
+    for data in [Some(data), trainer.watched()].into_iter().flatten() {
         replicated.add(data.samples() as u64);
         let numbers = data.points().iter().chain(data.labels());
         numbers.for_each(|x| replicated.add(x.as_f64().to_bits()));

@@ -30,10 +30,11 @@ impl TensorFile {
         self.header.info(name).is_some()
     }
 
-    /// The numbers of a tensor, which must be of this type and have this shape, to be read a part at a time.
-    pub(crate) fn parts<T: Float>(&mut self, name: &str, shape: &[usize]) -> Result<Parts<'_>, Error> {
+    /// The numbers of a tensor, which must be of this type and have this shape, to be read a part at a time from number
+    /// `first` on.
+    pub(crate) fn parts<T: Float>(&mut self, name: &str, shape: &[usize], first: usize) -> Result<Parts<'_>, Error> {
         let from = self.checked::<T>(name, shape)?.start;
-        self.seek(from)?;
+        self.seek(from + first * size_of::<T>())?;
         Ok(Parts { file: self })
     }
 
@@ -44,9 +45,7 @@ impl TensorFile {
         shape: &[usize],
         numbers: Range<usize>,
     ) -> Result<Vec<T>, Error> {
-        let from = self.checked::<T>(name, shape)?.start;
-        self.seek(from + numbers.start * size_of::<T>())?;
-        Parts { file: self }.next(numbers.len())
+        self.parts::<T>(name, shape, numbers.start)?.next(numbers.len())
     }
 
     fn seek(&mut self, from: usize) -> Result<(), Error> {

@@ -69,7 +69,7 @@ impl<T: Float> Session<'_, '_, T> {
             schedule.restore(&state.schedule)?;
         }
         self.trainer.method.restore(&state.method)?;
-        stored.load(self.position.engine_mut())?;
+        stored.load(self.position.engine_mut(), &initial)?;
         *self.network.weights_mut() = initial;
         self.written_back = false;
         self.position.restore(&state.position, self.network.weights())?;
