@@ -172,7 +172,7 @@ pub(crate) fn write<T: Float>(
         let mut shown = parts
             .iter()
             .map(|part| gather.numbers(&lengths(identity, part), |give| part.unload(give), |_| Ok(())));
-        shown.try_for_each(|shown| shown.map_err(elsewhere))
+        shown.try_for_each(|shown| shown.map_err(|error| elsewhere(&error)))
     };
     gather.end(written)
 }

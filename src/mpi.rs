@@ -117,7 +117,9 @@ impl World {
         match work(&world) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("error on rank {}: {error}", world.rank());
+                // In one piece: what several ranks print in pieces comes out mixed.
+                let line = format!("error on rank {}: {error}\n", world.rank());
+                eprint!("{line}");
                 thread::sleep(LAST_WORDS);
                 world.inner.ranks.abort(FAILED)
             }

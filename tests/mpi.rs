@@ -11,10 +11,10 @@ use expnet::{Dataset, Error, ExpNetwork, Initializer, Memory, Trainer};
 use nalgebra::{DMatrix, DVector};
 use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitCode, Output, Stdio};
 use std::time::{Duration, Instant};
 
 const TASK: &str = "EXPNET_TASK";
@@ -149,13 +149,18 @@ fn memory(world: &World) -> Result<(), Error> {
     let mut share = Initializer::new(16, 600_000)
         .shard(world.rank(), world.size())
         .build::<f64>()?;
-    let trainer = Trainer::new(1e-9).max_steps(2).memory(Memory::Recompute);
-    trainer.communicator(world.clone()).fit(&mut share, &data(40, 16))?;
     let path = env::temp_dir().join(format!(
         "expnet-mpi-{}-of-{}",
         env::var("EXPNET_JOB").unwrap(),
         world.size()
     ));
+    let data = data(40, 16);
+    let trainer = |steps| {
+        let trainer = Trainer::new(1e-9).max_steps(steps).memory(Memory::Recompute);
+        trainer.communicator(world.clone())
+    };
+    trainer(2).checkpoint(&path, 2).fit(&mut share, &data)?;
+    trainer(3).resume(&path).fit(&mut share, &data)?;
     share.save_over(world, &path)?;
     let again = ExpNetwork::load_shard(&path, world.rank(), world.size())?;
     assert!(again.weights() == share.weights());
@@ -250,7 +255,7 @@ fn an_antisymmetric_start_is_exactly_zero() {
 #[test]
 fn no_rank_holds_more_than_its_share() {
     let whole = answers(1, "memory", "took")[0];
-    // At the end of training: the network and two copies of its weights in the engine.
+    // Through a checkpoint and back: the network and two copies of its weights in the engine at least.
     assert!(whole >= f64::from(3 * 600_000 * 16 * 8 / 1024));
     for share in answers(3, "memory", "took") {
         println!("{share} KiB of {whole}");
@@ -310,7 +315,7 @@ fn an_error_before_the_run_ends_the_job() {
 }
 
 /// Ends the job should a test fail halfway.
-struct Job(Child);
+struct Job(Child, #[allow(dead_code)] BufReader<ChildStdout>);
 
 impl Drop for Job {
     fn drop(&mut self) {
@@ -321,16 +326,14 @@ impl Drop for Job {
 
 /// A job at work, and the processes of its ranks.
 fn spawned(ranks: usize, task: &str) -> (Job, Vec<String>) {
-    let mut job = Job(job(ranks, task)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap());
-    let lines = BufReader::new(job.0.stdout.take().unwrap())
-        .lines()
-        .map_while(Result::ok);
+    let mut job = job(ranks, task);
+    let mut job = job.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut output = BufReader::new(job.stdout.take().unwrap());
+    let lines = output.by_ref().lines().map_while(Result::ok);
     let pids = lines.filter_map(|line| Some(line.split_once("pid ")?.1.to_string()));
     let pids: Vec<_> = pids.take(ranks).collect();
+    // Open until the job ends, which could not write otherwise.
+    let job = Job(job, output);
     assert_eq!(pids.len(), ranks);
     (job, pids)
 }

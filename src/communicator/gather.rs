@@ -106,7 +106,7 @@ impl<'a> Gather<'a> {
             Ok(())
         };
         own?;
-        met.map_err(elsewhere)
+        met.map_err(|error| elsewhere(&error))
     }
 
     fn exchange<T: Float>(&self, failed: f64, own: &[T]) -> io::Result<()> {
@@ -130,9 +130,79 @@ impl<'a> Gather<'a> {
 }
 
 /// The error of a rank that could not get the numbers of another.
-pub(crate) fn elsewhere(error: io::Error) -> Error {
+pub(crate) fn elsewhere(error: &io::Error) -> Error {
     Error::Ranks {
         problem: error.to_string(),
         remedy: "see the error on that rank",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::communicator::Threads;
+
+    const LENGTHS: [usize; 3] = [3 * MESSAGE + 5, 7, MESSAGE];
+
+    /// Gathers the numbers of three ranks, which hand out theirs in parts of `part`; `give` takes those on rank 0.
+    fn gathered<R: Send>(
+        part: usize,
+        give: impl Fn(&mut R, &[f64]) -> io::Result<()> + Sync,
+        start: impl Fn() -> R + Sync,
+    ) -> Vec<Result<R, Error>> {
+        Threads::run(3, |world| {
+            let (gather, rank) = (Gather::new(&world), world.rank());
+            let first: usize = LENGTHS[..rank].iter().sum();
+            let own: Vec<f64> = (first..first + LENGTHS[rank]).map(|i| i as f64).collect();
+            let mut found = start();
+            let done = gather.numbers(
+                &LENGTHS,
+                |give| own.chunks(part).try_for_each(give),
+                |numbers| if rank == 0 { give(&mut found, numbers) } else { Ok(()) },
+            );
+            gather.end(done.map_err(|error| elsewhere(&error)))?;
+            Ok(found)
+        })
+    }
+
+    #[test]
+    fn numbers_come_in_the_order_of_the_ranks() {
+        for part in [1, 1000, MESSAGE, 100_000] {
+            let answers = gathered(
+                part,
+                |found: &mut Vec<f64>, numbers| {
+                    found.extend_from_slice(numbers);
+                    Ok(())
+                },
+                Vec::new,
+            );
+            let found: Vec<Vec<f64>> = answers.into_iter().collect::<Result<_, _>>().unwrap();
+            assert!(found[0].iter().copied().eq((0..LENGTHS.iter().sum()).map(|i| i as f64)));
+        }
+    }
+
+    #[test]
+    fn a_disk_that_fills_up_is_an_error_on_all() {
+        // 4 messages of rank 0, and 1 of each of the others.
+        for room in 0..6 {
+            let full = |given: &mut usize, _: &[f64]| {
+                *given += 1;
+                if *given > room {
+                    return Err(io::Error::from(io::ErrorKind::StorageFull));
+                }
+                Ok(())
+            };
+            let answers = gathered(1000, full, || 0);
+            let texts: Vec<_> = answers
+                .into_iter()
+                .map(|answer| answer.unwrap_err().to_string())
+                .collect();
+            assert!(texts[0].starts_with("no storage space"), "{texts:?}");
+            assert!(
+                texts[1..].iter().all(|text| text.starts_with("another rank")),
+                "{texts:?}"
+            );
+        }
+        assert!(gathered(1000, |_: &mut u8, _| Ok(()), || 0).iter().all(Result::is_ok));
     }
 }

@@ -54,7 +54,7 @@ impl<T: Float> ExpNetwork<T> {
         } else {
             let shown = gather.numbers(&widths, |own| own(a), |_| Ok(()));
             let shown = shown.and_then(|()| gather.numbers(&lengths, |own| own(w), |_| Ok(())));
-            shown.map_err(elsewhere)
+            shown.map_err(|error| elsewhere(&error))
         };
         gather.end(saved)
     }
