@@ -22,8 +22,9 @@ const TRIALS: usize = 60;
 /// ```
 ///
 /// (*Two-point step size gradient methods*, IMA J. Numer. Anal. 8, 1988.) Safeguarded: the last good size is used again where
-/// `<s, y> <= 0`, twice that where s was lost in the rounding of the weights, and a trial that overflows, or raises the loss tenfold above the largest of the last ten, is halved and tried again. Costs two
-/// sweeps a step that do the work of one, and two copies of the weights. For plain full-batch gradient descent.
+/// `<s, y> <= 0` or s = 0, twice that where s was lost in the rounding of the weights, and a trial that overflows, or raises
+/// the loss tenfold above the largest of the last ten, is halved and tried again. Costs two sweeps a step that do the work of one,
+/// and two copies of the weights. For plain full-batch gradient descent.
 ///
 /// ```
 /// use expnet::{Dataset, Initializer, Trainer, schedule::BarzilaiBorwein};
@@ -91,7 +92,7 @@ impl<T: Float> Schedule<T> for BarzilaiBorwein {
         let last = state.last_step_size().map(Float::as_f64);
         let secant = self.secant(norm, dot, last);
         // The last step was lost in the weights' rounding: the same one again would be lost too.
-        let lost = dot.is_some_and(|dot| (dot, norm) == (self.previous_norm, self.previous_norm));
+        let lost = last > Some(0.0) && dot == Some(norm) && norm == self.previous_norm;
         self.previous_norm = norm;
         let size = match (secant, self.good, self.initial) {
             (Some(size), ..) => size,
