@@ -40,6 +40,7 @@ pub(crate) enum Sum {
     Evaluation,
     TangentProduct,
     TangentGram,
+    Moments,
     Movement,
     Vote,
     End,

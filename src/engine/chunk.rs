@@ -317,7 +317,14 @@ fn backward_half<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mu
     }
     if sweep.tangent.is_some() {
         for (blocks, _, from) in groups(sweep.now, stores, lanes) {
+            let len = if stores {
+                activation_rows * lanes
+            } else {
+                activations.len()
+            };
+            let (activations, ahead) = activations.split_at_mut(len);
             let activations = &mut activations[from..];
+            let ahead = ahead.get(from..).unwrap_or(&[]);
             if !stores && sweep.now.groups.len() > 1 {
                 kernel::forward(
                     s,
@@ -340,6 +347,7 @@ fn backward_half<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mu
                 a,
                 scratch,
                 chunk.sums.get_mut(),
+                ahead,
             );
         }
     }

@@ -8,6 +8,7 @@ use super::chunk::{self, Chunk, Sweep};
 use super::gram::{self, Column, SamplePanels, Slab};
 use super::kernel;
 use super::kernel::Update;
+use super::moments::{self, Moments};
 use super::pack::{Aligned, Points};
 use super::pages::Pages;
 use crate::float::Float;
@@ -109,6 +110,26 @@ fn fill_activations_f32(
 #[inline(never)]
 pub(super) fn add_products(columns: &mut [Column], slab: &Slab<'_>) {
     dispatch!(slab.level, s => gram::add_products(s, columns, slab));
+}
+
+/// The moments of a chunk's weights: see `moments::add_moments`.
+pub(super) fn add_moments<T: Float>(level: Level, chunk: &Chunk<T>, role: usize, moments: &mut Moments) {
+    if let Some(chunk) = same(chunk) {
+        return add_moments_f64(level, chunk, role, moments);
+    }
+    if let Some(chunk) = same(chunk) {
+        add_moments_f32(level, chunk, role, moments);
+    }
+}
+
+#[inline(never)]
+fn add_moments_f64(level: Level, chunk: &Chunk<f64>, role: usize, moments: &mut Moments) {
+    dispatch!(level, s => moments::add_moments(s, chunk, role, moments));
+}
+
+#[inline(never)]
+fn add_moments_f32(level: Level, chunk: &Chunk<f32>, role: usize, moments: &mut Moments) {
+    dispatch!(level, s => moments::add_moments(s, chunk, role, moments));
 }
 
 /// The same reference, where A and B are the same type.

@@ -148,16 +148,17 @@ impl<T: Float> Engine<T> {
         let own = self.products_of_activations();
         let mut gram = self.link.pass(own)?;
         self.link.sum(Sum::TangentGram, gram.as_mut_slice())?;
-        gram.component_mul_assign(&self.point_products());
+        let points = self.batches.points();
+        gram.component_mul_assign(&points.tr_mul(&points));
         Ok(gram)
     }
 
     /// S, of the neurons that are here.
     fn products_of_activations(&mut self) -> Result<DMatrix<f64>, Error> {
-        let n = self.batch_now().points.samples;
+        let n = self.batches.now().points.samples;
         // Room for G itself, which is not taken in a way that can fail.
         let _ = Aligned::<f64>::zeros(n.saturating_mul(n))?;
-        let samples = SamplePanels::new(&self.path, self.coordinates(), &self.columns_now())?;
+        let samples = SamplePanels::new(&self.path, self.batches.coordinates(), &self.batches.columns())?;
         let mut triangle = Triangle::zeros(samples.count, samples.side)?;
         let panels = self.chunks.iter().map(|chunk| chunk.panels).sum::<usize>();
         let (block, per_chunk) = (
@@ -197,7 +198,7 @@ impl<T: Float> Engine<T> {
             triangle.add(&slab, parallel);
         }
         self.keep_slab(slab);
-        Ok(triangle.into_matrix(&self.batch_now().slots))
+        Ok(triangle.into_matrix(&self.batches.now().slots))
     }
 }
 

@@ -189,7 +189,7 @@ pub(super) fn backward<S: Simd, T: Float>(
 
 /// (J u)_i += a E_i <x_i, u> for u = `direction` and the samples of `blocks`, into the lanes of `sums`.
 ///
-/// log2(e) times that, since the points are packed so.
+/// log2(e) times that, since the points are packed so. `ahead` as in [`forward`].
 #[inline(always)]
 pub(super) fn tangent<S: Simd, T: Float>(
     s: S,
@@ -200,12 +200,15 @@ pub(super) fn tangent<S: Simd, T: Float>(
     output_weights: Pair<S, T>,
     scratch: &mut [T],
     sums: &mut [T],
+    ahead: &[T],
 ) {
     let lanes = T::Native::<S>::LEN;
     let panel = 2 * lanes;
     let blocks = &points.sample_blocks[blocks];
     let base = blocks.first().map_or(0, |block| block.first);
     for block in blocks {
+        let next = ahead.get((block.first - base) * panel..).unwrap_or(&[]);
+        next.chunks_exact(panel).take(block.valid).for_each(prefetch);
         multiply_block(
             s,
             block,

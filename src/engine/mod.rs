@@ -11,6 +11,7 @@
 //! | `kernel` | what happens to a panel |
 //! | `pack` | the layout of points, duals and panels |
 //! | `pages` | memory for the activations |
+//! | `batches` | which samples a sweep works on |
 //! | `chunk` | threads, and the order of sums |
 //! | `compiled` | the sweeps for `f32` and `f64`, compiled once |
 //! | `reduce` | exact reduction of coordinates |
@@ -20,13 +21,16 @@
 //! | `state` | what a checkpoint holds |
 //! | `ranks` | sums over the neurons of other ranks |
 //! | `gram` | G = J J^T |
+//! | `moments` | mean and covariance of the weights |
 //! | `plain` | the model as on paper: the tests' oracle |
 
+mod batches;
 mod chunk;
 mod compiled;
 mod exp;
 mod gram;
 mod kernel;
+mod moments;
 mod pack;
 mod pages;
 mod path;

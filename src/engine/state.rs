@@ -55,7 +55,7 @@ impl<T: Float> Engine<T> {
     pub fn numbers_in(&self, array: Array) -> usize {
         self.chunks
             .first()
-            .map_or(0, |chunk| rows(chunk, array, self.trained()).1)
+            .map_or(0, |chunk| rows(chunk, array, self.batches.trained()).1)
     }
 
     fn packed<'a>(&self, chunk: &'a Chunk<T>, array: Array) -> Option<&'a Aligned<T>> {
@@ -77,7 +77,7 @@ impl<T: Float> Engine<T> {
             let Some(packed) = self.packed(chunk, array) else {
                 continue;
             };
-            let (rows, valid) = rows(chunk, array, self.trained());
+            let (rows, valid) = rows(chunk, array, self.batches.trained());
             neurons.clear();
             neurons.resize(chunk.neurons * valid, T::zero());
             let panels = packed.get().chunks_exact(rows * chunk.lanes);
@@ -91,7 +91,7 @@ impl<T: Float> Engine<T> {
 
     /// Takes up the array, a share of the neurons at a time: `take` answers with as many numbers as it is asked for.
     pub fn load(&mut self, array: Array, mut take: impl FnMut(usize) -> Result<Vec<T>, Error>) -> Result<(), Error> {
-        let trained = self.trained();
+        let trained = self.batches.trained();
         let role = if array == Array::Best {
             self.remember_best_apart()
         } else {

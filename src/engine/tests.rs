@@ -237,6 +237,66 @@ fn the_bits_of_g_do_not_depend_on_threads() {
     }
 }
 
+/// Mean and covariance of the projections <w, x_i>, each neuron counted a_r^2 times, as on paper: they are the same in any
+/// coordinates.
+fn compare_moments<T: Float>(level: Level, (n, d, m): (usize, usize, usize), reduced: bool) {
+    let p = problem::<T>(n, d, m);
+    let mut engine = p.engine(level, Memory::Auto, reduced);
+    engine.forward().unwrap();
+    let (mean, covariance) = engine.weight_moments().unwrap();
+    let points = engine.points();
+    let spread = points.tr_mul(&(covariance * &points));
+
+    let (weights, points) = (p.weights.map(Float::as_f64), p.points.map(Float::as_f64));
+    let squares = p.output_weights.map(|a| a.as_f64() * a.as_f64());
+    let projections = weights.tr_mul(&points);
+    let means = projections.tr_mul(&squares) / squares.sum();
+    let centred = DMatrix::from_fn(m, n, |r, i| projections[(r, i)] - means[i]);
+    let weighted = DMatrix::from_fn(m, n, |r, i| squares[r] * centred[(r, i)]);
+    let expected = centred.tr_mul(&weighted) / squares.sum();
+    let name = format!("{level:?} {} n {n} d {d} m {m} reduced {reduced}", T::NAME);
+    let found = engine.points().tr_mul(&mean);
+    let close = 50.0 * tolerance::<T>();
+    assert_close(&format!("{name}: means"), found.as_slice(), means.as_slice(), close);
+    assert_close(
+        &format!("{name}: covariances"),
+        spread.as_slice(),
+        expected.as_slice(),
+        close,
+    );
+}
+
+#[test]
+fn the_moments_of_the_weights_are_those_on_paper_around_every_edge() {
+    for level in levels() {
+        for shape in [
+            (3, 1, 1),
+            (5, 3, 70),
+            (9, 4, 129),
+            (12, 5, 333),
+            (20, 8, 1000),
+            (30, 13, 257),
+        ] {
+            compare_moments::<f64>(level, shape, false);
+            compare_moments::<f32>(level, shape, false);
+        }
+        for shape in [(13, 20, 130), (40, 30, 333), (5, 60, 64)] {
+            compare_moments::<f64>(level, shape, true);
+            compare_moments::<f32>(level, shape, true);
+        }
+    }
+}
+
+#[test]
+fn the_bits_of_the_moments_do_not_depend_on_threads() {
+    let moments = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let p = problem::<f32>(9, 7, 10_001);
+        pool.install(|| p.engine(Level::new(), Memory::Auto, false).weight_moments().unwrap())
+    };
+    assert_eq!(moments(1), moments(3));
+}
+
 #[test]
 fn the_tangent_product_of_the_movement_is_that_of_the_plain_model() {
     for (level, memory) in levels()

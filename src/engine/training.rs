@@ -1,5 +1,6 @@
 //! The engine of a run: the weights in packed form, and the sweeps over them.
 
+use super::batches::Batches;
 use super::chunk::{Along, Backward, Chunk, Partial, Roles, Sweep};
 use super::compiled;
 use super::kernel::Update;
@@ -21,16 +22,6 @@ enum Holds {
     Next,
 }
 
-/// Packed samples, and which ones they are.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Batch<T> {
-    pub points: Points<T>,
-    /// The samples as the caller counts them; empty for all.
-    chosen: Vec<usize>,
-    /// Packed row p is number `slots[p]` of the caller's vectors.
-    pub slots: Vec<usize>,
-}
-
 /// The weights of a run, and the sweeps over them.
 #[derive(Debug)]
 pub(crate) struct Engine<T: Float> {
@@ -40,23 +31,15 @@ pub(crate) struct Engine<T: Float> {
     /// What G was formed from.
     slab: Pages<f64>,
     pub(super) basis: Option<weights::Basis<T>>,
-    samples: Coordinates<T>,
-    /// The caller's sample i is column `place[i]` of `samples`.
-    place: Vec<usize>,
-    trained: usize,
-    /// All samples, and two batches in turn.
-    batches: [Batch<T>; 3],
-    now: usize,
-    then: usize,
+    pub(super) batches: Batches<T>,
     watched: Option<Points<T>>,
     roles: Roles,
     best: Option<usize>,
     holds: Holds,
-    permuted: Vec<T>,
     pub(super) outputs: Vec<f64>,
     pub(super) watched_outputs: Vec<f64>,
     evaluated: Vec<f64>,
-    shape: (usize, usize),
+    pub(super) shape: (usize, usize),
     passes: usize,
     /// To the ranks with the other neurons.
     pub(super) link: Link,
@@ -100,10 +83,6 @@ impl<T: Float> Engine<T> {
                 )
             }
         };
-        let mut place = vec![0; n];
-        for (p, &i) in order.iter().enumerate() {
-            place[i] = p;
-        }
         let basis = basis.map(|basis| weights::Basis::new(&basis, path.units)).transpose()?;
         let copies = if watched.is_some() { 3 } else { 2 };
         let watched = match watched {
@@ -114,11 +93,7 @@ impl<T: Float> Engine<T> {
             }
             None => None,
         };
-        let mut all = Batch {
-            slots: order,
-            ..Batch::default()
-        };
-        all.points.pack(&samples, &[], trained, path.units)?;
+        let batches = Batches::new(samples, order, trained, path.units)?;
         let chunks = weights::pack(&path, weights, output_weights, basis.as_ref(), trained, copies)?;
         Ok(Self {
             path,
@@ -126,17 +101,11 @@ impl<T: Float> Engine<T> {
             activations: Pages::default(),
             slab: Pages::default(),
             basis,
-            samples,
-            place,
-            trained,
-            batches: [all, Batch::default(), Batch::default()],
-            now: 0,
-            then: 0,
+            batches,
             watched,
             roles: Roles { current: 0, next: 1 },
             best: None,
             holds: Holds::Nothing,
-            permuted: Vec::with_capacity(n),
             outputs: Vec::with_capacity(n),
             watched_outputs: Vec::new(),
             evaluated: Vec::new(),
@@ -159,15 +128,8 @@ impl<T: Float> Engine<T> {
 
     /// Other points for an engine without reduction.
     pub fn replace_points(&mut self, points: DMatrix<T>) -> Result<(), Error> {
-        let n = points.ncols();
-        self.samples = Coordinates::new(points);
-        self.place.clear();
-        self.place.extend(0..n);
-        self.batches[0].slots.clone_from(&self.place);
         self.holds = Holds::Nothing;
-        self.batches[0]
-            .points
-            .pack(&self.samples, &[], self.trained, self.path.units)
+        self.batches.replace(points)
     }
 
     /// The kept gradient of an engine without reduction, d x m.
@@ -187,38 +149,13 @@ impl<T: Float> Engine<T> {
                 self.link.note(i as u64);
             }
         }
-        let set = self.choose(chosen);
+        let set = self.batches.choose(chosen);
         self.link.pass(set)
-    }
-
-    fn choose(&mut self, chosen: &[usize]) -> Result<(), Error> {
-        let same = |batch: &Batch<T>| batch.points.samples > 0 && batch.chosen == chosen;
-        if chosen.is_empty() {
-            self.then = 0;
-        } else if let Some(found) = (1..3).find(|&b| same(&self.batches[b])) {
-            self.then = found;
-        } else {
-            self.then = if self.now == 1 { 2 } else { 1 };
-            let batch = &mut self.batches[self.then];
-            batch.chosen.clear();
-            batch.chosen.extend_from_slice(chosen);
-            batch.slots.clear();
-            batch.slots.extend(0..chosen.len());
-            // In the order of the samples' coordinates, so that what is triangular stays so.
-            batch
-                .slots
-                .sort_unstable_by_key(|&slot| (self.place[chosen[slot]], slot));
-            let columns: Vec<usize> = batch.slots.iter().map(|&slot| self.place[chosen[slot]]).collect();
-            batch
-                .points
-                .pack(&self.samples, &columns, self.trained, self.path.units)?;
-        }
-        Ok(())
     }
 
     /// Evaluates the chosen samples, and the watched points, at the current weights.
     pub fn forward(&mut self) -> Result<(), Error> {
-        self.now = self.then;
+        self.batches.enter();
         self.make_room()?;
         self.sweep(Backward::No, false, None, None, Ahead::BatchAndWatched);
         self.read_outputs(true);
@@ -240,7 +177,7 @@ impl<T: Float> Engine<T> {
 
     /// A backward sweep alone: J^T dual is kept for the next `propose`.
     pub fn gradient(&mut self, dual: &[T]) -> Result<Sums, Error> {
-        self.pack_dual(dual);
+        self.batches.pack_dual(dual);
         self.make_room()?;
         self.prepare(true, false)?;
         let backward = self.backward();
@@ -257,7 +194,7 @@ impl<T: Float> Engine<T> {
     pub fn propose(&mut self, dual: Option<&[T]>, step: Move, keep: bool, ahead: Ahead) -> Result<Sums, Error> {
         let backward = match dual {
             Some(dual) => {
-                self.pack_dual(dual);
+                self.batches.pack_dual(dual);
                 self.backward()
             }
             None => Backward::Kept,
@@ -292,7 +229,7 @@ impl<T: Float> Engine<T> {
     pub fn accept(&mut self, carry: bool, keep_previous: bool) {
         self.roles.current = self.roles.next;
         self.choose_next();
-        self.now = self.then;
+        self.batches.enter();
         self.holds = if self.holds == Holds::Next {
             Holds::Current
         } else {
@@ -319,13 +256,13 @@ impl<T: Float> Engine<T> {
     /// Evaluates a whole set at the current weights, leaving everything else as it is.
     pub fn evaluate(&mut self, set: Set) -> Result<&[f64], Error> {
         self.passes += 1;
-        let all = &self.batches[0];
+        let all = self.batches.all();
         let (points, slots) = match (set, &self.watched) {
             (Set::Watched, Some(points)) => (points, &[][..]),
             _ => (&all.points, &all.slots[..]),
         };
         let sweep = evaluation(self.roles, points);
-        let work = (self.trained + 8) * points.samples * self.shape.1;
+        let work = (self.batches.trained() + 8) * points.samples * self.shape.1;
         compiled::run(self.path.level, &mut self.chunks, &mut self.activations, &sweep, work);
         gather(&self.chunks, points.samples, 0, slots, &mut self.evaluated);
         self.link.sum(Sum::Evaluation, &mut self.evaluated)?;
@@ -335,7 +272,7 @@ impl<T: Float> Engine<T> {
     /// product = G vector for G = J J^T on the current samples, at the current weights.
     pub fn tangent_product(&mut self, vector: &[f64], product: &mut [f64]) -> Result<(), Error> {
         let dual: Vec<T> = vector.iter().map(|&v| T::lit(v)).collect();
-        self.pack_dual(&dual);
+        self.batches.pack_dual(&dual);
         self.tangent(Along::Gradient, product)
     }
 
@@ -351,13 +288,18 @@ impl<T: Float> Engine<T> {
         if backward == Backward::Recomputed {
             self.holds = if self.stores() { Holds::Current } else { Holds::Nothing };
         }
-        let batch = &self.batches[self.now];
+        let batch = self.batches.now();
         gather(&self.chunks, product.len(), 0, &batch.slots, &mut self.evaluated);
         self.link.sum(Sum::TangentProduct, &mut self.evaluated)?;
         for (p, sum) in product.iter_mut().zip(&self.evaluated) {
             *p = sum * std::f64::consts::LN_2;
         }
         Ok(())
+    }
+
+    /// The current samples in the coordinates along which weights move, a sample a column.
+    pub fn points(&self) -> DMatrix<f64> {
+        self.batches.points()
     }
 
     /// Remembers the current weights as the best so far.
@@ -424,44 +366,13 @@ impl<T: Float> Engine<T> {
         self.best
     }
 
-    /// Coordinates along which weights move.
-    pub(super) fn trained(&self) -> usize {
-        self.trained
-    }
-
     pub(super) fn current(&self) -> usize {
         self.roles.current
-    }
-
-    pub(super) fn batch_now(&self) -> &Batch<T> {
-        &self.batches[self.now]
-    }
-
-    /// <x_i, x_j> of the current samples.
-    pub(super) fn point_products(&self) -> DMatrix<f64> {
-        let batch = &self.batches[self.now];
-        let mut place = self.place.clone();
-        if !batch.chosen.is_empty() {
-            place = batch.chosen.iter().map(|&i| self.place[i]).collect();
-        }
-        let points = self.samples.matrix.select_columns(&place).map(Float::as_f64);
-        points.tr_mul(&points)
     }
 
     /// Sets the number of sweeps, for a run that goes on.
     pub fn set_passes(&mut self, passes: usize) {
         self.passes = passes;
-    }
-
-    pub(super) fn coordinates(&self) -> &Coordinates<T> {
-        &self.samples
-    }
-
-    /// The columns of the coordinates that are the rows of the current batch.
-    pub(super) fn columns_now(&self) -> Vec<usize> {
-        let batch = &self.batches[self.now];
-        let column = |&slot: &usize| self.place[batch.chosen.get(slot).copied().unwrap_or(slot)];
-        batch.slots.iter().map(column).collect()
     }
 
     /// Memory for a slab of `len` activations; `keep_slab` gives it back, for the next G.
@@ -493,11 +404,11 @@ impl<T: Float> Engine<T> {
 
     /// Sees to it that the chunks' buffers hold the samples of the next sweep.
     fn make_room(&mut self) -> Result<(), Error> {
-        let (now, then) = (&self.batches[self.now].points, &self.batches[self.then].points);
+        let (now, then) = (&self.batches.now().points, &self.batches.then().points);
         let rows = now.rows().max(then.rows());
         let group = now.group_rows().max(then.group_rows());
         let outputs = now.samples.max(then.samples) + self.watched.as_ref().map_or(0, |points| points.samples);
-        let outputs = outputs.max(self.batches[0].points.samples);
+        let outputs = outputs.max(self.batches.all().points.samples);
         let stores = self.path.stores::<T>(rows, self.shape.1);
         let fits = |chunk: &Chunk<T>| {
             chunk.stores == stores
@@ -526,13 +437,6 @@ impl<T: Float> Engine<T> {
         self.link.pass(prepared)
     }
 
-    fn pack_dual(&mut self, dual: &[T]) {
-        let batch = &mut self.batches[self.now];
-        self.permuted.clear();
-        self.permuted.extend(batch.slots.iter().map(|&slot| dual[slot]));
-        batch.points.pack_dual(&self.permuted);
-    }
-
     fn sweep(
         &mut self,
         backward: Backward,
@@ -542,7 +446,7 @@ impl<T: Float> Engine<T> {
         ahead: Ahead,
     ) {
         self.passes += 1;
-        let (now, then) = (&self.batches[self.now].points, &self.batches[self.then].points);
+        let (now, then) = (&self.batches.now().points, &self.batches.then().points);
         let then = (ahead != Ahead::Nothing).then_some(then);
         let sweep = Sweep {
             roles: self.roles,
@@ -556,12 +460,12 @@ impl<T: Float> Engine<T> {
             watched: self.watched.as_ref().filter(|_| ahead == Ahead::BatchAndWatched),
         };
         let halves = usize::from(backward != Backward::No) + usize::from(then.is_some() || tangent.is_some());
-        let work = (self.trained * halves + 8) * now.samples * self.shape.1;
+        let work = (self.batches.trained() * halves + 8) * now.samples * self.shape.1;
         compiled::run(self.path.level, &mut self.chunks, &mut self.activations, &sweep, work);
     }
 
     fn read_outputs(&mut self, watched: bool) {
-        let batch = &self.batches[self.then];
+        let batch = self.batches.then();
         let n = batch.points.samples;
         gather(&self.chunks, n, 0, &batch.slots, &mut self.outputs);
         if let (true, Some(points)) = (watched, &self.watched) {

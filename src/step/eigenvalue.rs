@@ -1,49 +1,165 @@
-//! The largest eigenvalue of a symmetric positive semidefinite matrix known by its products.
+//! The largest eigenvalue of G = J J^T, from products with it.
 
 use super::lanczos::Lanczos;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::float::Float;
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
 /// The bound may lie this far above the eigenvalue, relatively.
 const TOLERANCE: f64 = 0.02;
 
-/// Lanczos iterations at most; ten are usual, since kernels of positive activations have one
-/// eigenvalue far above the others.
+/// How exactly the eigenvector of the kernel is found from which the search starts: it costs next to nothing.
+const GUESS_TOLERANCE: f64 = 0.005;
+
+/// The share of a vector without any pattern in the start: without it a start orthogonal to the eigenvector could go unnoticed.
+const SCATTER: f64 = 0.1;
+
+/// With more coordinates their k x k products are too large to be worth it.
+const COORDINATES: usize = 1024;
+
+/// Lanczos iterations at most; three are usual.
 const ITERATIONS: usize = 200;
 
-/// A Ritz value plus its residual norm, once that norm is below 2% of the value.
+/// lambda_max(G) on the current samples, at the current weights: see `StepState::largest_kernel_eigenvalue`.
 ///
-/// `multiply(v, p)` writes the product of the n x n matrix with v into p. The start vector is
-/// fixed, so the result is reproducible. Full reorthogonalisation, O(n k^2) beside k products.
-/// NaN where the products are not finite.
-pub(crate) fn largest_eigenvalue(n: usize, mut multiply: impl FnMut(&[f64], &mut [f64])) -> f64 {
-    let mut space = Lanczos::new(start_vector(n));
-    loop {
-        let mut product = DVector::zeros(n);
-        if let Some(last) = space.basis.last() {
-            multiply(last.as_slice(), product.as_mut_slice());
+/// 2 m k^2 flops for k coordinates, and a few passes.
+pub(super) fn largest_kernel_eigenvalue<T: Float>(engine: &mut Engine<T>) -> Result<f64, Error> {
+    let start = start_vector(engine)?;
+    let found = leading(start, TOLERANCE, |v| {
+        let mut product = DVector::zeros(v.len());
+        engine.tangent_product(v.as_slice(), product.as_mut_slice())?;
+        Ok(product)
+    })?;
+    Ok(found.value)
+}
+
+/// Where the search starts: the same on every rank, since it depends on the data and on sums over all neurons alone.
+fn start_vector<T: Float>(engine: &Engine<T>) -> Result<DVector<f64>, Error> {
+    let points = engine.points();
+    let (k, n) = points.shape();
+    if k > COORDINATES {
+        return Ok(fixed_vector(n));
+    }
+    let (mean, covariance) = engine.weight_moments()?;
+    let guess = GaussianKernel::new(points, &mean, covariance).leading_eigenvector();
+    Ok((guess + SCATTER * scattered(n)).normalize())
+}
+
+/// What G would be, but for a factor, if the weights were normally distributed with their own mean mu and covariance C:
+///
+/// ```text
+/// E <x, y> exp(<w, x + y>) = <x, y> exp(h(x) + h(y)) exp(x^T C y),        h(x) = <mu, x> + x^T C x / 2
+/// ```
+///
+/// with 1 + x^T C y in place of the second exponential, so that products need no n x n matrix.
+struct GaussianKernel {
+    /// k x n.
+    points: DMatrix<f64>,
+    /// C times that.
+    spread: DMatrix<f64>,
+    /// exp(h(x)), the largest of them 1.
+    scale: DVector<f64>,
+}
+
+impl GaussianKernel {
+    fn new(points: DMatrix<f64>, mean: &DVector<f64>, covariance: DMatrix<f64>) -> Self {
+        let spread = covariance * &points;
+        let exponent =
+            |(x, s): (nalgebra::DVectorView<'_, f64>, nalgebra::DVectorView<'_, f64>)| mean.dot(&x) + 0.5 * x.dot(&s);
+        let exponents = points.column_iter().zip(spread.column_iter()).map(exponent);
+        let exponents = DVector::from_iterator(points.ncols(), exponents);
+        let largest = exponents.max();
+        Self {
+            scale: exponents.map(|h| (h - largest).exp()),
+            points,
+            spread,
         }
-        space.extend(product);
-        let size = space.diagonal.len();
-        let rest = space.beside[size - 1];
-        let (value, share) = leading_ritz_pair(&space.diagonal, &space.beside);
-        let bound = rest * share.abs();
-        if !(value.is_finite() && bound.is_finite()) {
-            return f64::NAN;
+    }
+
+    /// 4 n k^2 flops: <x_i, x_j> (1 + x_i^T C x_j) is <x_i, (V + M C) x_j> for sums V over x_i and M over x_i x_i^T.
+    fn product(&self, vector: &DVector<f64>) -> DVector<f64> {
+        let weights = vector.component_mul(&self.scale);
+        let linear = &self.points * &weights;
+        let mut weighted = self.points.clone();
+        for (mut x, v) in weighted.column_iter_mut().zip(&weights) {
+            x *= *v;
         }
-        let exhausted = size >= n.min(ITERATIONS) || rest <= f64::EPSILON * value;
-        if bound <= TOLERANCE * value || exhausted {
-            return value + bound.min(TOLERANCE * value);
+        let moment = weighted * self.spread.transpose();
+        let images = moment * &self.points;
+        let entries = self.points.column_iter().zip(images.column_iter()).zip(&self.scale);
+        let entries = entries.map(|((x, image), scale)| scale * (x.dot(&linear) + x.dot(&image)));
+        DVector::from_iterator(vector.len(), entries)
+    }
+
+    /// Positive semidefinite, as G is: both have their leading eigenvector where the points crowd and are long.
+    fn leading_eigenvector(&self) -> DVector<f64> {
+        let fixed = fixed_vector(self.points.ncols());
+        match leading(fixed.clone(), GUESS_TOLERANCE, |v| Ok(self.product(v))) {
+            Ok(found) if found.value > 0.0 && found.vector.iter().all(|x| x.is_finite()) => found.vector,
+            _ => fixed,
         }
     }
 }
 
-/// Positive, and not a multiple of anything with symmetry.
-fn start_vector(n: usize) -> DVector<f64> {
+/// An eigenvalue, from above, and a unit vector close to its eigenvector.
+struct Leading {
+    value: f64,
+    vector: DVector<f64>,
+}
+
+/// The largest eigenvalue of a positive semidefinite matrix known by its products: a Ritz value plus its residual norm, once
+/// that norm is below `tolerance` of the value. NaN where the products are not finite.
+///
+/// Full reorthogonalisation, O(n k^2) beside k products.
+fn leading(
+    start: DVector<f64>,
+    tolerance: f64,
+    mut multiply: impl FnMut(&DVector<f64>) -> Result<DVector<f64>, Error>,
+) -> Result<Leading, Error> {
+    let n = start.len();
+    let mut space = Lanczos::new(start);
+    loop {
+        let product = space
+            .basis
+            .last()
+            .map_or_else(|| Ok(DVector::zeros(n)), &mut multiply)?;
+        space.extend(product);
+        let size = space.diagonal.len();
+        let rest = space.beside[size - 1];
+        let (value, coefficients) = leading_ritz_pair(&space.diagonal, &space.beside);
+        let bound = rest * coefficients[size - 1].abs();
+        if !(value.is_finite() && bound.is_finite()) {
+            let value = f64::NAN;
+            return Ok(Leading {
+                value,
+                vector: DVector::zeros(n),
+            });
+        }
+        let exhausted = size >= n.min(ITERATIONS) || rest <= f64::EPSILON * value;
+        if bound <= tolerance * value || exhausted {
+            let mut vector = DVector::zeros(n);
+            for (v, c) in space.basis.iter().zip(&coefficients) {
+                vector.axpy(*c, v, 1.0);
+            }
+            let value = value + bound.min(tolerance * value);
+            return Ok(Leading { value, vector });
+        }
+    }
+}
+
+/// A unit vector, positive, and not a multiple of anything with symmetry.
+fn fixed_vector(n: usize) -> DVector<f64> {
     DVector::from_fn(n, |i, _| 1.0 + 0.3 * (1.0 + i as f64 * 0.618_033_988_749_895).sin()).normalize()
 }
 
-/// The largest eigenvalue of the tridiagonal matrix and the last entry of its eigenvector.
-fn leading_ritz_pair(diagonal: &[f64], beside: &[f64]) -> (f64, f64) {
+/// A unit vector, positive and negative without a pattern.
+fn scattered(n: usize) -> DVector<f64> {
+    DVector::from_fn(n, |i, _| ((i * i + 1) as f64 * 0.618_033_988_749_895).sin()).normalize()
+}
+
+/// The largest eigenvalue of the tridiagonal matrix and its eigenvector.
+fn leading_ritz_pair(diagonal: &[f64], beside: &[f64]) -> (f64, Vec<f64>) {
     let k = diagonal.len();
     let tridiagonal = DMatrix::from_fn(k, k, |i, j| match i.abs_diff(j) {
         0 => diagonal[i],
@@ -51,21 +167,23 @@ fn leading_ritz_pair(diagonal: &[f64], beside: &[f64]) -> (f64, f64) {
         _ => 0.0,
     });
     if tridiagonal.iter().any(|x| !x.is_finite()) {
-        return (f64::NAN, f64::NAN);
+        return (f64::NAN, vec![f64::NAN; k]);
     }
     let eigen = SymmetricEigen::new(tridiagonal);
     let top = eigen.eigenvalues.imax();
-    (eigen.eigenvalues[top].max(0.0), eigen.eigenvectors[(k - 1, top)])
+    let vector = eigen.eigenvectors.column(top).iter().copied().collect();
+    (eigen.eigenvalues[top].max(0.0), vector)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::init::Initializer;
+    use crate::{Memory, network::ExpNetwork};
 
     fn of(matrix: &DMatrix<f64>) -> f64 {
-        largest_eigenvalue(matrix.nrows(), |v, p| {
-            p.copy_from_slice((matrix * DVector::from_column_slice(v)).as_slice());
-        })
+        let start = (fixed_vector(matrix.nrows()) + SCATTER * scattered(matrix.nrows())).normalize();
+        leading(start, TOLERANCE, |v| Ok(matrix * v)).unwrap().value
     }
 
     #[test]
@@ -90,5 +208,73 @@ mod tests {
     fn knows_zero_and_overflow() {
         assert_eq!(of(&DMatrix::zeros(4, 4)), 0.0);
         assert!(of(&DMatrix::from_element(3, 3, f64::INFINITY)).is_nan());
+    }
+
+    fn points(k: usize, n: usize) -> DMatrix<f64> {
+        DMatrix::from_fn(k, n, |c, i| {
+            ((3 * c + 5 * i + 7 * c * i + 1) as f64).sin() / (k as f64).sqrt()
+        })
+    }
+
+    #[test]
+    fn the_kernel_of_normal_weights_is_the_one_on_paper() {
+        let (k, n) = (3, 7);
+        let root = DMatrix::from_fn(k, k, |i, j| (1.0 + i as f64 + 2.0 * j as f64).cos());
+        let (mean, covariance) = (DVector::from_vec(vec![0.3, -0.2, 0.1]), &root * root.transpose());
+        let points = points(k, n);
+        let kernel = GaussianKernel::new(points.clone(), &mean, covariance.clone());
+        let vector = fixed_vector(n);
+        let h = |i: usize| mean.dot(&points.column(i)) + 0.5 * points.column(i).dot(&(&covariance * points.column(i)));
+        let largest = (0..n).map(h).fold(f64::NEG_INFINITY, f64::max);
+        let entry = |i: usize, j: usize| {
+            let (x, y) = (points.column(i), points.column(j));
+            x.dot(&y) * (h(i) + h(j) - 2.0 * largest).exp() * (1.0 + x.dot(&(&covariance * y)))
+        };
+        let expected = DMatrix::from_fn(n, n, entry) * &vector;
+        approx::assert_relative_eq!(kernel.product(&vector), expected, epsilon = 1e-13);
+    }
+
+    fn engine(net: &ExpNetwork<f64>, points: &DMatrix<f64>) -> Engine<f64> {
+        let mut engine = Engine::direct(net.weights(), net.output_weights(), points, Memory::Auto).unwrap();
+        engine.forward().unwrap();
+        engine
+    }
+
+    #[test]
+    fn normal_weights_take_half_of_the_products_that_a_fixed_start_takes() {
+        let (mut guessed, mut fixed) = (0, 0);
+        for (n, d, m) in [(40, 3, 2000), (60, 8, 4096), (200, 5, 3000), (30, 20, 2000)] {
+            let net = Initializer::new(d, m).seed(5).build::<f64>().unwrap();
+            let mut engine = engine(&net, &points(d, n));
+            let gram = engine.tangent_gram().unwrap();
+            let exact = SymmetricEigen::new(gram.clone()).eigenvalues.max();
+            let before = engine.passes();
+            let found = largest_kernel_eigenvalue(&mut engine).unwrap();
+            guessed += engine.passes() - before;
+            assert!(
+                found >= exact && found <= 1.02 * exact,
+                "({n}, {d}, {m}): {found} {exact}"
+            );
+            leading(fixed_vector(n), TOLERANCE, |v| {
+                fixed += 1;
+                Ok(&gram * v)
+            })
+            .unwrap();
+        }
+        assert!(2 * guessed <= fixed, "{guessed} products, {fixed} from a fixed start");
+    }
+
+    #[test]
+    fn weights_without_any_spread_are_no_trouble() {
+        let net = ExpNetwork::from_parts(DMatrix::zeros(3, 8), DVector::from_element(8, 1.0)).unwrap();
+        let points = points(3, 20);
+        let exact = 8.0 * SymmetricEigen::new(points.tr_mul(&points)).eigenvalues.max();
+        let found = largest_kernel_eigenvalue(&mut engine(&net, &points)).unwrap();
+        assert!(
+            found >= exact * (1.0 - 1e-12) && found <= 1.02 * exact,
+            "{found} {exact}"
+        );
+        let nothing = DMatrix::zeros(3, 4);
+        assert_eq!(largest_kernel_eigenvalue(&mut engine(&net, &nothing)).unwrap(), 0.0);
     }
 }

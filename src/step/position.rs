@@ -1,7 +1,7 @@
 //! Where a run stands: the engine, the residual, and what was computed lazily at these weights.
 
 use super::Direction;
-use super::eigenvalue::largest_eigenvalue;
+use super::eigenvalue::largest_kernel_eigenvalue;
 use crate::engine::{Ahead, Engine, Move, Set, Sums};
 use crate::error::Error;
 use crate::float::Float;
@@ -373,16 +373,10 @@ impl<T: Float> Position<T> {
         if let Some(value) = self.facts.eigenvalue {
             return value;
         }
-        let mut failure = None;
-        let value = largest_eigenvalue(self.residual.len(), |v, product| {
-            if let Err(error) = self.engine.tangent_product(v, product) {
-                failure = Some(error);
-                product.fill(f64::NAN);
-            }
-        });
-        if let Some(error) = failure {
-            return self.fail(error);
-        }
+        let value = match largest_kernel_eigenvalue(&mut self.engine) {
+            Ok(value) => value,
+            Err(error) => return self.fail(error),
+        };
         self.facts.eigenvalue = Some(value);
         value
     }
