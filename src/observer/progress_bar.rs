@@ -36,12 +36,8 @@ pub struct ProgressBar {
 
 impl Default for ProgressBar {
     fn default() -> Self {
-        let bar = indicatif::ProgressBar::no_length();
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} steps, {per_sec}, {msg}") {
-            bar.set_style(style);
-        }
         Self {
-            bar,
+            bar: indicatif::ProgressBar::no_length(),
             drawn: None,
             forecast: Forecast::default(),
             certified: None,
@@ -94,7 +90,16 @@ impl<T: Float> Observer<T> for ProgressBar {
             self.bar.set_draw_target(ProgressDrawTarget::hidden());
         }
         self.bar.reset();
-        self.bar.set_length(progress.max_steps() as u64);
+        let template = if progress.max_steps() == usize::MAX {
+            self.bar.unset_length();
+            "{spinner} {pos} steps, {per_sec}, {msg}"
+        } else {
+            self.bar.set_length(progress.max_steps() as u64);
+            "{bar:30} {pos}/{len} steps, {per_sec}, {msg}"
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style);
+        }
         self.forecast = Forecast::default();
         self.draw(progress);
         ControlFlow::Continue(())
