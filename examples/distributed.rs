@@ -11,7 +11,8 @@
 //! | `--steps` | 50 | |
 //! | `--method` | `gd` | or `minibatch`, `momentum`, `backtracking`, `gauss-newton` |
 //!
-//! The last line is `ranks R loss L`: L agrees on any number of ranks to about 1e-12.
+//! The last line is `ranks R loss L`: L agrees on any number of ranks to rounding, about 1e-12 of it while it is not much
+//! smaller than at the start.
 
 use expnet::communicator::Communicator;
 use expnet::method::{GaussNewton, GradientDescent, Minibatch};
