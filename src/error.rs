@@ -148,8 +148,8 @@ pub enum Error {
 
     /// Training left the range of finite numbers.
     #[error(
-        "training diverged: step {step} of size {step_size:e} made the loss or a weight overflow \
-         (last finite loss {last_loss:e}); use smaller steps, for example \
+        "training diverged: step {step} of size {step_size:.6e} made the loss or a weight overflow \
+         (last finite loss {last_loss:.6e}); use smaller steps, for example \
          `schedule::KernelStable` or `schedule::Backtracking`"
     )]
     Diverged {

@@ -82,7 +82,8 @@ impl<T: Float> FitReport<T> {
         self.steps
     }
 
-    /// The number of sweeps over all neurons: k steps of a constant size take k + 1.
+    /// The number of sweeps over all neurons: k steps of a constant size take k + 1, and two more with minibatches, for the loss
+    /// on all samples at the start and at the end.
     pub fn passes(&self) -> usize {
         self.passes
     }
@@ -97,7 +98,7 @@ impl<T: Float> FitReport<T> {
         self.undone_steps
     }
 
-    /// The loss before the first step, on all samples (on the first batch, with minibatches).
+    /// The loss before the first step, on all samples.
     pub fn initial_loss(&self) -> T {
         self.initial_loss
     }

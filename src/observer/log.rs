@@ -12,8 +12,11 @@ use std::time::{Duration, Instant};
 /// Lines are written this often: a killed run loses no more.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Lines of fast steps are written before they take more bytes than this.
-const ROOM: usize = 1 << 16;
+/// Lines of fast steps are written once they take this many bytes.
+const FULL: usize = 1 << 14;
+
+/// Bytes of a line, at least and at most.
+const LINE: [usize; 2] = [16, 256];
 
 /// Writes a table in CSV while the run goes on: a header, then a line at the start and after each
 /// [`every`](Self::every)-th step.
@@ -69,7 +72,7 @@ struct Lines<W: Write> {
     /// None once it was given back.
     writer: Option<W>,
     every: usize,
-    /// What is not written yet: kept, so that a step allocates nothing.
+    /// What is not written yet. A step allocates nothing.
     pending: String,
     /// The steps of its lines, and where each ends.
     steps: Vec<(usize, usize)>,
@@ -83,8 +86,8 @@ impl<W: Write> Lines<W> {
         Self {
             writer: Some(writer),
             every: 1,
-            pending: String::new(),
-            steps: Vec::new(),
+            pending: String::with_capacity(FULL + LINE[1]),
+            steps: Vec::with_capacity(FULL / LINE[0]),
             written: None,
             failure: None,
         }
@@ -93,7 +96,7 @@ impl<W: Write> Lines<W> {
     /// Takes up the line of this step, which is pending.
     fn put(&mut self, step: usize) {
         self.steps.push((step, self.pending.len()));
-        if self.pending.len() > ROOM || self.written.is_none_or(|written| written.elapsed() >= INTERVAL) {
+        if self.pending.len() >= FULL || self.written.is_none_or(|written| written.elapsed() >= INTERVAL) {
             self.write();
         }
     }

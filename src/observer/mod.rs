@@ -72,7 +72,7 @@ pub trait Observer<T: Float> {
     }
 }
 
-/// A closure is called after every step.
+/// A closure is called after every step, and not at the start: it sees steps 1, 2, ...
 impl<T: Float, F: FnMut(&Progress<'_, T>) -> ControlFlow<()>> Observer<T> for F {
     fn step(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
         self(progress)

@@ -158,15 +158,16 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     fn begin(&mut self) -> Result<(), Error> {
         self.deal_batch()?;
         self.position.evaluate(&self.batches.next)?;
-        self.initial_loss = self.position.loss();
+        // Comparable with the loss of the report: on all samples.
+        self.initial_loss = if self.batches.wanted {
+            self.position.loss_of_all()?
+        } else {
+            self.position.loss()
+        };
         if !self.initial_loss.is_finite() {
             return Err(self.overflow());
         }
-        self.epoch_loss = if self.batches.wanted {
-            f64::INFINITY
-        } else {
-            self.initial_loss
-        };
+        self.epoch_loss = self.initial_loss;
         self.validate(!self.batches.wanted)?;
         self.announce()
     }
