@@ -99,7 +99,8 @@ impl Options {
             "gd" => Trainer::default(),
             "momentum" => Trainer::default().method(GradientDescent::default().momentum(0.5)),
             "minibatch" => Trainer::default().method(Minibatch::new(self.samples.div_ceil(4)).seed(1)),
-            "gauss-newton" => Trainer::default().method(GaussNewton::default()),
+            // With ridge the loss ends far from 0, where it would be one of rounding.
+            "gauss-newton" => Trainer::default().method(GaussNewton::default().ridge(1.0)),
             "backtracking" => Trainer::new(Backtracking::default()),
             other => return Err(format!("no method is called {other}").into()),
         })

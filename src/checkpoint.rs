@@ -15,18 +15,17 @@
 //! Of a network on several ranks the file is that of the whole: rank 0 writes it, and the neurons of the others pass it a
 //! message at a time. Each rank of the run that goes on, however many they are, reads its own neurons.
 
-mod digest;
 mod json;
 
 use crate::communicator::{Gather, Link, elsewhere};
 use crate::dataset::Dataset;
+use crate::digest::Digest;
 use crate::engine::{Array, Engine};
 use crate::error::Error;
 use crate::float::Float;
 use crate::network::ExpNetwork;
 use crate::record::Record;
 use crate::storage::tensors::{Tensor, TensorFile, save};
-use digest::Digest;
 use nalgebra::{ComplexField, DMatrix};
 use std::convert::Infallible;
 use std::marker::PhantomData;
@@ -61,7 +60,7 @@ impl Identity {
                 .with("fingerprint of the labels", print(data.labels().as_slice()))
         };
         let widths = link.widths(network.width())?;
-        let output_weights = Digest::of_ranks(link, |digest| digest.feed(network.output_weights().as_slice()))?;
+        let output_weights = link.digest(|digest| digest.feed(network.output_weights().as_slice()))?;
         let network = Record::new("network")
             .with("dtype", T::NAME.to_string())
             .with("dimension", network.dimension())
@@ -136,7 +135,7 @@ impl<T: Float> Part<'_, T> {
 
     /// That of all ranks.
     fn checksum(&self, link: &Link) -> Result<u64, Error> {
-        let digest = Digest::of_ranks(link, |digest| {
+        let digest = link.digest(|digest| {
             let done: Result<(), Infallible> = self.unload(|numbers| {
                 digest.feed(numbers);
                 Ok(())
@@ -245,7 +244,7 @@ impl<T: Float> Stored<T> {
             .and_then(|record| Ok((record, read(checksums)?)))
             .map_err(|problem| file.wrong(problem))?;
         if checksums.get::<u64>(LISTS)? != Digest::of(&lists).finish() {
-            return Err(damaged(&file, LISTS));
+            return Err(file.damaged(LISTS));
         }
         identity.agree(&record.get("identity")?)?;
         let network: Record = identity.record.get("network")?;
@@ -310,13 +309,9 @@ impl<T: Float> Stored<T> {
         if self.checksums.get::<u64>(part.name())? == part.checksum(link)? {
             Ok(())
         } else {
-            Err(damaged(&self.file, part.name()))
+            Err(self.file.damaged(part.name()))
         }
     }
-}
-
-fn damaged(file: &TensorFile, name: &str) -> Error {
-    file.wrong(format!("tensor {name:?} is damaged: its checksum is another"))
 }
 
 fn not_finite(file: &TensorFile, name: &str) -> Error {

@@ -33,10 +33,13 @@ mod link;
 mod threads;
 
 pub(crate) use gather::{Gather, elsewhere};
-pub(crate) use link::{Digest, Link, Sum};
+pub(crate) use link::{Link, Sum, digest_over};
 pub use threads::Threads;
 
+use crate::digest::Digest;
 use crate::error::Error;
+use crate::float::Float;
+use nalgebra::DMatrix;
 
 /// The ranks of a job, seen from one of them.
 ///
@@ -74,6 +77,35 @@ impl Communicator for Solo {
     fn all_reduce_sum(&self, _: &mut [f64]) -> Result<(), Error> {
         Ok(())
     }
+}
+
+/// That all ranks are about to evaluate the same points, and can: a message of few numbers before one of as many as there are
+/// points.
+pub(crate) fn agree_on_points<T: Float>(
+    world: &dyn Communicator,
+    points: &DMatrix<T>,
+    evaluated: bool,
+) -> Result<(), Error> {
+    let mut digest = Digest::of(points.as_slice());
+    digest.word(points.ncols() as u64);
+    let mark = link::short(digest, world.size());
+    let mut numbers = [f64::from(u8::from(!evaluated)), mark, mark * mark];
+    world.all_reduce_sum(&mut numbers)?;
+    let [failed, marks, squares] = numbers;
+    // The rank that has failed tells its own error.
+    if failed > 0.0 && evaluated {
+        return Err(Error::Ranks {
+            problem: "another rank could not evaluate its share of the network".into(),
+            remedy: "see the error on that rank",
+        });
+    }
+    if failed == 0.0 && !link::agree(world.size(), marks, squares) {
+        return Err(Error::Ranks {
+            problem: "the ranks were given different points".into(),
+            remedy: "evaluate the same points, in the same order, on every rank",
+        });
+    }
+    Ok(())
 }
 
 impl<C: Communicator + ?Sized> Communicator for Box<C> {

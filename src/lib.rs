@@ -94,6 +94,7 @@ pub mod check;
 mod checkpoint;
 pub mod communicator;
 mod dataset;
+mod digest;
 mod engine;
 mod error;
 mod float;

@@ -28,9 +28,9 @@
 use crate::communicator::Communicator;
 use crate::error::Error;
 use mpi::environment::{Universe, is_finalized, is_initialized};
-use mpi::traits::{Communicator as _, CommunicatorCollectives};
-use mpi::{Threading, collective::SystemOperation, topology::SimpleCommunicator};
-use std::cell::RefCell;
+use mpi::traits::{Communicator as _, CommunicatorCollectives, Destination, Source};
+use mpi::{Threading, collective::SystemOperation, request, topology::SimpleCommunicator};
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic;
 use std::process::ExitCode;
@@ -47,8 +47,8 @@ const FAILED: i32 = 1;
 /// How long a rank that has failed waits before it ends the job, so that the others can print their own errors.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// Numbers of a message at most: MPI counts in `i32`.
-const MESSAGE: usize = 1 << 28;
+/// Numbers of a message at most: the sums need a buffer of that size.
+const MESSAGE: usize = 1 << 20;
 
 /// All ranks of an MPI job. Clones are handles to the same; MPI ends with the last of them.
 ///
@@ -60,6 +60,12 @@ pub struct World {
 
 struct Inner {
     ranks: SimpleCommunicator,
+    /// Where a rank that is done says so.
+    farewells: SimpleCommunicator,
+    /// All-reduces of this rank so far.
+    exchanges: Cell<u64>,
+    /// Those of each rank that is done.
+    done: RefCell<Vec<Option<u64>>>,
     sums: RefCell<Vec<f64>>,
     /// MPI is finalised when this is dropped.
     _universe: Universe,
@@ -73,7 +79,7 @@ impl World {
     /// caught.
     ///
     /// A rank that returns from `main` while others exchange leaves them waiting in the same way: [`World::run`] sees to that
-    /// too.
+    /// too, `init` alone does not.
     ///
     /// Errors: MPI has been started before, or knows nothing of threads.
     pub fn init() -> Result<Self, Error> {
@@ -94,8 +100,12 @@ impl World {
                 SimpleCommunicator::world().abort(PANICKED);
             }
         }));
+        let ranks = universe.world();
         let inner = Inner {
-            ranks: universe.world(),
+            farewells: ranks.duplicate(),
+            exchanges: Cell::new(0),
+            done: RefCell::new(vec![None; usize::try_from(ranks.size()).unwrap_or(0)]),
+            ranks,
             sums: RefCell::default(),
             _universe: universe,
         };
@@ -105,7 +115,8 @@ impl World {
     /// A whole `main`: starts MPI, does the rank's `work`, and ends the job on every rank where it fails on one.
     ///
     /// An error is printed to stderr with the number of its rank, and ends the job with exit code 1; a panic with
-    /// 101.
+    /// 101. A rank whose work is done waits for the others; where they exchange something after that, which would wait for ever,
+    /// the job ends with exit code 1 too.
     pub fn run<E: fmt::Display>(work: impl FnOnce(&Self) -> Result<(), E>) -> ExitCode {
         let world = match Self::init() {
             Ok(world) => world,
@@ -115,7 +126,10 @@ impl World {
             }
         };
         match work(&world) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(()) => {
+                world.inner.say_farewell();
+                ExitCode::SUCCESS
+            }
             Err(error) => {
                 // In one piece: what several ranks print in pieces comes out mixed.
                 let line = format!("error on rank {}: {error}\n", world.rank());
@@ -123,6 +137,46 @@ impl World {
                 thread::sleep(LAST_WORDS);
                 world.inner.ranks.abort(FAILED)
             }
+        }
+    }
+}
+
+impl Inner {
+    /// Tells every other rank how many exchanges this one has taken part in, and waits until they have all told it theirs.
+    fn say_farewell(&self) {
+        let exchanges = self.exchanges.get();
+        let others = (0..self.ranks.size()).filter(|&rank| rank != self.ranks.rank());
+        for rank in others.clone() {
+            self.farewells.process_at_rank(rank).send(&exchanges);
+        }
+        while self.done.borrow().iter().flatten().count() < others.clone().count() {
+            self.hear_farewell(&self.farewells.any_process().probe());
+        }
+    }
+
+    #[allow(clippy::cast_sign_loss)] // MPI's ranks are not negative
+    fn hear_farewell(&self, status: &mpi::point_to_point::Status) {
+        let rank = status.source_rank();
+        let (exchanges, _) = self.farewells.process_at_rank(rank).receive::<u64>();
+        self.done.borrow_mut()[rank as usize] = Some(exchanges);
+    }
+
+    /// Ends the job where a rank is done that would have to take part in the exchange going on.
+    fn miss_no_one(&self) {
+        if let Some(status) = self.farewells.any_process().immediate_probe() {
+            self.hear_farewell(&status);
+        }
+        let exchanges = self.exchanges.get();
+        let missing = |done: &Option<u64>| done.is_some_and(|done| done < exchanges);
+        if let Some(rank) = self.done.borrow().iter().position(missing) {
+            let own = self.ranks.rank();
+            let line = format!(
+                "error on rank {own}: rank {rank} has left the job, and this rank still waits for it; let all ranks make \
+                 the same calls with their communicator\n"
+            );
+            eprint!("{line}");
+            thread::sleep(LAST_WORDS);
+            self.ranks.abort(FAILED);
         }
     }
 }
@@ -137,15 +191,22 @@ impl Communicator for World {
         self.inner.ranks.size() as usize
     }
 
-    /// `MPI_Allreduce`, of which the standard asks that all ranks receive identical results. An error of MPI itself ends the
-    /// job.
+    /// `MPI_Iallreduce`, of which the standard asks that all ranks receive identical results. An error of MPI itself ends the
+    /// job. All ranks must give as many numbers: MPI does not look.
     fn all_reduce_sum(&self, numbers: &mut [f64]) -> Result<(), Error> {
-        let mut sums = self.inner.sums.borrow_mut();
+        let inner = &*self.inner;
+        inner.exchanges.set(inner.exchanges.get() + 1);
+        let mut sums = inner.sums.borrow_mut();
         for part in numbers.chunks_mut(MESSAGE) {
             sums.resize(part.len(), 0.0);
-            self.inner
-                .ranks
-                .all_reduce_into(&*part, &mut sums[..], SystemOperation::sum());
+            request::scope(|scope| {
+                let sum = SystemOperation::sum();
+                let mut request = inner.ranks.immediate_all_reduce_into(scope, &*part, &mut sums[..], sum);
+                while let Err(pending) = request.test() {
+                    request = pending;
+                    inner.miss_no_one();
+                }
+            });
             part.copy_from_slice(&sums);
         }
         Ok(())

@@ -5,7 +5,7 @@ mod share;
 
 pub(crate) use file::{OUTPUT_WEIGHTS, WEIGHTS};
 
-use crate::communicator::Communicator;
+use crate::communicator::{self, Communicator};
 use crate::dataset::Dataset;
 use crate::engine;
 use crate::error::Error;
@@ -116,9 +116,9 @@ impl<T: Float> ExpNetwork<T> {
 
     /// F(W, x) of the whole network whose share on this rank of `world` this is. All ranks call it with the same points.
     ///
-    /// Costs what [`forward`](Self::forward) costs for the share, and an exchange of k + 1 numbers.
+    /// Costs what [`forward`](Self::forward) costs for the share, an exchange of 3 numbers and one of k.
     ///
-    /// Errors: those of `forward`, and an error on any other rank.
+    /// Errors: those of `forward`, an error on any other rank, other points on another rank.
     ///
     /// ```
     /// use expnet::Initializer;
@@ -135,17 +135,10 @@ impl<T: Float> ExpNetwork<T> {
     /// ```
     pub fn forward_over(&self, world: &dyn Communicator, points: &DMatrix<T>) -> Result<DVector<T>, Error> {
         let own = self.sums(points);
-        let mut numbers = own.as_ref().map_or(vec![0.0; points.ncols()], Clone::clone);
-        numbers.push(f64::from(u8::from(own.is_err())));
+        communicator::agree_on_points(world, points, own.is_ok())?;
+        let mut numbers = own?;
         world.all_reduce_sum(&mut numbers)?;
-        own?;
-        match numbers.pop() {
-            Some(0.0) => finite_outputs(&numbers),
-            _ => Err(Error::Ranks {
-                problem: "another rank could not evaluate its share of the network".into(),
-                remedy: "see the error on that rank",
-            }),
-        }
+        finite_outputs(&numbers)
     }
 
     /// The loss of the whole network whose share on this rank of `world` this is; see [`forward_over`](Self::forward_over).

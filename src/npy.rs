@@ -131,16 +131,17 @@ fn read_header(reader: &mut impl Read) -> io::Result<Vec<u8>> {
 }
 
 /// That the parser can neither overflow nor descend without end, whatever the header says: the sizes in it multiply to no
-/// more than the bytes of the file, and it has few brackets.
+/// more than the bytes of the file, or one of them is 0, and it has few brackets.
 fn check_sizes(header: &[u8], length: u64) -> Result<(), String> {
     let brackets = header.iter().filter(|byte| b"([{".contains(byte)).count();
     let numbers = header
         .split(|byte| !byte.is_ascii_digit())
         .filter(|digits| !digits.is_empty());
+    let empty = numbers.clone().any(|digits| digits.iter().all(|&digit| digit == b'0'));
     let product = numbers
         .map(|digits| std::str::from_utf8(digits).ok()?.parse::<u64>().ok())
         .try_fold(1_u64, |product, number| product.checked_mul(number?.max(1)));
-    if brackets <= 8 && product.is_some_and(|product| product <= length) {
+    if brackets <= 8 && product.is_some_and(|product| product <= length || empty) {
         return Ok(());
     }
     Err("it is cut short or damaged, or no matrix: its header speaks of more than it holds".into())

@@ -86,6 +86,15 @@ impl Record {
         V::from_value(value).ok_or_else(|| self.bad(name, &format!("is {value}, which is not {}", V::what())))
     }
 
+    /// How many records lie within each other, this one included.
+    pub(crate) fn depth(&self) -> usize {
+        let depth = |value: &Value| match value {
+            Value::Record(record) => record.depth(),
+            _ => 0,
+        };
+        1 + self.values.values().map(depth).max().unwrap_or(0)
+    }
+
     /// A number of steps, passes and the like: small enough to be counted on from.
     pub(crate) fn count(&self, name: &str) -> Result<usize, Error> {
         let count: usize = self.get(name)?;

@@ -25,6 +25,9 @@ const CHUNK: usize = 8192;
 /// The end of a temporary file's name.
 const TEMPORARY: &str = ".expnet-tmp";
 
+/// Temporary files that a writer tries to make, should cleaners come in between.
+const ATTEMPTS: usize = 16;
+
 /// Characters of the target's name that its temporary files carry: names may have 255 bytes.
 const STEM: usize = 40;
 
@@ -146,7 +149,8 @@ fn clean(target: &Path) {
 
 fn remove_if_abandoned(temporary: &Path) {
     // Opened for writing, which a lock asks for on some file systems.
-    if let Ok(file) = File::options().write(true).open(temporary)
+    let file = File::options().write(true).open(temporary);
+    if let Ok(file) = file.or_else(|_| File::open(temporary))
         && file.try_lock().is_ok()
     {
         // Under the lock, so that a writer that has just made the file notices.
@@ -167,7 +171,7 @@ impl Temporary {
         // Tells this process's writers apart; the process and the time tell processes and machines apart.
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let nanoseconds = UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos());
-        loop {
+        for _ in 0..ATTEMPTS {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let own = format!("{:x}-{nanoseconds:x}-{count:x}", process::id());
             let path = folder(target).join(format!("{}{own}{TEMPORARY}", stem(target)));
@@ -186,6 +190,10 @@ impl Temporary {
                 return Ok(temporary);
             }
         }
+        Err(io::Error::new(
+            ErrorKind::WouldBlock,
+            "no temporary file could be locked beside it: does the file system know locks?",
+        ))
     }
 
     /// Makes the content durable and puts the file in the place of `target`.
@@ -197,11 +205,32 @@ impl Temporary {
         self.file.sync_all()?;
         fs::rename(&self.path, target)?;
         self.in_place = true;
-        // The new name is in the folder, which has to reach the disk too.
         #[cfg(unix)]
-        File::open(folder(target))?.sync_all()?;
+        make_durable(folder(target))?;
         Ok(())
     }
+}
+
+/// The new name is in the folder, which has to reach the disk too.
+#[cfg(unix)]
+fn make_durable(folder: &Path) -> io::Result<()> {
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // A folder that may be written but not read, or a file system that knows no such thing: it does what it can.
+        Err(error) if is_impossible(error.kind()) => Ok(()),
+        Err(error) => {
+            let problem = "the new file is in its place, but its folder could not be made durable";
+            Err(io::Error::new(error.kind(), format!("{problem}: {error}")))
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn is_impossible(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::PermissionDenied
+    )
 }
 
 impl Drop for Temporary {

@@ -10,6 +10,7 @@ use expnet::{Dataset, Error, ExpNetwork, ExpRegressor, Float, Initializer, Train
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -228,6 +229,19 @@ fn saved(path: &Path) -> (Vec<u8>, usize) {
     (bytes, header)
 }
 
+/// The same file as another program may write it: without checksums.
+fn without_checksums((bytes, header): (Vec<u8>, usize)) -> (Vec<u8>, usize) {
+    let mut json: Value = serde_json::from_slice(&bytes[8..header]).unwrap();
+    let text = json["__metadata__"]["expnet"].as_str().unwrap();
+    let mut document: Value = serde_json::from_str(text).unwrap();
+    document.as_object_mut().unwrap().remove("tensor_checksums").unwrap();
+    json["__metadata__"]["expnet"] = Value::String(document.to_string());
+    let mut text = json.to_string().into_bytes();
+    text.resize(text.len().next_multiple_of(8), b' ');
+    let length = (text.len() as u64).to_le_bytes();
+    ([&length[..], &text, &bytes[header..]].concat(), 8 + text.len())
+}
+
 /// What loads is a network that works: it can be saved and comes back.
 fn check_network<T: Float>(net: &ExpNetwork<T>, path: &Path) {
     assert!(
@@ -271,13 +285,9 @@ fn damaged_models() {
     let path = folder.0.join("model");
     let narrow = Initializer::new(3, 12).seed(1).build::<f32>().unwrap();
     narrow.save(&path).unwrap();
-    let mut files = vec![saved(&path)];
-    Initializer::new(4, 6)
-        .seed(2)
-        .build::<f64>()
-        .unwrap()
-        .save(&path)
-        .unwrap();
+    let mut files = vec![without_checksums(saved(&path))];
+    let wide = Initializer::new(4, 6).seed(2).build::<f64>().unwrap();
+    wide.save(&path).unwrap();
     files.push(saved(&path));
     let rows: Vec<[f64; 2]> = (0..40).map(|i| [f64::from(i).sin(), f64::from(i).cos()]).collect();
     let labels: Vec<f64> = rows.iter().map(|[x, y]| x * y).collect();
@@ -294,7 +304,14 @@ fn damaged_models() {
         fs::write(&path, bytes).unwrap();
         Ok(match which {
             0 => read_network::<f32>(&path),
-            1 => read_network::<f64>(&path),
+            1 => match ExpNetwork::<f64>::load(&path) {
+                // Some edits of the header change nothing; what passes the checksums is what was saved.
+                Ok(net) => {
+                    assert!(net.weights() == wide.weights());
+                    Stage::Loaded
+                }
+                Err(error) => stage_of_model(&error),
+            },
             _ => match ExpRegressor::<f64>::load(&path) {
                 Ok(model) => {
                     check_network(model.network(), &path);
@@ -333,6 +350,11 @@ fn damaged_checkpoints() {
             saved(&path)
         })
         .collect();
+    let ends = methods().map(|method| {
+        let mut net = start.clone();
+        trainer(method).fit(&mut net, &data).unwrap();
+        net
+    });
     let kept = fuzz("checkpoints", &files, |which, bytes| {
         fs::write(&path, bytes).unwrap();
         let [a, b, c] = methods();
@@ -340,7 +362,7 @@ fn damaged_checkpoints() {
         let mut net = start.clone();
         match trainer(method).resume(&path).fit(&mut net, &data) {
             Ok(_) => {
-                assert!(net.weights().iter().all(nalgebra::ComplexField::is_finite));
+                assert!(net == ends[which]);
                 Ok(Stage::Loaded)
             }
             Err(error) if error.to_string().contains("its checksum is another") => Ok(Stage::Shapes),

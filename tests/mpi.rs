@@ -37,19 +37,22 @@ fn trainer(method: &str) -> Trainer<'static, f64> {
         "momentum" => Trainer::default().method(GradientDescent::default().momentum(0.6)),
         "minibatch" => Trainer::default().method(Minibatch::new(7).seed(1)),
         "gauss-newton" => Trainer::default().method(GaussNewton::default().damping(2000.0)),
+        // With ridge the loss ends far from 0, where it would be one of rounding.
+        "adaptive gauss-newton" => Trainer::default().method(GaussNewton::default().ridge(1.0)),
         "backtracking" => Trainer::new(Backtracking::default()),
         "kernel stable" => Trainer::new(KernelStable::default().refresh(10)),
         other => panic!("no method {other}"),
     }
 }
 
-const METHODS: [&str; 6] = [
+const METHODS: [&str; 7] = [
     "gd",
     "momentum",
     "minibatch",
     "backtracking",
     "kernel stable",
     "gauss-newton",
+    "adaptive gauss-newton",
 ];
 
 #[test]
@@ -63,10 +66,19 @@ fn rank() {
 fn work(world: &World, task: &str) -> Result<(), Error> {
     match task {
         "panic" | "error" | "no data" | "diverge" | "long" => fault(world, task),
+        "leaves" if world.rank() == 1 => Ok(()),
+        "saves alone" => {
+            let share = recipe().shard(world.rank(), world.size()).build::<f64>()?;
+            if world.rank() == 0 {
+                share.save_over(world, checkpoint())?;
+            }
+            Ok(())
+        }
         "antisymmetric" => antisymmetric(world),
         "memory" => memory(world),
         "slow" | "again" => checkpointed(world, task),
         method => {
+            let method = if method == "leaves" { "gd" } else { method };
             let mut share = recipe().shard(world.rank(), world.size()).build()?;
             let trainer = trainer(method).max_steps(50).communicator(world.clone());
             let report = trainer.fit(&mut share, &data(30, 5))?;
@@ -312,6 +324,15 @@ fn an_error_before_the_run_ends_the_job() {
     let (code, errors) = fails("no data");
     assert_eq!(code, 1, "{errors}");
     assert!(errors.contains("error on rank 1:"), "{errors}");
+}
+
+#[test]
+fn a_rank_that_leaves_early_ends_the_job() {
+    for task in ["leaves", "saves alone"] {
+        let (code, errors) = fails(task);
+        assert_ne!(code, 0, "{task}: {errors}");
+        assert!(errors.contains("has left the job"), "{task}: {errors}");
+    }
 }
 
 /// Ends the job should a test fail halfway.

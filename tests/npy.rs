@@ -42,7 +42,12 @@ fn comes_back<T: Float>() {
     let path = folder.0.join("matrix.npy");
     let mut matrix = DMatrix::from_fn(3, 5, |i, j| T::lit((i as f64 + 0.1).powi(3) * (j as f64 - 1.7)));
     matrix[(1, 1)] = T::lit(f64::INFINITY);
-    for matrix in [matrix, DMatrix::from_element(1, 1, T::lit(-0.0)), DMatrix::zeros(0, 4)] {
+    for matrix in [
+        matrix,
+        DMatrix::from_element(1, 1, T::lit(-0.0)),
+        DMatrix::zeros(0, 4),
+        DMatrix::zeros(0, 1000),
+    ] {
         npy::save(&path, &matrix).unwrap();
         let loaded = npy::load::<T>(&path).unwrap();
         assert_eq!(loaded.shape(), matrix.shape());

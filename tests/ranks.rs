@@ -119,6 +119,33 @@ fn gauss_newton_is_that_of_one_rank() {
     });
 }
 
+/// Adaptive damping: a few steps, before the loss is one of rounding alone.
+#[test]
+fn adaptive_gauss_newton_is_that_of_one_rank() {
+    let plans = [GaussNewton::default, GaussNewton::frozen, GaussNewton::matrix_free];
+    for (plan, name) in plans.into_iter().zip(["Levenberg-Marquardt", "frozen", "matrix-free"]) {
+        let data = common::data(30, 5, 3);
+        let mut whole = recipe(&data, 301).build().unwrap();
+        let trainer = || Trainer::default().method(plan()).max_steps(2);
+        let solo = trainer().fit(&mut whole, &data).unwrap();
+        let answers = ranks(3, move |world| {
+            let data = common::data(30, 5, 3);
+            let mut share = recipe(&data, 301).shard(world.rank(), 3).build()?;
+            let trainer = Trainer::default().method(plan()).max_steps(2);
+            trainer.communicator(world).fit(&mut share, &data)
+        });
+        for report in answers {
+            let report = report.unwrap();
+            let error = (report.loss() - solo.loss()).abs() / solo.initial_loss();
+            assert!(error <= 1e-12, "{name}: {error:e}");
+            assert_eq!(
+                (report.passes(), report.undone_steps()),
+                (solo.passes(), solo.undone_steps())
+            );
+        }
+    }
+}
+
 #[test]
 fn every_kind_of_schedule_is_that_of_one_rank() {
     let with = |schedule: fn() -> Box<dyn Schedule<f64>>| {
@@ -397,6 +424,77 @@ fn another_step_size_on_one_rank_is_an_error_on_all() {
                 .all(|text| text.starts_with("the step size of this rank is 1")),
             "{texts:?}"
         );
+    }
+}
+
+#[test]
+fn another_first_trial_on_one_rank_is_told_as_such() {
+    let search = |rank| Backtracking::default().initial(if rank == 1 { 1e-5 } else { 1e-3 });
+    let texts = errors(three(move |rank, trainer| {
+        drop(trainer);
+        Trainer::new(search(rank))
+    }));
+    assert!(
+        texts
+            .iter()
+            .all(|text| text.starts_with("the step size of this rank is 1")),
+        "{texts:?}"
+    );
+}
+
+#[test]
+fn another_momentum_on_one_rank_is_an_error_on_all() {
+    let methods: [fn() -> GradientDescent; 3] = [
+        || GradientDescent::default().momentum(0.9),
+        || GradientDescent::default().nesterov(0.5),
+        GradientDescent::default,
+    ];
+    for method in methods {
+        let texts = errors(three(move |rank, trainer| {
+            trainer.method(if rank == 1 {
+                method()
+            } else {
+                GradientDescent::default().momentum(0.5)
+            })
+        }));
+        assert!(texts.iter().all(|text| text.starts_with(PARTED)), "{texts:?}");
+    }
+}
+
+/// The signs of the residual, or on rank 1 the opposite ones.
+struct Signs(bool);
+
+impl Method<f64> for Signs {
+    fn direction(&mut self, evaluation: &mut Evaluation<'_, f64>, direction: &mut Direction<f64>) -> Result<(), Error> {
+        for (v, e) in direction.dual.iter_mut().zip(evaluation.residual()) {
+            *v = if self.0 { -e.signum() } else { e.signum() };
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn another_direction_on_one_rank_is_an_error_on_all() {
+    let texts = errors(three(|rank, trainer| trainer.method(Signs(rank == 1))));
+    assert!(
+        texts.iter().all(|text| text.starts_with("the direction of this rank")),
+        "{texts:?}"
+    );
+}
+
+#[test]
+fn other_points_on_one_rank_are_an_error_on_all() {
+    for columns in [5, 7] {
+        let answers = ranks(3, move |world| {
+            let count = if world.rank() == 1 { columns } else { 5 };
+            let points = DMatrix::from_fn(3, count, |k, i| (k + 2 * i + world.rank() / 2) as f64 / 10.0);
+            let share = Initializer::new(3, 60).shard(world.rank(), 3).build::<f64>()?;
+            share.forward_over(&world, &points)
+        });
+        for answer in answers {
+            let text = answer.unwrap_err().to_string();
+            assert!(text.starts_with("the ranks were given different points"), "{text}");
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use expnet::schedule::{
     InverseTime, KernelStable, OneCycle, Polyak, Polynomial, ReduceOnPlateau, Schedule, StepDecay, StepState,
 };
 use expnet::{
-    Dataset, Error, ExpNetwork, Float, Initializer, Memory, Record, Trainer, certificate, check, observer::History,
+    Dataset, Error, ExpNetwork, FitReport, Float, Initializer, Memory, Record, Termination, Trainer, certificate,
+    check, observer::History,
 };
 use nalgebra::{DMatrix, DVector};
 use std::path::PathBuf;
@@ -186,6 +187,83 @@ fn every_method<T: Float>() {
             }
         }
     }
+}
+
+/// Schedules that answer 0 on the way, with methods that keep something between steps.
+#[test]
+fn steps_of_size_zero_leave_nothing_behind() {
+    let schedules: [Make<f64>; 3] = [
+        || Box::new(0.5.warmup(3)),
+        || {
+            Box::new(schedule::stateless(|state: &mut StepState<'_, f64>| {
+                f64::from(u8::from(state.iteration() % 3 != 1)) * 0.5
+            }))
+        },
+        || Box::new(Backtracking::default().initial(1.0).warmup(2)),
+    ];
+    for (data, _) in problems::<f64>() {
+        let net = start(data.dimension());
+        for (name, make) in methods::<f64>() {
+            let scale = if name.contains("GaussNewton") { 1.0 } else { 2e-3 };
+            for (which, schedule) in schedules.iter().enumerate() {
+                let trainer = || Trainer::new(schedule().scale(scale)).method(make());
+                match check::resume(trainer, &net, &data, STEPS) {
+                    Ok(report) => assert!(report.agrees(), "{name}, schedule {which}: {report}"),
+                    Err(error) => assert!(matches!(error, Error::Incompatible { .. }), "{name}, {which}: {error}"),
+                }
+            }
+        }
+    }
+}
+
+/// A run whose method takes back every step ends as it would have ended without a checkpoint, and so does one that goes on
+/// from its last one.
+#[test]
+fn a_run_that_is_given_up_is_over() {
+    let folder = Folder::new("given-up");
+    let data = data(3, 12);
+    for every in [1, 1000] {
+        let path = folder.0.join(every.to_string());
+        let trainer = || Trainer::new(1.0).method(GaussNewton::default()).max_steps(500);
+        let (mut undisturbed, mut kept, mut resumed) = (start::<f64>(3), start(3), start(3));
+        let report = trainer().fit(&mut undisturbed, &data).unwrap();
+        assert_eq!(report.termination(), Termination::Stalled);
+        trainer().checkpoint(&path, every).fit(&mut kept, &data).unwrap();
+        let again = trainer().resume(&path).fit(&mut resumed, &data).unwrap();
+        assert!(undisturbed.weights() == kept.weights() && kept.weights() == resumed.weights());
+        let counts = |report: &FitReport<f64>| (report.termination(), report.passes(), report.undone_steps());
+        assert_eq!(counts(&report), counts(&again), "every {every}");
+    }
+}
+
+#[test]
+fn a_step_that_fails_leaves_the_checkpoint_before_it() {
+    let folder = Folder::new("failed");
+    let path = folder.0.join("run");
+    let fails =
+        || schedule::stateless(|state: &mut StepState<'_, f64>| if state.iteration() == 5 { f64::NAN } else { 1e-3 });
+    let (data, mut net) = (data(3, 12), start::<f64>(3));
+    let trainer = || Trainer::new(fails()).method(Minibatch::new(5).seed(3));
+    let mut session = trainer().checkpoint(&path, 2).start(&mut net, &data).unwrap();
+    while session.step().is_ok() {}
+    session.finish().unwrap();
+    let session = trainer().resume(&path).start(&mut net, &data).unwrap();
+    assert_eq!(session.steps(), 4);
+}
+
+#[test]
+fn a_state_too_deep_for_a_file_is_refused_at_once() {
+    let nested = |depth| {
+        let mut schedule: Box<dyn Schedule<f64>> = Box::new(1e-3);
+        for _ in 0..depth {
+            schedule = Box::new(schedule.scale(1.0));
+        }
+        schedule
+    };
+    let report = check::resume(|| Trainer::new(nested(45)), &start(3), &data(3, 12), 2).unwrap();
+    assert!(report.agrees(), "{report}");
+    let error = check::resume(|| Trainer::new(nested(70)), &start(3), &data(3, 12), 2).unwrap_err();
+    assert!(error.to_string().contains("nested more than 48"), "{error}");
 }
 
 #[test]

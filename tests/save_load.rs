@@ -55,6 +55,15 @@ fn parts(path: &Path) -> (Value, Vec<u8>) {
     (serde_json::from_slice(&bytes[8..end]).unwrap(), bytes[end..].to_vec())
 }
 
+/// The same of a file without checksums, as another program may write it.
+fn unchecked(path: &Path) -> (Value, Vec<u8>) {
+    let (mut header, numbers) = parts(path);
+    let mut document: Value = serde_json::from_str(header["__metadata__"]["expnet"].as_str().unwrap()).unwrap();
+    document.as_object_mut().unwrap().remove("tensor_checksums").unwrap();
+    header["__metadata__"]["expnet"] = document.to_string().into();
+    (header, numbers)
+}
+
 fn put(path: &Path, header: &Value, numbers: &[u8]) {
     let header = header.to_string();
     let length = (header.len() as u64).to_le_bytes();
@@ -136,7 +145,7 @@ fn damaged_headers_are_refused_with_the_reason() {
     let folder = Folder::new("headers");
     let path = folder.file();
     awkward::<f64>().save(&path).unwrap();
-    let (header, numbers) = parts(&path);
+    let (header, numbers) = unchecked(&path);
     let document = |text: &str| json!({ "expnet": text });
     let cases: &[(&str, Value, &str)] = &[
         (
@@ -213,7 +222,7 @@ fn damaged_headers_are_refused_with_the_reason() {
             "it has a tensor \"another\", which a network has not"
         );
     }
-    let document = &header["__metadata__"];
+    let document = json!({ "expnet": "{\"version\":1,\"kind\":\"network\"}" });
     put(&path, &json!({ "__metadata__": document }), &[]);
     assert_eq!(problem::<f64>(&path), "it has no tensor \"weights\"");
     let empty = json!({ "dtype": "F64", "shape": [0, 3], "data_offsets": [0, 0] });
@@ -224,6 +233,42 @@ fn damaged_headers_are_refused_with_the_reason() {
         &[],
     );
     assert!(problem::<f64>(&path).starts_with("it holds no network: the weight matrix is empty"));
+}
+
+#[test]
+fn sizes_whose_sum_overflows_are_refused() {
+    let folder = Folder::new("overflow");
+    let path = folder.file();
+    let mut header = json!({ "__metadata__": { "expnet": "{\"version\":1,\"kind\":\"network\"}" } });
+    let numbers = (1_u64 << 58) - 1;
+    for i in 0..8 {
+        let bytes = [i * numbers * 8, (i + 1) * numbers * 8];
+        header[format!("t{i}")] = json!({ "dtype": "F64", "shape": [numbers], "data_offsets": bytes });
+    }
+    put(&path, &header, &[0; 16]);
+    let problem = problem::<f64>(&path);
+    assert!(
+        problem.contains("cut short") || problem.contains("header is damaged"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_flipped_bit_in_the_numbers_is_found() {
+    let folder = Folder::new("flipped");
+    let path = folder.file();
+    awkward::<f64>().save(&path).unwrap();
+    let (header, numbers) = parts(&path);
+    for at in (0..numbers.len()).step_by(7) {
+        let mut numbers = numbers.clone();
+        numbers[at] ^= 1 << (at % 8);
+        put(&path, &header, &numbers);
+        let problem = problem::<f64>(&path);
+        assert!(
+            problem.contains("is damaged: its checksum is another"),
+            "byte {at}: {problem}"
+        );
+    }
 }
 
 #[test]
@@ -256,7 +301,7 @@ fn numbers_that_are_not_finite_are_refused() {
     let folder = Folder::new("finite");
     let path = folder.file();
     awkward::<f64>().save(&path).unwrap();
-    let (header, numbers) = parts(&path);
+    let (header, numbers) = unchecked(&path);
     // Four output weights, then neuron 1, coordinate 2.
     for (at, expected) in [
         (4 + 3 + 2, "a weight is NaN at neuron 1, coordinate 2"),
@@ -363,7 +408,7 @@ fn a_damaged_scaling_or_report_is_refused() {
     let folder = Folder::new("scaling");
     let path = folder.file();
     fitted::<f64>(Scaling::options(), true).0.save(&path).unwrap();
-    let (header, numbers) = parts(&path);
+    let (header, numbers) = unchecked(&path);
     let text = header["__metadata__"]["expnet"].as_str().unwrap();
     let document: Value = serde_json::from_str(text).unwrap();
     let cases: &[(&str, Value, &str)] = &[
@@ -435,7 +480,8 @@ try:
     from safetensors import safe_open
     from safetensors.numpy import save_file
     with safe_open(source, "numpy") as file:
-        assert json.loads(file.metadata()["expnet"]) == {"version": 1, "kind": "network"}
+        about = json.loads(file.metadata()["expnet"])
+        assert (about["version"], about["kind"]) == (1, "network")
         W, a = file.get_tensor("weights"), file.get_tensor("output_weights")
     save_file({"weights": -W, "output_weights": -a}, target, {"expnet": '{"version": 1, "kind": "network"}'})
     print("safetensors")
@@ -444,7 +490,9 @@ except ModuleNotFoundError:
     with open(source, "rb") as file:
         header = json.loads(file.read(*struct.unpack("<Q", file.read(8))))
         numbers = file.read()
-    assert json.loads(header["__metadata__"]["expnet"]) == {"version": 1, "kind": "network"}
+    about = json.loads(header["__metadata__"]["expnet"])
+    assert (about["version"], about["kind"]) == (1, "network")
+    header["__metadata__"]["expnet"] = '{"version": 1, "kind": "network"}'
     def tensor(name):
         (start, end), kind = header[name]["data_offsets"], {"F32": "f", "F64": "d"}[header[name]["dtype"]]
         return struct.unpack(f"<{(end - start) // struct.calcsize(kind)}{kind}", numbers[start:end])

@@ -9,7 +9,7 @@
 //! | numbers | `{"numbers": [1.0, 2.0]}`, or `{"list": [start, length]}` where there are many: a part of the file's `lists` |
 //! | a record | `{"kind": "...", "values": {...}}` |
 
-use super::digest::Digest;
+use crate::digest::Digest;
 use crate::record::{self, Record};
 use serde_json::{Map, Value, json};
 

@@ -1,6 +1,7 @@
 //! What a run says to its other ranks.
 
 use super::{Communicator, Gather, Solo};
+use crate::digest::Digest;
 use crate::error::Error;
 use num_traits::ToPrimitive;
 use std::cell::RefCell;
@@ -92,7 +93,7 @@ impl Link {
 
     /// Something that all ranks must have decided alike, compared with the next frame.
     pub fn note(&self, decided: u64) {
-        self.state.borrow_mut().digest.add(decided);
+        self.state.borrow_mut().digest.word(decided);
     }
 
     /// Replaces the numbers by their sums over the ranks.
@@ -128,6 +129,11 @@ impl Link {
     pub fn gather(&self) -> Result<Gather<'_>, Error> {
         self.sum(Sum::Gather, &mut [])?;
         Ok(Gather::new(&*self.world))
+    }
+
+    /// The mark of what all ranks feed, in their order: each goes on from where the one before it stands. An exchange a rank.
+    pub fn digest(&self, feed: impl FnOnce(&mut Digest)) -> Result<Digest, Error> {
+        digest_over((self.rank(), self.size()), feed, |halves| self.sum(Sum::Digest, halves))
     }
 
     /// `local`, if all goes well. An error of this rank is made known to the others, whatever they are waiting for.
@@ -207,8 +213,8 @@ impl State {
     /// What stands for all decisions so far, as few enough bits that sums of its square are exact.
     fn stamp(&mut self, size: usize) -> f64 {
         self.frames += 1;
-        self.digest.add(self.frames);
-        (self.digest.0 >> (64 - digest_bits(size))) as f64
+        self.digest.word(self.frames);
+        short(self.digest, size)
     }
 
     fn fill(&mut self, numbers: &[f64], digest: f64) {
@@ -219,8 +225,32 @@ impl State {
     }
 }
 
+/// The mark of what all ranks feed, in their order, given how to sum two numbers over them.
+pub(crate) fn digest_over(
+    (own, size): (usize, usize),
+    feed: impl FnOnce(&mut Digest),
+    sum: impl Fn(&mut [f64]) -> Result<(), Error>,
+) -> Result<Digest, Error> {
+    let (mut digest, mut feed) = (Digest::default(), Some(feed));
+    for rank in 0..size {
+        let mut halves = [0.0; 2];
+        if let Some(feed) = feed.take_if(|_| rank == own) {
+            feed(&mut digest);
+            halves = digest.halves();
+        }
+        sum(&mut halves)?;
+        digest = Digest::from_halves(halves);
+    }
+    Ok(digest)
+}
+
 fn ended() -> (String, &'static str) {
     ("this run has ended".into(), "start another one on every rank")
+}
+
+/// As few bits of a digest as sums of its square over the ranks are exact with.
+pub(super) fn short(digest: Digest, size: usize) -> f64 {
+    (digest.finish() >> (64 - digest_bits(size))) as f64
 }
 
 /// R h^2 stays below 2^53.
@@ -233,20 +263,6 @@ fn digest_bits(size: usize) -> u32 {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // both are exact whole numbers
 pub(super) fn agree(size: usize, sum: f64, squares: f64) -> bool {
     size as u128 * squares as u128 == (sum as u128).pow(2)
-}
-
-/// A running hash of decisions.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Digest(u64);
-
-impl Digest {
-    pub fn add(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
-    }
-
-    pub fn value(self) -> u64 {
-        self.0
-    }
 }
 
 impl fmt::Debug for Link {

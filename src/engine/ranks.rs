@@ -34,7 +34,8 @@ impl<T: Float> Engine<T> {
         if self.link.is_solo() {
             return Ok(sums);
         }
-        let decided = [step_size, dual.map_or(0.0, weighed)];
+        let (signed, size) = dual.map_or((0.0, 0.0), weighed);
+        let decided = [step_size, size, signed];
         let outputs = if ahead == Ahead::Nothing { 0 } else { self.outputs.len() };
         let watched = if ahead == Ahead::BatchAndWatched {
             self.watched_outputs.len()
@@ -80,22 +81,32 @@ impl<T: Float> Engine<T> {
         parts[1 + self.link.rank()] = own.largest;
         self.link.sum(Sum::Movement, &mut parts)?;
         Ok(Movement {
-            largest: parts[1..].iter().copied().fold(0.0, f64::max),
+            // Unlike `f64::max`, this keeps what is not a number.
+            largest: parts[1..]
+                .iter()
+                .copied()
+                .fold(0.0, |a, b| if a >= b || a.is_nan() { a } else { b }),
             frobenius: parts[0].sqrt(),
         })
     }
 }
 
-/// A number that two different duals hardly share.
-fn weighed<T: Float>(dual: &[T]) -> f64 {
-    let weight = |i: usize| 1.0 + (i % 7) as f64;
-    dual.iter().enumerate().map(|(i, v)| weight(i) * v.as_f64().abs()).sum()
+/// Two numbers that different duals hardly share: a weighted sum of the entries, and of their sizes.
+fn weighed<T: Float>(dual: &[T]) -> (f64, f64) {
+    let weight = |i: usize| 1.5 + (i as f64 * 0.618_033_988_749_895).fract();
+    let weighed = dual.iter().enumerate().map(|(i, v)| weight(i) * v.as_f64());
+    weighed.fold((0.0, 0.0), |(signed, size), v| (signed + v, size + v.abs()))
 }
 
-fn same_on_all(size: usize, own: &[f64], sums: &[f64]) -> Result<(), Error> {
-    for ((own, sum), what) in own.iter().zip(sums).zip(["step size", "direction"]) {
+/// Compares step size, size of the dual and signed sum of it; the last cancels, so its rounding is that of the size.
+fn same_on_all(size: usize, own: &[f64; 3], sums: &[f64]) -> Result<(), Error> {
+    let scales = [own[0], own[1], own[1]];
+    let what = ["step size", "direction", "direction"];
+    for (((own, sum), scale), what) in own.iter().zip(sums).zip(scales).zip(what) {
         let mean = sum / size as f64;
-        if (own - mean).abs() > ROUNDING * own.abs().max(mean.abs()) {
+        let apart = (own - mean).abs();
+        // Not-a-number is no agreement.
+        if apart.is_nan() || apart > ROUNDING * scale.abs().max(mean.abs()) {
             return Err(Error::Ranks {
                 problem: format!("the {what} of this rank is {own:e}, the mean over the {size} ranks {mean:e}"),
                 remedy: "schedules and methods must answer alike on every rank: let them depend on what they are \

@@ -26,8 +26,9 @@ impl<T: Float> ExpNetwork<T> {
     /// | `output_weights` | m | a |
     ///
     /// Both are `F32` or `F64`, as `T` is. (A d x m matrix here is column-major: its numbers are those of the m x d tensor
-    /// in the same order.) The metadata have one key, `expnet`, with a JSON object: `version` (of the format, 1) and
-    /// `kind` (`network`). The same network gives the same bytes. In Python:
+    /// in the same order.) The metadata have one key, `expnet`, with a JSON object: `version` (of the format, 1),
+    /// `kind` (`network`) and `tensor_checksums`, which a file written elsewhere may leave out. The same network gives the same
+    /// bytes. In Python:
     ///
     /// ```python
     /// import json, numpy as np
@@ -35,7 +36,8 @@ impl<T: Float> ExpNetwork<T> {
     /// from safetensors.numpy import save_file
     ///
     /// with safe_open("model.safetensors", "numpy") as file:
-    ///     assert json.loads(file.metadata()["expnet"]) == {"version": 1, "kind": "network"}
+    ///     about = json.loads(file.metadata()["expnet"])
+    ///     assert (about["version"], about["kind"]) == (1, "network")
     ///     W, a = file.get_tensor("weights"), file.get_tensor("output_weights")
     /// F = np.exp(X @ W.T) @ a  # X: k x d, a point a row
     /// # and back, for `ExpNetwork::load`:
@@ -68,7 +70,7 @@ impl<T: Float> ExpNetwork<T> {
     ///
     /// Errors: [`Error::Io`]; [`Error::Format`] for a file of another kind (that of a regressor too), another version,
     /// another scalar type (load it as that and [`cast`](Self::cast) it), shapes that do not fit, a file cut short or
-    /// damaged, numbers that are not finite.
+    /// damaged (numbers are compared with their checksum, where the file has one), numbers that are not finite.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let mut file = TensorFile::open(path.as_ref(), "network", &[WEIGHTS, OUTPUT_WEIGHTS])?;
         let Document {} = file.document()?;

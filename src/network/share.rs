@@ -2,7 +2,7 @@
 
 use super::ExpNetwork;
 use super::file::{Document, OUTPUT_WEIGHTS, WEIGHTS};
-use crate::communicator::{Communicator, Gather, elsewhere};
+use crate::communicator::{Communicator, Gather, digest_over, elsewhere};
 use crate::error::Error;
 use crate::float::Float;
 use crate::init::checked_share;
@@ -41,14 +41,21 @@ impl<T: Float> ExpNetwork<T> {
         let lengths: Vec<usize> = widths.iter().map(|width| width * dimension).collect();
         let width = widths.iter().sum();
         let (a, w) = (self.output_weights.as_slice(), self.weights.as_slice());
+        let checksum = |own: &[T]| {
+            let of = (world.rank(), world.size());
+            digest_over(of, |digest| digest.feed(own), |halves| world.all_reduce_sum(halves))
+        };
+        let checksums = [checksum(a)?, checksum(w)?];
         let saved = if world.rank() == 0 {
             let tensors = [
                 Tensor::streamed::<T>(OUTPUT_WEIGHTS, &[width], |give| {
                     gather.numbers(&widths, |own| own(a), give)
-                }),
+                })
+                .with_checksum(checksums[0]),
                 Tensor::streamed::<T>(WEIGHTS, &[width, dimension], |give| {
                     gather.numbers(&lengths, |own| own(w), give)
-                }),
+                })
+                .with_checksum(checksums[1]),
             ];
             save(path.as_ref(), "network", Document {}, &tensors)
         } else {
@@ -62,7 +69,7 @@ impl<T: Float> ExpNetwork<T> {
     /// Loads rank `rank`'s share, of `size` ranks, of a network in a file of [`save`](Self::save) or
     /// [`save_over`](Self::save_over): the neurons that [`Initializer::shard`](crate::Initializer::shard) gives it.
     ///
-    /// Reads and holds the share alone. Each rank has to see the file.
+    /// Reads and holds the share alone, which the file's checksums, of the whole, say nothing of. Each rank has to see the file.
     ///
     /// Errors: those of [`load`](Self::load), as far as they concern the share, and those of `shard`.
     pub fn load_shard(path: impl AsRef<Path>, rank: usize, size: usize) -> Result<Self, Error> {

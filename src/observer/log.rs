@@ -22,9 +22,12 @@ const LINE: [usize; 2] = [16, 256];
 /// [`every`](Self::every)-th step.
 ///
 /// The columns are `step`, `loss`, `residual_norm`, `step_size`, `validation_loss`, `seconds`; what is unknown is left
-/// empty. Lines are written, whole, and flushed ten times a second and at the end: a killed run loses those of the last tenth of
-/// a second, and a run whose steps take longer loses none. A line costs about a microsecond, so the writer needs
-/// no buffer of its own.
+/// empty. Lines are written, whole, and flushed ten times a second and at the end: those of steps that follow each other faster
+/// wait for the next, and are lost where the run is killed meanwhile. Each line of slower steps is written at once. A line costs
+/// about a microsecond, so the writer needs no buffer of its own.
+///
+/// A run that is resumed begins with a line of the step it goes on from: in a log that is appended to, lines of steps that
+/// were taken after the checkpoint stand twice, and the later one holds.
 ///
 /// A log that cannot be written does not end the run. It ends the log, and the report says so
 /// ([`FitReport::problems`]), as does [`finish`](Self::finish).

@@ -112,7 +112,8 @@ impl<T: Float> Position<T> {
     }
 
     fn fail(&mut self, error: Error) -> f64 {
-        self.failure = Some(error);
+        // The first is the cause of the others.
+        self.failure.get_or_insert(error);
         f64::NAN
     }
 
@@ -210,6 +211,9 @@ impl<T: Float> Position<T> {
                     expected: "finite and at least 0",
                 });
             }
+        }
+        for decided in [d.carry.to_bits(), d.pull.to_bits(), u64::from(d.nesterov)] {
+            self.engine.link().note(decided);
         }
         self.multiple = multiple_of(&d.dual, &self.residual);
         if self.multiple.is_none() && self.facts.kept == Kept::Direction {

@@ -6,6 +6,7 @@
 mod streams;
 
 use super::{failed, open, write, write_numbers};
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::float::Float;
 use safetensors::Dtype;
@@ -20,6 +21,9 @@ use std::path::{Path, PathBuf};
 
 /// The key of the header's metadata that holds the document.
 const KEY: &str = "expnet";
+
+/// The key of the document that holds the checksums of tensors that have one.
+const CHECKSUMS: &str = "tensor_checksums";
 
 /// The version of what this module and its callers write.
 const VERSION: u64 = 1;
@@ -38,6 +42,8 @@ pub(crate) struct Tensor<'a> {
     shape: Vec<usize>,
     dtype: Dtype,
     bytes: usize,
+    /// Of its numbers.
+    checksum: Option<String>,
     write: Box<Writing<'a>>,
 }
 
@@ -48,6 +54,7 @@ impl<'a> Tensor<'a> {
             shape: shape.to_vec(),
             dtype: dtype::<T>(),
             bytes: size_of_val(numbers),
+            checksum: Some(Digest::of(numbers).to_string()),
             write: Box::new(|writer| write_numbers(writer, numbers)),
         }
     }
@@ -68,6 +75,13 @@ fn header(kind: &str, document: impl Serialize, tensors: &[Tensor<'_>]) -> io::R
     let mut document = serde_json::to_value(document)?;
     document["version"] = json!(VERSION);
     document["kind"] = json!(kind);
+    let checksums = tensors
+        .iter()
+        .filter_map(|tensor| Some((tensor.name.into(), json!(tensor.checksum.as_ref()?))));
+    let checksums: Map<String, Value> = checksums.collect();
+    if !checksums.is_empty() {
+        document[CHECKSUMS] = Value::Object(checksums);
+    }
     let mut end = 0;
     let infos = tensors.iter().map(|tensor| {
         let start = end;
@@ -95,6 +109,7 @@ pub(crate) struct TensorFile {
     /// Where the numbers begin.
     start: u64,
     document: Map<String, Value>,
+    checksums: Map<String, Value>,
 }
 
 impl TensorFile {
@@ -110,11 +125,22 @@ impl TensorFile {
         let header: Metadata =
             serde_json::from_slice(&text).map_err(|error| wrong(format!("its header is damaged: {error}")))?;
         let start = (PREFIX + text.len()) as u64;
-        check_length(length, start + header.data_len() as u64).map_err(wrong)?;
-        let document = document(&header, kind).map_err(wrong)?;
+        check_length(length, start.saturating_add(header.data_len() as u64)).map_err(wrong)?;
+        let mut document = document(&header, kind).map_err(wrong)?;
+        let checksums = match document.remove(CHECKSUMS) {
+            None => Map::new(),
+            Some(Value::Object(checksums)) => checksums,
+            Some(_) => return Err(wrong("its metadata is damaged: the checksums are none".into())),
+        };
         let names = header.offset_keys();
         if let Some(name) = names.iter().find(|name| !tensors.contains(&name.as_str())) {
             return Err(wrong(format!("it has a tensor {name:?}, which a {kind} has not")));
+        }
+        let checked = names.iter().all(|name| checksums.contains_key(name));
+        if !(checksums.is_empty() || checked && names.len() == checksums.len()) {
+            return Err(wrong(
+                "its metadata is damaged: its checksums are those of other tensors".into(),
+            ));
         }
         Ok(Self {
             path: path.to_path_buf(),
@@ -122,6 +148,7 @@ impl TensorFile {
             header,
             start,
             document,
+            checksums,
         })
     }
 
@@ -140,10 +167,20 @@ impl TensorFile {
         })
     }
 
-    /// The numbers of a tensor, which must be of this type and have this shape. One allocation, no larger than the file.
+    /// The numbers of a tensor, which must be of this type and have this shape, compared with their checksum where the file
+    /// has one. One allocation, no larger than the file.
     pub(crate) fn numbers<T: Float>(&mut self, name: &str, shape: &[usize]) -> Result<Vec<T>, Error> {
         let bytes = self.checked::<T>(name, shape)?;
-        self.parts::<T>(name, shape, 0)?.next(bytes.len() / size_of::<T>())
+        let numbers = self.parts::<T>(name, shape, 0)?.next(bytes.len() / size_of::<T>())?;
+        match self.checksums.get(name) {
+            Some(checksum) if checksum.as_str() != Some(&Digest::of(&numbers).to_string()) => Err(self.damaged(name)),
+            _ => Ok(numbers),
+        }
+    }
+
+    /// That the numbers of a tensor are others than those that were written.
+    pub(crate) fn damaged(&self, name: &str) -> Error {
+        self.wrong(format!("tensor {name:?} is damaged: its checksum is another"))
     }
 
     /// Where the numbers of a tensor lie, which must be of this type and have this shape.

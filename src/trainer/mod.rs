@@ -12,11 +12,15 @@ use crate::float::Float;
 use crate::method::{GradientDescent, Kind, Method};
 use crate::network::ExpNetwork;
 use crate::observer::Observer;
+use crate::record::Record;
 use crate::report::FitReport;
 use crate::schedule::{KernelStable, Schedule};
 use std::any::type_name_of_val;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Records within each other that a checkpoint can hold: JSON is read to 128 levels, two a record.
+const DEEPEST: usize = 48;
 
 /// Trains a network: which way by a [`Method`], how far by a [`Schedule`].
 ///
@@ -305,7 +309,17 @@ impl<'a, T: Float> Trainer<'a, T> {
                 reason,
             })
         };
-        if self.schedule.as_ref().is_some_and(|schedule| schedule.save().is_none()) {
+        let too_deep = |record: &Record| record.depth() > DEEPEST;
+        let nested = "its state is nested more than 48 records deep, which a checkpoint cannot hold: a schedule of \
+                              one's own can do what so many combinators do";
+        let schedule = self.schedule.as_ref().map(Schedule::save);
+        if schedule.iter().flatten().any(too_deep) {
+            return unknown(self.names[0], nested);
+        }
+        if self.method.save().iter().any(too_deep) {
+            return unknown(self.names[1], nested);
+        }
+        if schedule.is_some_and(|state| state.is_none()) {
             return unknown(
                 self.names[0],
                 "this schedule's `save` gives no state to resume from; implement `Schedule::save` and `restore`, \

@@ -4,8 +4,9 @@ mod saving;
 
 use super::Trainer;
 use crate::checkpoint::{Identity, Stored};
-use crate::communicator::{Digest, Link, Solo, Sum};
+use crate::communicator::{Link, Solo, Sum};
 use crate::dataset::Dataset;
+use crate::digest::Digest;
 use crate::engine::{Engine, Set};
 use crate::error::Error;
 use crate::float::Float;
@@ -22,6 +23,15 @@ use std::time::{Duration, Instant};
 
 /// A method may take back this many steps in a row before the run counts as stalled.
 const UNDO_LIMIT: usize = 100;
+
+/// Why a step did not come to its end: schedule and method have gone on then, and the weights have not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unfinished {
+    /// The method took it back, and every other.
+    TakenBack,
+    /// It was an error.
+    Failed,
+}
 
 /// A run in progress: see [`Trainer::start`].
 ///
@@ -41,6 +51,7 @@ pub struct Session<'s, 'a, T: Float> {
     termination: Option<Termination>,
     /// No step can move from here.
     stationary: bool,
+    unfinished: Option<Unfinished>,
     /// Some rank has a clock or an observer that may end the run.
     votes: bool,
     started: Instant,
@@ -134,6 +145,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             epoch_loss: f64::NAN,
             termination: None,
             stationary: false,
+            unfinished: None,
             votes,
             started,
             spent: Duration::ZERO,
@@ -185,6 +197,9 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     pub fn step(&mut self) -> Result<Option<Termination>, Error> {
         if self.termination.is_none() {
             let stepped = self.try_step();
+            if stepped.is_err() {
+                self.unfinished = Some(Unfinished::Failed);
+            }
             self.link().pass(stepped)?;
         }
         Ok(self.termination)
@@ -195,6 +210,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         let step_size = self.choose_step_size()?;
         self.deal_batch()?;
         let Some(proposal) = self.propose(step_size)? else {
+            self.unfinished = Some(Unfinished::TakenBack);
             self.termination = Some(Termination::Stalled);
             return Ok(());
         };
@@ -377,6 +393,8 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             Some(Termination::Converged)
         } else if self.stationary {
             Some(Termination::Stationary)
+        } else if self.unfinished.is_some() {
+            Some(Termination::Stalled)
         } else if asked {
             Some(Termination::Stopped)
         } else if waited >= patience {
@@ -526,13 +544,13 @@ fn greet<T: Float>(
     }
     let mut replicated = Digest::default();
     for data in [Some(data), trainer.watched()].into_iter().flatten() {
-        replicated.add(data.samples() as u64);
+        replicated.word(data.samples() as u64);
         let numbers = data.points().iter().chain(data.labels());
-        numbers.for_each(|x| replicated.add(x.as_f64().to_bits()));
+        numbers.for_each(|x| replicated.word(x.as_f64().to_bits()));
     }
-    trainer.settings().iter().for_each(|&setting| replicated.add(setting));
-    replicated.add(size_of::<T>() as u64);
-    link.note(replicated.value());
+    trainer.settings().iter().for_each(|&setting| replicated.word(setting));
+    replicated.word(size_of::<T>() as u64);
+    link.note(replicated.finish());
     let votes = trainer.max_time.is_some() || !trainer.observers.is_empty();
     let mut numbers = [network.width() as f64, f64::from(u8::from(votes))];
     link.sum(Sum::Start, &mut numbers)?;

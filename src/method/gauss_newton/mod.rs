@@ -361,7 +361,9 @@ impl<T: Float> Method<T> for GaussNewton {
         let state = &mut self.state;
         if outcome.step_size == 0.0 {
             // Nothing has moved. A line search that found no size may blame an old G.
-            state.renew = state.age > 0;
+            state.renew = state.age > 0 || self.plan == Plan::MatrixFree;
+            // What is not in a checkpoint is found again, in a run that is resumed and in one that is not.
+            state.moved = None;
             return Verdict::Keep;
         }
         let movement = outcome.movement.unwrap_or(0.0);
@@ -376,8 +378,10 @@ impl<T: Float> Method<T> for GaussNewton {
                     state.renew = true;
                     return Verdict::Undo;
                 }
-                // More damping promises still less.
-                _ if !falls && promised.abs() <= f64::EPSILON * before => return Verdict::GiveUp,
+                // The step is lost in rounding, and more damping promises still less.
+                _ if !falls && (after == before || promised.abs() <= 8.0 * f64::EPSILON * before) => {
+                    return Verdict::GiveUp;
+                }
                 Some(damping) if !falls => {
                     damping.refused();
                     return Verdict::Undo;

@@ -1,6 +1,7 @@
 //! Tensors that are written and read a part at a time.
 
 use super::{Tensor, TensorFile, dtype};
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::float::Float;
 use crate::storage::{failed, read_numbers, write_numbers};
@@ -19,8 +20,15 @@ impl<'a> Tensor<'a> {
             shape: shape.to_vec(),
             dtype: dtype::<T>(),
             bytes: shape.iter().product::<usize>() * size_of::<T>(),
+            checksum: None,
             write: Box::new(move |writer| give_all(&mut |numbers| write_numbers(writer, numbers))),
         }
+    }
+
+    /// The same with the checksum of its numbers, which is not known without reading them all.
+    pub(crate) fn with_checksum(self, checksum: Digest) -> Self {
+        let checksum = Some(checksum.to_string());
+        Self { checksum, ..self }
     }
 }
 

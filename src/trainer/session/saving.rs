@@ -1,12 +1,15 @@
 //! A run on its way into a checkpoint and out of it.
 
-use super::{Best, Session};
+use super::{Best, Session, Unfinished};
 use crate::checkpoint::{self, State, Stored};
 use crate::error::Error;
 use crate::float::Float;
 use crate::record::Record;
 use nalgebra::DMatrix;
 use std::time::Duration;
+
+/// No run has taken longer: a million years can be added to without care.
+const LONGEST: Duration = Duration::from_secs(1 << 45);
 
 impl<T: Float> Session<'_, '_, T> {
     /// Keeps the state of the run, where that is asked for and not done at this step yet.
@@ -15,8 +18,11 @@ impl<T: Float> Session<'_, '_, T> {
         let (Some((path, _)), Some(identity)) = (&self.trainer.checkpoint, &self.identity) else {
             return Ok(());
         };
-        if self.saved == Some(step) {
-            return Ok(());
+        match self.unfinished {
+            None if self.saved == Some(step) => return Ok(()),
+            // The checkpoint before it stays.
+            Some(Unfinished::Failed) => return Ok(()),
+            _ => {}
         }
         let lost = |name, what| Error::Incompatible {
             what: "`Trainer::checkpoint`",
@@ -59,6 +65,7 @@ impl<T: Float> Session<'_, '_, T> {
             .with("initial_loss", self.initial_loss)
             .with("epoch_loss", self.epoch_loss)
             .with("stationary", self.stationary)
+            .with("given_up", self.unfinished == Some(Unfinished::TakenBack))
             .with("seconds", self.elapsed().as_secs_f64())
     }
 
@@ -105,9 +112,12 @@ impl<T: Float> Session<'_, '_, T> {
         self.initial_loss = record.get("initial_loss")?;
         self.epoch_loss = record.get("epoch_loss")?;
         self.stationary = record.get("stationary")?;
+        self.unfinished = record.get::<bool>("given_up")?.then_some(Unfinished::TakenBack);
         let seconds = record.get("seconds")?;
         self.spent = Duration::try_from_secs_f64(seconds)
-            .map_err(|_| record.bad("seconds", &format!("is {seconds:?}, which is no time")))?;
+            .ok()
+            .filter(|spent| *spent < LONGEST)
+            .ok_or_else(|| record.bad("seconds", &format!("is {seconds:?}, which is no time")))?;
         Ok(())
     }
 

@@ -1,7 +1,5 @@
 //! A short mark of long data.
 
-use crate::communicator::{Link, Sum};
-use crate::error::Error;
 use crate::float::Float;
 use std::fmt;
 
@@ -13,7 +11,7 @@ use std::fmt;
 ///
 /// Each step is one-to-one in h and in the number, so that two lists that differ in one number always differ here.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Digest(u64);
+pub(crate) struct Digest(u64);
 
 /// The golden ratio's bits.
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -35,21 +33,6 @@ impl Digest {
         digest
     }
 
-    /// Of what all ranks feed to it, in their order: each goes on from where the one before it stands. An exchange a rank.
-    pub fn of_ranks(link: &Link, feed: impl FnOnce(&mut Self)) -> Result<Self, Error> {
-        let (mut digest, mut feed) = (Self::default(), Some(feed));
-        for rank in 0..link.size() {
-            let mut halves = [0.0; 2];
-            if let Some(feed) = feed.take_if(|_| rank == link.rank()) {
-                feed(&mut digest);
-                halves = digest.halves();
-            }
-            link.sum(Sum::Digest, &mut halves)?;
-            digest = Self::from_halves(halves);
-        }
-        Ok(digest)
-    }
-
     pub fn of_text(text: &str) -> Self {
         let mut digest = Self::default();
         for word in text.as_bytes().chunks(8) {
@@ -65,17 +48,18 @@ impl Digest {
         }
     }
 
-    fn word(&mut self, word: u64) {
+    /// Takes up 64 bits.
+    pub fn word(&mut self, word: u64) {
         self.0 = (self.0 ^ word).wrapping_mul(ODD).rotate_left(29);
     }
 
     /// As numbers that hold them exactly.
-    fn halves(self) -> [f64; 2] {
+    pub fn halves(self) -> [f64; 2] {
         [self.0 >> 32, self.0 & HALF].map(|half| half as f64)
     }
 
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // whole numbers below 2^32
-    fn from_halves([high, low]: [f64; 2]) -> Self {
+    pub fn from_halves([high, low]: [f64; 2]) -> Self {
         Self((high as u64) << 32 | low as u64)
     }
 
@@ -95,7 +79,6 @@ impl fmt::Display for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::communicator::{Communicator, Threads};
 
     #[test]
     fn every_bit_counts() {
@@ -111,25 +94,6 @@ mod tests {
         let mut swapped = numbers.clone();
         swapped.swap(3, 4);
         assert_ne!(Digest::of(&swapped).finish(), whole);
-    }
-
-    #[test]
-    fn does_not_depend_on_the_ranks() {
-        let numbers: Vec<f64> = (0..20).map(|i| f64::from(i).sin()).collect();
-        for shares in [vec![20], vec![7, 13], vec![1, 18, 1]] {
-            let answers = Threads::run(shares.len(), |world| {
-                let (rank, link) = (world.rank(), Link::new(Box::new(world)));
-                let first: usize = shares[..rank].iter().sum();
-                let whole = Digest::of_ranks(&link, |digest| digest.feed(&numbers[first..][..shares[rank]]))?;
-                link.finish()?;
-                Ok(whole.finish())
-            });
-            assert!(
-                answers
-                    .into_iter()
-                    .all(|answer| answer.unwrap() == Digest::of(&numbers).finish())
-            );
-        }
     }
 
     #[test]
