@@ -99,8 +99,12 @@ impl Options {
             "gd" => Trainer::default(),
             "momentum" => Trainer::default().method(GradientDescent::default().momentum(0.5)),
             "minibatch" => Trainer::default().method(Minibatch::new(self.samples.div_ceil(4)).seed(1)),
-            // With ridge the loss ends far from 0, where it would be one of rounding.
-            "gauss-newton" => Trainer::default().method(GaussNewton::default().ridge(1.0)),
+            // Ridge in proportion to G keeps the loss away from 0, where it would be one of rounding; with fixed damping each
+            // step is taken.
+            "gauss-newton" => {
+                let size = self.width as f64;
+                Trainer::default().method(GaussNewton::default().damping(size).ridge(size))
+            }
             "backtracking" => Trainer::new(Backtracking::default()),
             other => return Err(format!("no method is called {other}").into()),
         })
