@@ -1,5 +1,6 @@
 //! A run between its start and its end.
 
+mod ending;
 mod saving;
 
 use super::Trainer;
@@ -7,7 +8,7 @@ use crate::checkpoint::{Identity, Stored};
 use crate::communicator::{Link, Solo, Sum};
 use crate::dataset::Dataset;
 use crate::digest::Digest;
-use crate::engine::{Engine, Set};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::{Evaluation, Outcome, Verdict};
@@ -15,7 +16,7 @@ use crate::network::ExpNetwork;
 use crate::observer::Progress;
 use crate::report::{FitReport, Termination};
 use crate::schedule::StepState;
-use crate::step::{Position, Proposal, half_square};
+use crate::step::{Position, Proposal};
 use nalgebra::DMatrix;
 use num_traits::ToPrimitive;
 use std::ops::ControlFlow;
@@ -313,46 +314,6 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         Ok(None)
     }
 
-    /// After a step: the validation set, and all samples at the end of an epoch.
-    fn look(&mut self) -> Result<(), Error> {
-        if !self.batches.wanted {
-            self.epoch_loss = self.position.loss();
-            return self.validate(true);
-        }
-        self.batches.used += self.position.last_batch_size();
-        if self.batches.used >= self.position.samples() {
-            self.batches.used = 0;
-            if self.trainer.tolerance > 0.0 || self.trainer.stall.is_some() {
-                self.epoch_loss = self.position.loss_of_all()?;
-            }
-            self.validate(false)?;
-        }
-        Ok(())
-    }
-
-    /// Compares the validation loss with the best so far; `fresh` says that the last pass looked at it.
-    fn validate(&mut self, fresh: bool) -> Result<(), Error> {
-        let Some((data, _)) = self.trainer.validation else {
-            return Ok(());
-        };
-        let engine = self.position.engine_mut();
-        let outputs = if fresh {
-            engine.watched_outputs()
-        } else {
-            engine.evaluate(Set::Watched)?
-        };
-        let loss = half_square(outputs, data.labels());
-        let step = self.position.iteration();
-        match &mut self.best {
-            Some(best) if loss.is_nan() || loss >= best.loss => best.last = loss,
-            _ => {
-                self.best = Some(Best { loss, step, last: loss });
-                self.position.engine_mut().remember_best();
-            }
-        }
-        Ok(())
-    }
-
     /// Calls the observers whose interval is `due`; true where one wants the run to stop.
     fn notify(
         &mut self,
@@ -378,58 +339,6 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             }
         }
         stop
-    }
-
-    /// Whether the run is over, and why.
-    fn decide(&mut self, asked: bool) -> Result<(), Error> {
-        let late = self.trainer.max_time.is_some_and(|limit| self.elapsed() >= limit);
-        let [asked, late] = self.vote([asked, late])?;
-        let trainer = &self.trainer;
-        let step = self.position.iteration();
-        let waited = self.best.as_ref().map_or(0, |best| step - best.step);
-        let patience = trainer.validation.map_or(usize::MAX, |(_, patience)| patience);
-        let norm = (2.0 * self.epoch_loss).sqrt();
-        self.termination = if norm <= trainer.tolerance {
-            Some(Termination::Converged)
-        } else if self.stationary {
-            Some(Termination::Stationary)
-        } else if self.unfinished.is_some() {
-            Some(Termination::Stalled)
-        } else if asked {
-            Some(Termination::Stopped)
-        } else if waited >= patience {
-            Some(Termination::NoImprovement)
-        } else if step >= trainer.max_steps {
-            Some(Termination::MaxSteps)
-        } else if late {
-            Some(Termination::MaxTime)
-        } else {
-            self.has_stalled().then_some(Termination::Stalled)
-        };
-        Ok(())
-    }
-
-    /// What holds on any rank: clocks and observers are a rank's own.
-    fn vote(&self, own: [bool; 2]) -> Result<[bool; 2], Error> {
-        if self.link().is_solo() || !self.votes {
-            return Ok(own);
-        }
-        let mut votes = own.map(|vote| f64::from(u8::from(vote)));
-        self.link().sum(Sum::Vote, &mut votes)?;
-        Ok(votes.map(|votes| votes > 0.0))
-    }
-
-    fn has_stalled(&mut self) -> bool {
-        let Some((window, relative)) = self.trainer.stall else {
-            return false;
-        };
-        let step = self.position.iteration();
-        let (reference, since) = self.stall;
-        if self.epoch_loss < reference * (1.0 - relative) || reference.is_infinite() {
-            self.stall = (self.epoch_loss, step);
-            return false;
-        }
-        step - since >= window
     }
 
     /// Ends the run where it stands: puts the best weights back, where validation was asked for,
