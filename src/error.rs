@@ -148,7 +148,7 @@ pub enum Error {
 
     /// Training left the range of finite numbers.
     #[error(
-        "training diverged: step {step} of size {step_size:.6e} made the loss or a weight overflow \
+        "training diverged: step {step} of size {step_size:e} made the loss or a weight overflow \
          (last finite loss {last_loss:.6e}); use smaller steps, for example \
          `schedule::KernelStable` or `schedule::Backtracking`"
     )]

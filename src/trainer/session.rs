@@ -177,8 +177,11 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         } else {
             self.position.loss()
         };
-        if !self.initial_loss.is_finite() {
+        if !self.position.loss().is_finite() {
             return Err(self.overflow());
+        }
+        if !self.initial_loss.is_finite() {
+            return Err(overflow_over_all::<T>(self.initial_loss));
         }
         self.epoch_loss = self.initial_loss;
         self.validate(!self.batches.wanted)?;
@@ -363,11 +366,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         self.link().finish()?;
         if !loss.is_finite() {
             // Minibatches only: their own losses were finite.
-            return Err(Error::Overflow {
-                place: "the loss over all points".into(),
-                value: loss,
-                dtype: T::NAME,
-            });
+            return Err(overflow_over_all::<T>(loss));
         }
         let mut report = FitReport {
             termination: self.termination.unwrap_or(Termination::Stopped),
@@ -438,6 +437,14 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             value,
             dtype: T::NAME,
         }
+    }
+}
+
+fn overflow_over_all<T: Float>(loss: f64) -> Error {
+    Error::Overflow {
+        place: "the loss over all points".into(),
+        value: loss,
+        dtype: T::NAME,
     }
 }
 
