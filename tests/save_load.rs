@@ -546,18 +546,67 @@ fn python_reads<T: Float>(python: &str) -> String {
     lines[0].to_string()
 }
 
-/// `EXPNET_PYTHON` names another Python than `python3`.
+/// The prediction as the docs of `ExpRegressor::save` give it, for the raw points in the arguments, by the standard library
+/// alone.
+const PREDICTOR: &str = r#"
+import json, math, struct, sys
+with open(sys.argv[1], "rb") as file:
+    header = json.loads(file.read(*struct.unpack("<Q", file.read(8))))
+    numbers = file.read()
+def tensor(name):
+    (start, end), kind = header[name]["data_offsets"], {"F32": "f", "F64": "d"}[header[name]["dtype"]]
+    return struct.unpack(f"<{(end - start) // struct.calcsize(kind)}{kind}", numbers[start:end])
+about = json.loads(header["__metadata__"]["expnet"])
+scaling = about["scaling"]
+assert about["kind"] == "regressor" and all(scaling[s] for s in ("standardise", "bias", "unit_sphere", "labels"))
+means, std_devs, a, W = map(tensor, ("scaling.means", "scaling.std_devs", "output_weights", "weights"))
+d = len(W) // len(a)
+for point in json.loads(sys.argv[2]):
+    x = [(raw - mean) / std_dev for raw, mean, std_dev in zip(point, means, std_devs)] + [1.0]
+    norm = math.sqrt(sum(z * z for z in x))
+    x = [z / norm for z in x]
+    outputs = (b * math.exp(sum(w * z for w, z in zip(W[r * d:], x))) for r, b in enumerate(a))
+    print(scaling["label_mean"] + scaling["label_std_dev"] * sum(outputs))
+"#;
+
+/// The interpreter, where there is one. `EXPNET_PYTHON` names another than `python3`.
+fn python() -> Option<String> {
+    let python = std::env::var("EXPNET_PYTHON").unwrap_or("python3".into());
+    let version = Command::new(&python).arg("--version").output();
+    if version.is_ok_and(|output| output.status.success()) {
+        return Some(python);
+    }
+    println!("skipped: there is no {python} here");
+    None
+}
+
+#[test]
+fn python_predicts_as_documented() {
+    let Some(python) = python() else { return };
+    let folder = Folder::new("predicts");
+    let (model, data) = fitted::<f64>(Scaling::options(), true);
+    model.save(folder.file()).unwrap();
+    let points: Vec<Vec<f64>> = data
+        .points()
+        .column_iter()
+        .map(|x| x.iter().copied().collect())
+        .collect();
+    let output = Command::new(&python)
+        .args(["-c", PREDICTOR])
+        .arg(folder.file())
+        .arg(json!(points).to_string())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let found = DVector::from_iterator(data.samples(), text.lines().map(|line| line.parse::<f64>().unwrap()));
+    let expected = model.predict(data.points()).unwrap();
+    assert!((found - &expected).amax() <= 1e-11 * expected.amax());
+}
+
 #[test]
 fn python_reads_a_network_and_writes_one() {
-    let python = std::env::var("EXPNET_PYTHON").unwrap_or("python3".into());
-    if !Command::new(&python)
-        .arg("--version")
-        .output()
-        .is_ok_and(|output| output.status.success())
-    {
-        println!("skipped: there is no {python} here");
-        return;
-    }
+    let Some(python) = python() else { return };
     let (wide, narrow) = (python_reads::<f64>(&python), python_reads::<f32>(&python));
     assert_eq!(wide, narrow);
     println!("{python} read f64 and f32 with `{wide}`");

@@ -102,7 +102,7 @@ impl<'a, T: Float> Trainer<'a, T> {
 
     /// The run ends when ||F - y||_2 over all samples is at most `tolerance`; 0 by default.
     ///
-    /// Tested before each step and after the last; with minibatches once an epoch.
+    /// Tested before each step and after the last; with minibatches at the start and once an epoch.
     pub fn tolerance(mut self, tolerance: f64) -> Self {
         self.tolerance = tolerance;
         self
