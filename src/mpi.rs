@@ -144,12 +144,12 @@ impl World {
 impl Inner {
     /// Tells every other rank how many exchanges this one has taken part in, and waits until they have all told it theirs.
     fn say_farewell(&self) {
-        let exchanges = self.exchanges.get();
-        let others = (0..self.ranks.size()).filter(|&rank| rank != self.ranks.rank());
-        for rank in others.clone() {
+        let (own, exchanges) = (self.ranks.rank(), self.exchanges.get());
+        for rank in (0..self.ranks.size()).filter(|&rank| rank != own) {
             self.farewells.process_at_rank(rank).send(&exchanges);
         }
-        while self.done.borrow().iter().flatten().count() < others.clone().count() {
+        let others = self.done.borrow().len() - 1;
+        while self.done.borrow().iter().flatten().count() < others {
             self.hear_farewell(&self.farewells.any_process().probe());
         }
     }

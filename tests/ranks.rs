@@ -365,6 +365,10 @@ fn errors(answers: Answers<FitReport<f64>>) -> [String; 3] {
     texts.collect::<Vec<_>>().try_into().unwrap()
 }
 
+fn assert_all_begin(texts: &[String], words: &str) {
+    assert!(texts.iter().all(|text| text.starts_with(words)), "{texts:?}");
+}
+
 const GONE: &str = "rank 1 of 3 could not go on with the run; see the error on that rank";
 const PARTED: &str = "the 3 ranks have parted before exchange";
 
@@ -408,7 +412,7 @@ fn a_bad_setting_on_one_rank_is_an_error_on_all() {
 #[test]
 fn another_setting_on_one_rank_is_an_error_on_all() {
     let texts = errors(three(|rank, trainer| trainer.stall(5 + rank, 0.1)));
-    assert!(texts.iter().all(|text| text.starts_with(PARTED)), "{texts:?}");
+    assert_all_begin(&texts, PARTED);
 }
 
 #[test]
@@ -418,12 +422,7 @@ fn another_step_size_on_one_rank_is_an_error_on_all() {
             drop(trainer);
             Trainer::new(on_rank_1(rank, at, 1.1e-3))
         }));
-        assert!(
-            texts
-                .iter()
-                .all(|text| text.starts_with("the step size of this rank is 1")),
-            "{texts:?}"
-        );
+        assert_all_begin(&texts, "the step size of this rank is 1");
     }
 }
 
@@ -434,12 +433,7 @@ fn another_first_trial_on_one_rank_is_told_as_such() {
         drop(trainer);
         Trainer::new(search(rank))
     }));
-    assert!(
-        texts
-            .iter()
-            .all(|text| text.starts_with("the step size of this rank is 1")),
-        "{texts:?}"
-    );
+    assert_all_begin(&texts, "the step size of this rank is 1");
 }
 
 #[test]
@@ -457,7 +451,7 @@ fn another_momentum_on_one_rank_is_an_error_on_all() {
                 GradientDescent::default().momentum(0.5)
             })
         }));
-        assert!(texts.iter().all(|text| text.starts_with(PARTED)), "{texts:?}");
+        assert_all_begin(&texts, PARTED);
     }
 }
 
@@ -476,10 +470,7 @@ impl Method<f64> for Signs {
 #[test]
 fn another_direction_on_one_rank_is_an_error_on_all() {
     let texts = errors(three(|rank, trainer| trainer.method(Signs(rank == 1))));
-    assert!(
-        texts.iter().all(|text| text.starts_with("the direction of this rank")),
-        "{texts:?}"
-    );
+    assert_all_begin(&texts, "the direction of this rank");
 }
 
 #[test]
@@ -503,7 +494,7 @@ fn another_batch_on_one_rank_is_an_error_on_all() {
     let texts = errors(three(|rank, trainer| {
         trainer.method(Minibatch::new(4).seed(rank as u64))
     }));
-    assert!(texts.iter().all(|text| text.starts_with(PARTED)), "{texts:?}");
+    assert_all_begin(&texts, PARTED);
 }
 
 #[test]
@@ -514,7 +505,7 @@ fn other_data_on_one_rank_is_an_error_on_all() {
         Trainer::new(1e-3).communicator(world).fit(&mut share, &data)
     });
     let texts = errors(answers);
-    assert!(texts.iter().all(|text| text.starts_with(PARTED)), "{texts:?}");
+    assert_all_begin(&texts, PARTED);
 }
 
 #[test]
@@ -558,7 +549,7 @@ impl<T: Float> Method<T> for Asks {
 #[test]
 fn another_path_on_one_rank_is_an_error_on_all() {
     let texts = errors(three(|rank, trainer| trainer.method(Asks(rank == 1))));
-    assert!(texts.iter().all(|text| text.starts_with(PARTED)), "{texts:?}");
+    assert_all_begin(&texts, PARTED);
 }
 
 #[test]
@@ -601,7 +592,7 @@ fn movement_on_one_rank_alone_is_an_error_on_all() {
             ControlFlow::Continue(())
         })
     }));
-    assert!(texts.iter().all(|text| text.starts_with(PARTED)), "{texts:?}");
+    assert_all_begin(&texts, PARTED);
 }
 
 #[test]

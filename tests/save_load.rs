@@ -1,5 +1,8 @@
 //! Networks and regressors in files: the same bits back, and an error that says what is wrong with any other file.
 
+#[path = "common/safetensors.rs"]
+mod safetensors;
+
 use expnet::{Dataset, Error, ExpNetwork, ExpRegressor, Float, Initializer, Scaling};
 use nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use serde_json::{Value, json};
@@ -49,25 +52,19 @@ fn bits<T: Float>(net: &ExpNetwork<T>) -> Vec<u64> {
 }
 
 /// The header of a file and what follows it.
+/// Header and numbers.
 fn parts(path: &Path) -> (Value, Vec<u8>) {
-    let bytes = fs::read(path).unwrap();
-    let end = 8 + usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
-    (serde_json::from_slice(&bytes[8..end]).unwrap(), bytes[end..].to_vec())
+    safetensors::parts(&fs::read(path).unwrap())
 }
 
 /// The same of a file without checksums, as another program may write it.
 fn unchecked(path: &Path) -> (Value, Vec<u8>) {
-    let (mut header, numbers) = parts(path);
-    let mut document: Value = serde_json::from_str(header["__metadata__"]["expnet"].as_str().unwrap()).unwrap();
-    document.as_object_mut().unwrap().remove("tensor_checksums").unwrap();
-    header["__metadata__"]["expnet"] = document.to_string().into();
-    (header, numbers)
+    let (header, numbers) = parts(path);
+    (safetensors::without_checksums(header), numbers)
 }
 
 fn put(path: &Path, header: &Value, numbers: &[u8]) {
-    let header = header.to_string();
-    let length = (header.len() as u64).to_le_bytes();
-    fs::write(path, [&length, header.as_bytes(), numbers].concat()).unwrap();
+    fs::write(path, safetensors::whole(header, numbers)).unwrap();
 }
 
 /// What loading says of a file, which must name the file.
@@ -471,10 +468,21 @@ fn a_damaged_scaling_or_report_is_refused() {
     );
 }
 
+/// Reads a file by hand, with the standard library alone.
+const BY_HAND: &str = r#"
+import json, math, struct, sys
+with open(sys.argv[1], "rb") as file:
+    header = json.loads(file.read(*struct.unpack("<Q", file.read(8))))
+    numbers = file.read()
+about = json.loads(header["__metadata__"]["expnet"])
+def tensor(name):
+    (start, end), kind = header[name]["data_offsets"], {"F32": "f", "F64": "d"}[header[name]["dtype"]]
+    return struct.unpack(f"<{(end - start) // struct.calcsize(kind)}{kind}", numbers[start:end])
+"#;
+
 /// Reads with the `safetensors` package where Python has it, else by hand with the standard library; prints the shape of
 /// `weights` and all numbers as hexadecimal floats, and writes a network back.
 const READER: &str = r#"
-import json, struct, sys
 source, target = sys.argv[1:]
 try:
     from safetensors import safe_open
@@ -487,15 +495,8 @@ try:
     print("safetensors")
     shape, W, a = W.shape, W.flatten().tolist(), a.tolist()
 except ModuleNotFoundError:
-    with open(source, "rb") as file:
-        header = json.loads(file.read(*struct.unpack("<Q", file.read(8))))
-        numbers = file.read()
-    about = json.loads(header["__metadata__"]["expnet"])
     assert (about["version"], about["kind"]) == (1, "network")
     header["__metadata__"]["expnet"] = '{"version": 1, "kind": "network"}'
-    def tensor(name):
-        (start, end), kind = header[name]["data_offsets"], {"F32": "f", "F64": "d"}[header[name]["dtype"]]
-        return struct.unpack(f"<{(end - start) // struct.calcsize(kind)}{kind}", numbers[start:end])
     shape, W, a = header["weights"]["shape"], tensor("weights"), tensor("output_weights")
     kind = {"F32": "f", "F64": "d"}[header["weights"]["dtype"]]
     with open(target, "wb") as file:
@@ -526,7 +527,7 @@ fn python_reads<T: Float>(python: &str) -> String {
     net.save(folder.file()).unwrap();
     let back = folder.0.join("back.safetensors");
     let output = Command::new(python)
-        .args(["-c", READER])
+        .args(["-c", &format!("{BY_HAND}{READER}")])
         .arg(folder.file())
         .arg(&back)
         .output()
@@ -546,17 +547,8 @@ fn python_reads<T: Float>(python: &str) -> String {
     lines[0].to_string()
 }
 
-/// The prediction as the docs of `ExpRegressor::save` give it, for the raw points in the arguments, by the standard library
-/// alone.
+/// The prediction as the docs of `ExpRegressor::save` give it, for the raw points in the arguments.
 const PREDICTOR: &str = r#"
-import json, math, struct, sys
-with open(sys.argv[1], "rb") as file:
-    header = json.loads(file.read(*struct.unpack("<Q", file.read(8))))
-    numbers = file.read()
-def tensor(name):
-    (start, end), kind = header[name]["data_offsets"], {"F32": "f", "F64": "d"}[header[name]["dtype"]]
-    return struct.unpack(f"<{(end - start) // struct.calcsize(kind)}{kind}", numbers[start:end])
-about = json.loads(header["__metadata__"]["expnet"])
 scaling = about["scaling"]
 assert about["kind"] == "regressor" and all(scaling[s] for s in ("standardise", "bias", "unit_sphere", "labels"))
 means, std_devs, a, W = map(tensor, ("scaling.means", "scaling.std_devs", "output_weights", "weights"))
@@ -592,7 +584,7 @@ fn python_predicts_as_documented() {
         .map(|x| x.iter().copied().collect())
         .collect();
     let output = Command::new(&python)
-        .args(["-c", PREDICTOR])
+        .args(["-c", &format!("{BY_HAND}{PREDICTOR}")])
         .arg(folder.file())
         .arg(json!(points).to_string())
         .output()

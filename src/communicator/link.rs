@@ -273,3 +273,28 @@ impl fmt::Debug for Link {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::communicator::Threads;
+
+    #[test]
+    fn a_digest_does_not_depend_on_the_ranks() {
+        let numbers: Vec<f64> = (0..20).map(|i| f64::from(i).sin()).collect();
+        for shares in [vec![20], vec![7, 13], vec![1, 18, 1]] {
+            let answers = Threads::run(shares.len(), |world| {
+                let (rank, link) = (world.rank(), Link::new(Box::new(world)));
+                let first: usize = shares[..rank].iter().sum();
+                let whole = link.digest(|digest| digest.feed(&numbers[first..][..shares[rank]]))?;
+                link.finish()?;
+                Ok(whole.finish())
+            });
+            assert!(
+                answers
+                    .into_iter()
+                    .all(|answer| answer.unwrap() == Digest::of(&numbers).finish())
+            );
+        }
+    }
+}

@@ -66,6 +66,11 @@ fn assert_close(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
     }
 }
 
+fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(work)
+}
+
 fn as_f64<T: Float>(matrix: &DMatrix<T>) -> Vec<f64> {
     matrix.iter().map(|x| x.as_f64()).collect()
 }
@@ -225,9 +230,10 @@ fn tangent_gram_takes_several_slabs() {
 #[test]
 fn the_bits_of_g_do_not_depend_on_threads() {
     fn gram<T: Float>(shape: (usize, usize, usize), threads: usize) -> DMatrix<f64> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let p = problem::<T>(shape.0, shape.1, shape.2);
-        pool.install(|| p.engine(Level::new(), Memory::Auto, false).tangent_gram().unwrap())
+        on_threads(threads, || {
+            p.engine(Level::new(), Memory::Auto, false).tangent_gram().unwrap()
+        })
     }
     for shape in [(1, 1, 1), (40, 3, 5000), (150, 5, 10_001), (300, 2, 700)] {
         for threads in [2, 3] {
@@ -290,9 +296,10 @@ fn the_moments_of_the_weights_are_those_on_paper_around_every_edge() {
 #[test]
 fn the_bits_of_the_moments_do_not_depend_on_threads() {
     let moments = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let p = problem::<f32>(9, 7, 10_001);
-        pool.install(|| p.engine(Level::new(), Memory::Auto, false).weight_moments().unwrap())
+        on_threads(threads, || {
+            p.engine(Level::new(), Memory::Auto, false).weight_moments().unwrap()
+        })
     };
     assert_eq!(moments(1), moments(3));
 }
@@ -330,8 +337,7 @@ fn the_tangent_product_of_the_movement_is_that_of_the_plain_model() {
 
 /// The bits of a short run: outputs after some steps with a trial, a batch and momentum in between.
 fn bits<T: Float>((n, d, m): (usize, usize, usize), memory: Memory, threads: usize) -> Vec<u64> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    pool.install(|| {
+    on_threads(threads, || {
         let p = problem::<T>(n, d, m);
         let path = Path::new::<T>(memory);
         let reduction = reduce(&p.points, None);

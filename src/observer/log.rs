@@ -9,14 +9,17 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-/// Lines are written this often: a killed run loses no more.
+/// A line that comes so soon after the last write waits for the next.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Lines of fast steps are written once they take this many bytes.
 const FULL: usize = 1 << 14;
 
-/// Bytes of a line, at least and at most.
-const LINE: [usize; 2] = [16, 256];
+/// Bytes of a line, at least.
+const SHORTEST: usize = 16;
+
+/// And at most.
+const LONGEST: usize = 256;
 
 /// Writes a table in CSV while the run goes on: a header, then a line at the start and after each
 /// [`every`](Self::every)-th step.
@@ -89,8 +92,8 @@ impl<W: Write> Lines<W> {
         Self {
             writer: Some(writer),
             every: 1,
-            pending: String::with_capacity(FULL + LINE[1]),
-            steps: Vec::with_capacity(FULL / LINE[0]),
+            pending: String::with_capacity(FULL + LONGEST),
+            steps: Vec::with_capacity(FULL / SHORTEST),
             written: None,
             failure: None,
         }

@@ -12,7 +12,6 @@ use crate::float::Float;
 use crate::method::{GradientDescent, Kind, Method};
 use crate::network::ExpNetwork;
 use crate::observer::Observer;
-use crate::record::Record;
 use crate::report::FitReport;
 use crate::schedule::{KernelStable, Schedule};
 use std::any::type_name_of_val;
@@ -302,35 +301,28 @@ impl<'a, T: Float> Trainer<'a, T> {
                 expected: "at least 1 step",
             });
         }
-        let unknown = |with, reason| {
-            Err(Error::Incompatible {
-                what: "`Trainer::checkpoint`",
-                with,
-                reason,
-            })
-        };
-        let too_deep = |record: &Record| record.depth() > DEEPEST;
-        let nested = "its state is nested more than 48 records deep, which a checkpoint cannot hold: a schedule of \
-                              one's own can do what so many combinators do";
-        let schedule = self.schedule.as_ref().map(Schedule::save);
-        if schedule.iter().flatten().any(too_deep) {
-            return unknown(self.names[0], nested);
-        }
-        if self.method.save().iter().any(too_deep) {
-            return unknown(self.names[1], nested);
-        }
-        if schedule.is_some_and(|state| state.is_none()) {
-            return unknown(
-                self.names[0],
+        let states = [
+            (
+                self.schedule.as_ref().map(Schedule::save),
                 "this schedule's `save` gives no state to resume from; implement `Schedule::save` and `restore`, \
                  or put a function of the state alone into `schedule::stateless`",
-            );
-        }
-        if self.method.save().is_none() {
-            return unknown(
-                self.names[1],
+            ),
+            (
+                Some(self.method.save()),
                 "this method's `save` gives no state to resume from; implement `Method::save` and `restore`",
-            );
+            ),
+        ];
+        for ((state, unknown), with) in states.into_iter().zip(self.names) {
+            let reason = match state {
+                Some(None) => unknown,
+                Some(Some(record)) if record.depth() > DEEPEST => {
+                    "its state is nested more than 48 records deep, which a checkpoint cannot hold: a schedule of one's \
+                     own can do what so many combinators do"
+                }
+                _ => continue,
+            };
+            let what = "`Trainer::checkpoint`";
+            return Err(Error::Incompatible { what, with, reason });
         }
         Ok(())
     }
