@@ -4,28 +4,29 @@
 //! document     identity (network, data), schedule, method, position, run: records, in JSON, with a checksum
 //! weights      [neuron][coordinate]    the current weights, in the coordinates of the run
 //! initial      [neuron][dimension]     the weights the run began with
-//! best, velocity, previous_gradient    [neuron][coordinate], where there are such
+//! best, velocity, previous_gradient    [neuron][coordinate], where the run has them
 //! lists        long lists of numbers from the records
 //! ```
 //!
-//! Written are the run's own coordinates, reduced or not: the way back to the network's would round. What belongs to a
-//! neuron stands in arrays that any machine, with panels of any width, can take up a part of; what belongs to the run
-//! stands in the document.
+//! The coordinates are those of the run, reduced or not: the way back to the network's would round. What belongs to a
+//! neuron is in arrays that any machine, with panels of any width, can take up a part of; what belongs to the run
+//! is in the document.
 //!
 //! Of a network on several ranks the file is that of the whole: rank 0 writes it, and the neurons of the others pass it a
-//! message at a time. Each rank of the run that goes on, however many they are, reads its own neurons.
+//! message at a time. Each rank of the resumed run, however many there are, reads its own neurons.
 
-mod json;
+mod document;
 
-use crate::communicator::{Gather, Link, elsewhere};
+use crate::checksum::{self, Checksum};
+use crate::communicator::{Link, Sum};
 use crate::dataset::Dataset;
-use crate::digest::Digest;
 use crate::engine::{Array, Engine};
 use crate::error::Error;
 use crate::float::Float;
 use crate::network::ExpNetwork;
 use crate::record::Record;
 use crate::storage::tensors::{Tensor, TensorFile, save};
+use document::Document;
 use nalgebra::{ComplexField, DMatrix};
 use std::convert::Infallible;
 use std::marker::PhantomData;
@@ -38,6 +39,7 @@ const LISTS: &str = "lists";
 const TENSORS: [&str; 6] = ["weights", "best", "velocity", "previous_gradient", INITIAL, LISTS];
 
 /// What a run is about: what must be the same when it is resumed. How many ranks it is on is no part of that.
+#[derive(Debug)]
 pub(crate) struct Identity {
     record: Record,
     /// Of each rank.
@@ -45,14 +47,14 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// All ranks call it. An exchange a rank.
+    /// All ranks call it. Two exchanges.
     pub fn of<T: Float>(
-        link: &Link,
+        link: &Link<'_>,
         network: &ExpNetwork<T>,
         data: &Dataset<T>,
         validation: Option<&Dataset<T>>,
     ) -> Result<Self, Error> {
-        let print = |numbers: &[T]| Digest::of(numbers).to_string();
+        let print = |numbers: &[T]| Checksum::of(numbers).to_string();
         let of_data = |kind: &str, data: &Dataset<T>| {
             Record::new(kind)
                 .with("samples", data.samples())
@@ -60,16 +62,20 @@ impl Identity {
                 .with("fingerprint of the labels", print(data.labels().as_slice()))
         };
         let widths = link.widths(network.width())?;
-        let output_weights = link.digest(|digest| digest.feed(network.output_weights().as_slice()))?;
+        let output_weights = link.checksum(|checksum| checksum.feed(network.output_weights().as_slice()))?;
         let network = Record::new("network")
             .with("dtype", T::NAME.to_string())
             .with("dimension", network.dimension())
             .with("width", widths.iter().sum::<usize>())
-            .with("fingerprint of the output weights", output_weights.to_string());
+            .with("fingerprint of the output weights", checksum::name(output_weights));
         let record = Record::new("identity")
-            .with("network", network)
-            .with("data", of_data("data set", data))
-            .with("validation", validation.map(|data| of_data("validation data", data)));
+            .with("validation", validation.is_some())
+            .with_part("network", network)
+            .with_part("data", of_data("data set", data));
+        let record = match validation {
+            Some(data) => record.with_part("validation", of_data("validation data", data)),
+            None => record,
+        };
         Ok(Self { record, widths })
     }
 
@@ -85,18 +91,18 @@ impl Identity {
 
     /// That the run is the one of the record.
     fn agree(&self, stored: &Record) -> Result<(), Error> {
-        for part in ["network", "data"] {
-            stored.get::<Record>(part)?.agree_on_all(&self.record.get(part)?)?;
+        stored.agree_on_all(&self.record)?;
+        for part in ["network", "data", "validation"] {
+            if let Ok(given) = self.record.part(part) {
+                stored.part(part)?.agree_on_all(given)?;
+            }
         }
-        match (stored.get("validation")?, self.record.get("validation")?) {
-            (Some::<Record>(stored), Some::<Record>(given)) => stored.agree_on_all(&given),
-            (_, given) => stored.agree("validation", given),
-        }
+        Ok(())
     }
 }
 
 /// What a run remembers beside its arrays.
-pub(crate) struct State {
+pub(crate) struct Records {
     pub schedule: Record,
     pub method: Record,
     pub position: Record,
@@ -134,23 +140,21 @@ impl<T: Float> Part<'_, T> {
     }
 
     /// That of all ranks.
-    fn checksum(&self, link: &Link) -> Result<u64, Error> {
-        let digest = link.digest(|digest| {
-            let done: Result<(), Infallible> = self.unload(|numbers| {
-                digest.feed(numbers);
+    fn checksum(&self, link: &Link<'_>) -> Result<u64, Error> {
+        link.checksum(|checksum| {
+            let Ok(()) = self.unload::<Infallible>(|numbers| {
+                checksum.feed(numbers);
                 Ok(())
             });
-            let Ok(()) = done;
-        })?;
-        Ok(digest.finish())
+        })
     }
 }
 
-/// Replaces the checkpoint at `path`. All ranks call it, with the same state; rank 0 writes.
+/// Replaces the checkpoint at `path`. All ranks call it, with the same records; rank 0 writes.
 pub(crate) fn write<T: Float>(
     path: &Path,
     identity: &Identity,
-    state: State,
+    records: Records,
     engine: &Engine<T>,
     initial: &DMatrix<T>,
 ) -> Result<(), Error> {
@@ -160,20 +164,16 @@ pub(crate) fn write<T: Float>(
         .filter(|&array| engine.numbers_of(array).is_some());
     let mut parts = vec![Part::Initial(initial)];
     parts.extend(arrays.map(|array| Part::Of(engine, array)));
-    let mut checksums = Record::new("checksums");
-    for part in &parts {
-        checksums = checksums.with(part.name(), part.checksum(link)?);
-    }
-    let gather = link.gather()?;
+    let checksums: Vec<u64> = parts.iter().map(|part| part.checksum(link)).collect::<Result<_, _>>()?;
     let written = if link.rank() == 0 {
-        write_whole(path, identity, state, checksums, &parts, &gather)
+        write_whole(path, identity, records, &parts, &checksums, link)
     } else {
-        let mut shown = parts
-            .iter()
-            .map(|part| gather.numbers(&lengths(identity, part), |give| part.unload(give), |_| Ok(())));
-        shown.try_for_each(|shown| shown.map_err(|error| elsewhere(&error)))
+        let mut parts = parts.iter();
+        parts.try_for_each(|part| link.gather(&lengths(identity, part), |give| part.unload(give), |_| Ok(())))
     };
-    gather.end(written)
+    link.pass(written)?;
+    // Rank 0 may have failed after the last number.
+    link.sum(Sum::Gather, &mut [])
 }
 
 /// Numbers of each rank.
@@ -184,45 +184,36 @@ fn lengths<T: Float>(identity: &Identity, part: &Part<'_, T>) -> Vec<usize> {
 fn write_whole<T: Float>(
     path: &Path,
     identity: &Identity,
-    state: State,
-    checksums: Record,
+    records: Records,
     parts: &[Part<'_, T>],
-    gather: &Gather<'_>,
+    checksums: &[u64],
+    link: &Link<'_>,
 ) -> Result<(), Error> {
     let record = Record::new(KIND)
-        .with("identity", identity.record.clone())
-        .with("schedule", state.schedule)
-        .with("method", state.method)
-        .with("position", state.position)
-        .with("run", state.run);
-    let (mut lists, mut listed) = (Vec::new(), Digest::default());
-    let record = json::from_record(record, &mut lists);
-    for list in &lists {
-        listed.feed(list);
-    }
-    let checksums = json::from_record(checksums.with(LISTS, listed.finish()), &mut Vec::new());
-    let document = json::sealed(&record, &checksums);
-
-    let length = lists.iter().map(Vec::len).sum();
+        .with_part("identity", identity.record.clone())
+        .with_part("schedule", records.schedule)
+        .with_part("method", records.method)
+        .with_part("position", records.position)
+        .with_part("run", records.run);
+    let mut lists = Vec::new();
+    let document = Document::new(record, &mut lists);
     // Those of f64 first: every number is aligned.
-    let mut tensors = vec![Tensor::streamed::<f64>(LISTS, &[length], |give| {
-        lists.iter().try_for_each(|list| give(list))
-    })];
-    for part in parts {
+    let mut tensors = vec![Tensor::new(LISTS, &[lists.len()], &lists)];
+    for (part, &checksum) in parts.iter().zip(checksums) {
         let lengths = lengths(identity, part);
         let shape = [identity.width(), part.numbers()];
-        tensors.push(Tensor::streamed::<T>(part.name(), &shape, move |give| {
-            gather.numbers(&lengths, |give| part.unload(give), give)
-        }));
+        let tensor = Tensor::streamed::<T>(part.name(), &shape, move |give| {
+            link.gather(&lengths, |give| part.unload(give), give)
+        });
+        tensors.push(tensor.with_checksum(checksum));
     }
     save(path, KIND, document, &tensors)
 }
 
 /// A checkpoint that was opened, and belongs to this run.
-pub(crate) struct Stored<T> {
+pub(crate) struct Saved<T> {
     file: TensorFile,
     record: Record,
-    checksums: Record,
     /// Tells the file from others: all ranks must have opened the same.
     mark: u64,
     /// Of the whole network.
@@ -232,39 +223,33 @@ pub(crate) struct Stored<T> {
     of: PhantomData<T>,
 }
 
-impl<T: Float> Stored<T> {
+impl<T: Float> Saved<T> {
     /// Reads all but the arrays, for the share of rank `rank`.
     pub fn open(path: &Path, identity: &Identity, rank: usize) -> Result<Self, Error> {
         let mut file = TensorFile::open(path, KIND, &TENSORS)?;
-        let (record, checksums, mark) = json::unsealed(file.document()?).map_err(|problem| file.wrong(problem))?;
+        let document: Document = file.document()?;
+        let mark = document.check().map_err(|problem| file.wrong(problem))?;
         let [length] = file.shape(LISTS)?;
         let lists: Vec<f64> = file.numbers(LISTS, &[length])?;
-        let read = |value| json::to_record(&value, &lists).ok_or("its records are damaged");
-        let (record, checksums) = read(record)
-            .and_then(|record| Ok((record, read(checksums)?)))
-            .map_err(|problem| file.wrong(problem))?;
-        if checksums.get::<u64>(LISTS)? != Digest::of(&lists).finish() {
-            return Err(file.damaged(LISTS));
-        }
-        identity.agree(&record.get("identity")?)?;
-        let network: Record = identity.record.get("network")?;
+        let record = document.into_record(&lists).map_err(|problem| file.wrong(problem))?;
+        identity.agree(record.part("identity")?)?;
+        let network = identity.record.part("network")?;
         Ok(Self {
             file,
-            record,
-            checksums,
             mark,
             shape: (network.get("dimension")?, identity.width()),
             neurons: identity.neurons(rank),
             of: PhantomData,
+            record,
         })
     }
 
-    pub fn state(&self) -> Result<State, Error> {
-        Ok(State {
-            schedule: self.record.get("schedule")?,
-            method: self.record.get("method")?,
-            position: self.record.get("position")?,
-            run: self.record.get("run")?,
+    pub fn records(&self) -> Result<Records, Error> {
+        Ok(Records {
+            schedule: self.record.part("schedule")?.clone(),
+            method: self.record.part("method")?.clone(),
+            position: self.record.part("position")?.clone(),
+            run: self.record.part("run")?.clone(),
         })
     }
 
@@ -305,12 +290,8 @@ impl<T: Float> Stored<T> {
     }
 
     /// That what was read is what was written: the same verdict on every rank.
-    fn check(&self, link: &Link, part: &Part<'_, T>) -> Result<(), Error> {
-        if self.checksums.get::<u64>(part.name())? == part.checksum(link)? {
-            Ok(())
-        } else {
-            Err(self.file.damaged(part.name()))
-        }
+    fn check(&self, link: &Link<'_>, part: &Part<'_, T>) -> Result<(), Error> {
+        self.file.check(part.name(), part.checksum(link)?)
     }
 }
 

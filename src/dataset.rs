@@ -2,6 +2,8 @@
 
 use crate::error::Error;
 use crate::float::Float;
+use crate::numbers::check_finite;
+use crate::setting::{require, within_unit};
 use nalgebra::{DMatrix, DVector};
 use num_traits::ToPrimitive;
 use rand::{SeedableRng, seq::SliceRandom};
@@ -10,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 #[cfg(feature = "csv")]
 mod csv;
 
-/// A labelled data set: points X (d x n, a point a column) and labels y (n).
+/// A labelled data set: points X (d x n, one point per column) and labels y (n).
 ///
 /// Every way to make one checks that there is at least one point and one coordinate, that each
 /// point has its label, and that all numbers are finite. The columns of a table (the coordinates
@@ -33,7 +35,7 @@ pub struct Dataset<T: Float> {
 }
 
 impl<T: Float> Dataset<T> {
-    /// A data set of `points` (d x n, a point a column) and `labels` (n).
+    /// A data set of `points` (d x n, one point per column) and `labels` (n).
     ///
     /// Errors: [`Error::Empty`] without points or coordinates, [`Error::Shape`] where the number of
     /// labels is another, [`Error::NotFinite`] for a NaN or an infinity. Costs one look at each of
@@ -88,14 +90,7 @@ impl<T: Float> Dataset<T> {
             points.ncols(),
             "give one label for each point; points are the columns of a d x n matrix",
         )?;
-        if let Some(i) = labels.iter().position(|label| !label.is_finite()) {
-            return Err(Error::NotFinite {
-                what: "a label",
-                value: labels[i].as_f64(),
-                place: format!("point {i}"),
-                remedy: "put a finite number there, or leave the point out",
-            });
-        }
+        check_finite("a label", &labels, BE_FINITE, |i, _| format!("point {i}"))?;
         Ok(Self { points, labels, names })
     }
 
@@ -124,7 +119,12 @@ impl<T: Float> Dataset<T> {
         Ok(self)
     }
 
-    /// The points X, d x n, a point a column.
+    /// Points (d x n), labels (n) and names, as they are: the way back from a data set.
+    pub fn into_parts(self) -> (DMatrix<T>, DVector<T>, Option<Vec<String>>) {
+        (self.points, self.labels, self.names)
+    }
+
+    /// The points X, d x n, one point per column.
     pub fn points(&self) -> &DMatrix<T> {
         &self.points
     }
@@ -166,21 +166,14 @@ impl<T: Float> Dataset<T> {
     /// # Ok::<(), expnet::Error>(())
     /// ```
     pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self), Error> {
-        // Written so that NaN fails too.
-        if !(fraction > 0.0 && fraction < 1.0) {
-            return Err(Error::Setting {
-                setting: "the fraction of a split",
-                value: format!("{fraction:?}"),
-                expected: "more than 0 and less than 1",
-            });
-        }
+        within_unit("`fraction` of `Dataset::split`", fraction)?;
         let samples = self.samples();
         let first = (fraction * samples as f64).round().to_usize().unwrap_or(0);
         if first == 0 || first >= samples {
             let second = samples.saturating_sub(first);
             return Err(Error::Setting {
-                setting: "the fraction of a split",
-                value: format!("{fraction:?}, which parts {samples} points into {first} and {second}"),
+                setting: "`fraction` of `Dataset::split`",
+                value: format!("{fraction:?}, which splits {samples} points into {first} and {second}"),
                 expected: "such that both parts get a point (and the data must have two or more)",
             });
         }
@@ -210,11 +203,12 @@ impl<T: Float> Dataset<T> {
         }
         let samples = self.samples();
         if let Some((k, i)) = indices.iter().enumerate().find(|&(_, &i)| i >= samples) {
-            return Err(Error::Setting {
-                setting: "an index",
-                value: format!("{i} (entry {k} of the list, for {samples} points)"),
-                expected: "less than the number of points",
-            });
+            require(
+                false,
+                "an index given to `Dataset::select`",
+                format_args!("{i} (entry {k} of the list, for {samples} points)"),
+                "less than the number of points",
+            )?;
         }
         Ok(Self {
             points: self.points.select_columns(indices),
@@ -253,6 +247,15 @@ impl<T: Float> Dataset<T> {
     }
 }
 
+impl<T: Float> TryFrom<(DMatrix<T>, DVector<T>)> for Dataset<T> {
+    type Error = Error;
+
+    /// [`Dataset::new`].
+    fn try_from((points, labels): (DMatrix<T>, DVector<T>)) -> Result<Self, Error> {
+        Self::new(points, labels)
+    }
+}
+
 fn check_count(labels: usize, samples: usize, remedy: &'static str) -> Result<(), Error> {
     if labels == samples {
         return Ok(());
@@ -279,16 +282,13 @@ pub(crate) fn check_points<T: Float>(points: &DMatrix<T>, names: Option<&[String
             remedy: "give points of at least one coordinate",
         });
     }
-    match points.iter().position(|value| !value.is_finite()) {
-        None => Ok(()),
-        Some(k) => Err(Error::NotFinite {
-            what: "a coordinate",
-            value: points[k].as_f64(),
-            place: coordinate(k, points.nrows(), names),
-            remedy: "put a finite number there, or leave the point out",
-        }),
-    }
+    check_finite("a coordinate", points, BE_FINITE, |row, point| {
+        coordinate(point * points.nrows() + row, points.nrows(), names)
+    })
 }
+
+/// The remedy for numbers that are not finite.
+const BE_FINITE: &str = "put a finite number there, or leave the point out";
 
 /// Where entry `k` of a column-major matrix of points stands, for error messages.
 fn coordinate(k: usize, dimension: usize, names: Option<&[String]>) -> String {

@@ -1,9 +1,11 @@
 //! The one error type of the crate.
 
+use std::fmt;
+
 /// What can go wrong, in words that name the value, the place and the remedy.
 ///
 /// Every public function either works or returns one of these; nothing panics.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Two sizes that must agree do not.
@@ -74,15 +76,15 @@ pub enum Error {
         remedy: &'static str,
     },
 
-    /// A matrix that would not fit in memory.
-    #[error("{what} of dimension {dimension} and width {width} does not fit in memory; choose a smaller width")]
-    TooLarge {
+    /// Memory that cannot be had.
+    #[error("{what} of {numbers} numbers does not fit in memory; {remedy}")]
+    OutOfMemory {
         /// What was to be stored.
         what: &'static str,
-        /// d.
-        dimension: usize,
-        /// m.
-        width: usize,
+        /// How many numbers it has.
+        numbers: usize,
+        /// How to put it right.
+        remedy: &'static str,
     },
 
     /// F(W, x) is not a finite number: an activation exp(<w, x>) left the range of the type.
@@ -182,7 +184,7 @@ pub enum Error {
     },
 
     /// A state that was saved belongs to something else.
-    #[error("{what} is {stored} in the record, and {given} here; resume with what the run was begun with")]
+    #[error("{what} is {stored} in the record and {given} here; resume with what the run was started with")]
     Mismatch {
         /// The setting or size in question.
         what: String,
@@ -210,6 +212,10 @@ pub enum Error {
         remedy: &'static str,
     },
 
+    /// An error of a schedule, method or communicator of your own: any error goes in by `?` or [`Error::custom`].
+    #[error(transparent)]
+    Custom(Box<dyn std::error::Error + Send + Sync>),
+
     /// Reading or writing failed.
     #[error("{action}: {source}")]
     Io {
@@ -227,4 +233,66 @@ pub enum Error {
         /// What is wrong with it, and the remedy where there is one.
         problem: String,
     },
+}
+
+impl Error {
+    /// The error of a schedule, method, observer or communicator of your own.
+    ///
+    /// ```
+    /// use expnet::Error;
+    ///
+    /// let error = Error::custom("the licence server is down; start it");
+    /// assert_eq!(error.to_string(), "the licence server is down; start it");
+    /// let parsed = "x".parse::<f64>().map_err(Error::custom);
+    /// assert!(matches!(parsed, Err(Error::Custom(_))));
+    /// ```
+    pub fn custom(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Custom(error.into())
+    }
+}
+
+/// So that a communicator's error can pass through code that writes.
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        Self::other(error)
+    }
+}
+
+/// What `Display` prints, which says what to do, then the variant and its fields: a `main` that returns an `Error` prints this.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        macro_rules! fields {
+            ($($name:ident { $($field:ident),* },)*) => {
+                match self {
+                    $(Self::$name { $($field),* } => {
+                        f.debug_struct(stringify!($name))$(.field(stringify!($field), $field))*.finish()
+                    })*
+                    Self::Custom(error) => f.debug_tuple("Custom").field(error).finish(),
+                }
+            };
+        }
+        write!(f, "{self}\n  ")?;
+        fields! {
+            Shape { what, expected, found, remedy },
+            Empty { what, remedy },
+            NotFinite { what, value, place, remedy },
+            Setting { setting, value, expected },
+            Incompatible { what, with, reason },
+            StepSize { step, value, remedy },
+            OutOfMemory { what, numbers, remedy },
+            Overflow { place, value, dtype },
+            KernelOverflow { what, place, value },
+            Singular { what, condition, cause, remedy },
+            NotConverged { what, iterations, remedy },
+            NotProved { reason, remedy },
+            Diverged { step, step_size, last_loss },
+            Column { column, problem, remedy },
+            Csv { line, problem },
+            Mismatch { what, stored, given },
+            Record { what, problem },
+            Ranks { problem, remedy },
+            Io { action, source },
+            Format { file, problem },
+        }
+    }
 }

@@ -9,15 +9,39 @@ use std::fmt::{Display, LowerExp};
 use std::iter::Sum;
 
 mod sealed {
-    /// The bytes of a number in a file, little-endian.
+    use super::Float;
+
+    /// What the crate needs of a scalar type and users don't.
     pub trait Sealed: bytemuck::Pod {
+        /// Appends the bytes of the number, little-endian.
         fn append_bytes(self, bytes: &mut Vec<u8>);
 
-        /// From as many bytes as the type has; from another number of bytes NaN.
+        /// The number of these bytes, little-endian; NaN where there are not as many as the type has.
         fn from_bytes(bytes: &[u8]) -> Self;
+
+        /// A value of a type that depends on the scalar type, with that type made known: how generic code reaches functions
+        /// that are compiled for `f32` and `f64` in this crate, and not again in each crate that uses it.
+        fn concrete<F: Family>(value: F::Of<Self>) -> Concrete<F>
+        where
+            Self: Float;
+    }
+
+    /// A family of types, one for each scalar type.
+    pub trait Family {
+        /// The member for `T`.
+        type Of<T: Float>;
+    }
+
+    /// A member of a family.
+    pub enum Concrete<F: Family> {
+        /// That for `f32`.
+        F32(F::Of<f32>),
+        /// That for `f64`.
+        F64(F::Of<f64>),
     }
 }
 use sealed::Sealed;
+pub(crate) use sealed::{Concrete, Family};
 
 /// A real number the crate computes in: `f32` or `f64`.
 ///
@@ -56,7 +80,7 @@ pub trait Float:
 }
 
 macro_rules! float {
-    ($($t:ident),*) => {$(
+    ($($t:ident: $concrete:ident),*) => {$(
         impl Sealed for $t {
             fn append_bytes(self, bytes: &mut Vec<u8>) {
                 bytes.extend_from_slice(&self.to_le_bytes());
@@ -64,6 +88,11 @@ macro_rules! float {
 
             fn from_bytes(bytes: &[u8]) -> Self {
                 bytes.try_into().map_or($t::NAN, $t::from_le_bytes)
+            }
+
+            #[inline(always)]
+            fn concrete<F: Family>(value: F::Of<Self>) -> Concrete<F> {
+                Concrete::$concrete(value)
             }
         }
 
@@ -84,4 +113,4 @@ macro_rules! float {
         }
     )*};
 }
-float!(f32, f64);
+float!(f32: F32, f64: F64);

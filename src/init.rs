@@ -1,11 +1,12 @@
-//! Random initial networks, one random stream a neuron.
+//! Random initial networks, one random stream per neuron.
 
 use crate::error::Error;
 use crate::float::Float;
-use crate::serial::serialised;
+use crate::setting::{at_least_one, checked_serde, not_negative, require};
 use nalgebra::{DMatrix, DVector};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// A recipe for a random network: `w_r ~ N(0, sigma^2 I)`, `a_r = +s` or `-s` with equal chances.
@@ -34,35 +35,49 @@ use std::ops::Range;
 /// assert_eq!(wide.weights().columns(0, 64), narrow.weights().columns(0, 64));
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[must_use]
 pub struct Initializer {
     dimension: usize,
     width: usize,
+    #[serde(default = "one")]
     std_dev: f64,
+    #[serde(default = "one")]
     output_scale: f64,
+    #[serde(default)]
     antisymmetric: bool,
+    #[serde(default)]
     seed: u64,
+    #[serde(default)]
     first_neuron: usize,
     /// The rank whose share is built, and the number of ranks.
+    #[serde(default = "whole")]
     shard: (usize, usize),
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn whole() -> (usize, usize) {
+    (0, 1)
 }
 
 /// The neurons of a rank, where the ranks can share so many.
 pub(crate) fn checked_share(width: usize, rank: usize, size: usize) -> Result<Range<usize>, Error> {
-    if rank >= size {
-        return Err(Error::Setting {
-            setting: "the rank of a shard",
-            value: format!("{rank} of {size}"),
-            expected: "less than the number of ranks, which is at least 1",
-        });
-    }
-    if size > 1 && width / 2 < size {
-        return Err(Error::Setting {
-            setting: "width",
-            value: format!("{width} on {size} ranks"),
-            expected: "at least 2 neurons a rank",
-        });
-    }
+    require(
+        rank < size,
+        "`rank` of `Initializer::shard`",
+        format_args!("{rank} of {size}"),
+        "less than the number of ranks, which is at least 1",
+    )?;
+    require(
+        size <= 1 || width / 2 >= size,
+        "`width` of `Initializer::new`",
+        format_args!("{width} on {size} ranks"),
+        "at least 2 neurons per rank",
+    )?;
     Ok(share(width, rank, size))
 }
 
@@ -79,12 +94,12 @@ impl Initializer {
         Self {
             dimension,
             width,
-            std_dev: 1.0,
-            output_scale: 1.0,
+            std_dev: one(),
+            output_scale: one(),
             antisymmetric: false,
             seed: 0,
             first_neuron: 0,
-            shard: (0, 1),
+            shard: whole(),
         }
     }
 
@@ -160,14 +175,14 @@ impl Initializer {
         Ok(Self {
             width: neurons.len(),
             first_neuron: self.first_neuron.saturating_add(neurons.start),
-            shard: (0, 1),
+            shard: whole(),
             ..*self
         })
     }
 
     /// The weights W (d x m) and output weights a (m).
     pub(crate) fn draw<T: Float>(&self) -> Result<(DMatrix<T>, DVector<T>), Error> {
-        self.check()?;
+        self.check_settings()?;
         self.share()?.draw_whole()
     }
 
@@ -201,7 +216,7 @@ impl Initializer {
 
     /// The same from one generator, neuron by neuron, weights before sign: for callers who bring their own.
     pub(crate) fn draw_from<T: Float, R: Rng + ?Sized>(&self, rng: &mut R) -> Result<(DMatrix<T>, DVector<T>), Error> {
-        self.check()?;
+        self.check_settings()?;
         let mut weights = self.reserve(self.dimension, "a weight matrix")?;
         let mut output_weights: Vec<T> = self.reserve(1, "a vector of output weights")?;
         for neuron in 0..self.width {
@@ -226,7 +241,7 @@ impl Initializer {
             return Ok(weight);
         }
         Err(Error::Setting {
-            setting: "std_dev",
+            setting: "`Initializer::std_dev`",
             value: format!("{:?}", self.std_dev),
             expected: "so small that the weights are finite numbers of their type; 1 is usual",
         })
@@ -239,13 +254,13 @@ impl Initializer {
             return Ok(scale);
         }
         Err(Error::Setting {
-            setting: "output_scale",
+            setting: "`Initializer::output_scale`",
             value: format!("{:?} in {}", self.output_scale, T::NAME),
             expected: "a finite number more than 0; 1 is usual",
         })
     }
 
-    /// An empty vector with room for `rows` numbers a neuron, or an error where memory is too small.
+    /// An empty vector with room for `rows` numbers per neuron, or an error where memory is too small.
     fn reserve<T>(&self, rows: usize, what: &'static str) -> Result<Vec<T>, Error> {
         let mut numbers = Vec::new();
         let room = rows
@@ -253,50 +268,38 @@ impl Initializer {
             .and_then(|length| numbers.try_reserve_exact(length).ok());
         match room {
             Some(()) => Ok(numbers),
-            None => Err(Error::TooLarge {
+            None => Err(Error::OutOfMemory {
                 what,
-                dimension: self.dimension,
-                width: self.width,
+                numbers: rows.saturating_mul(self.width),
+                remedy: "choose a smaller width",
             }),
         }
     }
 
-    fn check(&self) -> Result<(), Error> {
-        let wrong = |setting, value: String, expected| {
-            Err(Error::Setting {
-                setting,
-                value,
-                expected,
-            })
-        };
-        if self.dimension == 0 {
-            return wrong("dimension", "0".into(), "at least 1");
-        }
-        if self.width == 0 {
-            return wrong("width", "0".into(), "at least 1 (2 for an antisymmetric start)");
-        }
-        if !(self.std_dev >= 0.0 && self.std_dev.is_finite()) {
-            return wrong("std_dev", format!("{:?}", self.std_dev), "finite and at least 0");
-        }
-        if self.first_neuron.checked_add(self.width).is_none() {
-            return wrong(
-                "first_neuron",
-                self.first_neuron.to_string(),
-                "so small that first_neuron + width fits in a usize",
-            );
-        }
-        if self.antisymmetric && self.first_neuron % 2 == 1 {
-            return wrong(
-                "first_neuron",
-                self.first_neuron.to_string(),
-                "even for an antisymmetric start, so as not to part a pair",
-            );
-        }
-        if self.antisymmetric && self.width % 2 == 1 {
+    fn check_settings(&self) -> Result<(), Error> {
+        at_least_one("`dimension` of `Initializer::new`", self.dimension)?;
+        let width = self.width;
+        require(
+            width > 0,
+            "`width` of `Initializer::new`",
+            width,
+            "at least 1 (2 for an antisymmetric start)",
+        )?;
+        not_negative("`Initializer::std_dev`", self.std_dev)?;
+        let (first, name) = (self.first_neuron, "`Initializer::first_neuron`");
+        let fits = first.checked_add(width).is_some();
+        require(fits, name, first, "so small that first_neuron + width fits in a usize")?;
+        require(
+            !self.antisymmetric || first.is_multiple_of(2),
+            name,
+            first,
+            "even for an antisymmetric start, so as not to split a pair",
+        )?;
+        if self.antisymmetric && width % 2 == 1 {
             return Err(Error::Shape {
                 what: "the width of an antisymmetric start".into(),
-                expected: self.width.checked_add(1).unwrap_or(self.width - 1),
-                found: self.width,
+                expected: width.checked_add(1).unwrap_or(width - 1),
+                found: width,
                 remedy: "its neurons come in pairs, so give an even width",
             });
         }
@@ -304,16 +307,7 @@ impl Initializer {
     }
 }
 
-serialised!(Initializer {
-    dimension: usize,
-    width: usize,
-    std_dev: f64,
-    output_scale: f64,
-    antisymmetric: bool,
-    seed: u64,
-    first_neuron: usize,
-    shard: (usize, usize),
-} => Ok(Self { dimension, width, std_dev, output_scale, antisymmetric, seed, first_neuron, shard }));
+checked_serde!(Initializer);
 
 #[cfg(test)]
 mod tests {

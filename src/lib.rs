@@ -57,9 +57,9 @@
 //! | symbol | code | shape |
 //! |---|---|---|
 //! | n, d, m | `samples`, `dimension`, `width` | |
-//! | X | [`points`](Dataset::points) | d x n, a point a column |
+//! | X | [`points`](Dataset::points) | d x n, one point per column |
 //! | y | [`labels`](Dataset::labels) | n |
-//! | W | [`weights`](ExpNetwork::weights) | d x m, a neuron a column |
+//! | W | [`weights`](ExpNetwork::weights) | d x m, one neuron per column |
 //! | a | [`output_weights`](ExpNetwork::output_weights) | m, fixed; +1 or -1 unless given |
 //! | F(W, X) | [`forward`](ExpNetwork::forward) | n |
 //! | e = F - y | [`residual`](ExpNetwork::residual) | n |
@@ -92,38 +92,46 @@
 pub mod certificate;
 pub mod check;
 mod checkpoint;
+mod checksum;
 pub mod communicator;
 mod dataset;
-mod digest;
 mod engine;
 mod error;
+mod exact;
 mod float;
 mod init;
 pub mod kernel;
+mod linalg;
+mod memory;
 pub mod method;
 #[cfg(feature = "mpi")]
+#[cfg_attr(docsrs, doc(cfg(feature = "mpi")))]
 pub mod mpi;
 mod network;
 #[cfg(feature = "npy")]
+#[cfg_attr(docsrs, doc(cfg(feature = "npy")))]
 pub mod npy;
+mod numbers;
 pub mod observer;
 mod record;
 mod regressor;
 mod report;
 mod scaling;
 pub mod schedule;
-mod serial;
+mod setting;
 mod step;
 mod storage;
 mod trainer;
 
 pub use dataset::Dataset;
 pub use engine::Memory;
+#[cfg(feature = "bench-internals")]
 #[doc(hidden)]
 pub use engine::roofline;
 pub use error::Error;
 pub use float::Float;
 pub use init::Initializer;
+pub use nalgebra;
 pub use network::ExpNetwork;
 pub use record::{Record, Stored};
 pub use regressor::{ExpRegressor, RegressorOptions};

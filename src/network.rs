@@ -5,22 +5,24 @@ mod share;
 
 pub(crate) use file::{OUTPUT_WEIGHTS, WEIGHTS};
 
-use crate::communicator::{self, Communicator};
+use crate::checksum::Checksum;
+use crate::communicator::{Communicator, Link, Sum};
 use crate::dataset::Dataset;
 use crate::engine;
 use crate::error::Error;
 use crate::float::Float;
 use crate::init::Initializer;
+use crate::numbers::{check_finite, half_square, overflow};
 use nalgebra::{DMatrix, DVector};
 use rand::Rng;
 
 /// The network F(W, x) = sum_r a_r exp(<w_r, x>).
 ///
-/// The weights W are d x m, a neuron a column; the output weights a (m numbers, random signs by
+/// The weights W are d x m, one neuron per column; the output weights a (m numbers, random signs by
 /// default) are never trained. A network holds finite numbers only.
 ///
-/// In a distributed run each rank holds a share of the neurons, a network of its own: what is said here is then of
-/// the share, except in [`forward_over`](Self::forward_over) and [`loss_over`](Self::loss_over).
+/// In a distributed run each rank holds a share of the neurons, a network of its own: everything here then refers to
+/// the share, except [`forward_over`](Self::forward_over) and [`loss_over`](Self::loss_over).
 ///
 /// ```
 /// use expnet::{Dataset, ExpNetwork};
@@ -40,7 +42,7 @@ pub struct ExpNetwork<T: Float> {
 }
 
 impl<T: Float> ExpNetwork<T> {
-    /// A network from given weights (d x m, a neuron a column) and output weights (m).
+    /// A network from given weights (d x m, one neuron per column) and output weights (m).
     ///
     /// Errors: no neuron or no dimension, one output weight too many or too few, a number that is
     /// not finite.
@@ -59,10 +61,8 @@ impl<T: Float> ExpNetwork<T> {
                 remedy: "give one output weight for each neuron, that is each column of the weights",
             });
         }
-        check_finite("a weight", &weights, |k, r| format!("neuron {r}, coordinate {k}"))?;
-        if let Some(r) = output_weights.iter().position(|a| !a.is_finite()) {
-            return Err(not_finite("an output weight", output_weights[r], format!("neuron {r}")));
-        }
+        check_weights(&weights)?;
+        check_finite("an output weight", &output_weights, BE_FINITE, |r, _| format!("neuron {r}"))?;
         Ok(Self {
             weights,
             output_weights,
@@ -84,7 +84,34 @@ impl<T: Float> ExpNetwork<T> {
         Self::from_parts(weights, output_weights)
     }
 
-    /// The weights W, d x m, a neuron a column.
+    /// The weights (d x m) and the output weights (m): the way back from a network.
+    pub fn into_parts(self) -> (DMatrix<T>, DVector<T>) {
+        (self.weights, self.output_weights)
+    }
+
+    /// Replaces the weights W, d x m, one neuron per column.
+    ///
+    /// Errors: a matrix of another shape, a number that is not finite. The network is then left as it was.
+    pub fn set_weights(&mut self, weights: DMatrix<T>) -> Result<(), Error> {
+        for (what, expected, found) in [
+            ("the dimension of the weights", self.dimension(), weights.nrows()),
+            ("the number of neurons", self.width(), weights.ncols()),
+        ] {
+            if found != expected {
+                return Err(Error::Shape {
+                    what: what.into(),
+                    expected,
+                    found,
+                    remedy: "weights are a d x m matrix, one neuron per column; `from_parts` makes a network of another shape",
+                });
+            }
+        }
+        check_weights(&weights)?;
+        self.weights = weights;
+        Ok(())
+    }
+
+    /// The weights W, d x m, one neuron per column.
     pub fn weights(&self) -> &DMatrix<T> {
         &self.weights
     }
@@ -116,7 +143,7 @@ impl<T: Float> ExpNetwork<T> {
 
     /// F(W, x) of the whole network whose share on this rank of `world` this is. All ranks call it with the same points.
     ///
-    /// Costs what [`forward`](Self::forward) costs for the share, an exchange of 3 numbers and one of k.
+    /// Costs what [`forward`](Self::forward) costs for the share, a few small exchanges and one of k numbers.
     ///
     /// Errors: those of `forward`, an error on any other rank, other points on another rank.
     ///
@@ -134,21 +161,30 @@ impl<T: Float> ExpNetwork<T> {
     /// # Ok::<(), expnet::Error>(())
     /// ```
     pub fn forward_over(&self, world: &dyn Communicator, points: &DMatrix<T>) -> Result<DVector<T>, Error> {
-        let own = self.sums(points);
-        communicator::agree_on_points(world, points, own.is_ok())?;
-        let mut numbers = own?;
-        world.all_reduce_sum(&mut numbers)?;
+        let link = Link::new(Box::new(world));
+        let mut numbers = link.pass(self.sums(points))?;
+        let mut mark = Checksum::of(points.as_slice());
+        mark.word(points.ncols() as u64);
+        if !link.is_same_on_all(mark.finish())? {
+            return Err(Error::Ranks {
+                problem: "the ranks were given different points".into(),
+                remedy: "evaluate the same points, in the same order, on every rank",
+            });
+        }
+        link.sum(Sum::Forward, &mut numbers)?;
+        link.finish()?;
         finite_outputs(&numbers)
     }
 
     /// The loss of the whole network whose share on this rank of `world` this is; see [`forward_over`](Self::forward_over).
     pub fn loss_over(&self, world: &dyn Communicator, data: &Dataset<T>) -> Result<T, Error> {
-        half_square(&(self.forward_over(world, data.points())? - data.labels()))
+        finite_loss(&(self.forward_over(world, data.points())? - data.labels()))
     }
 
     fn sums(&self, points: &DMatrix<T>) -> Result<Vec<f64>, Error> {
         self.check_dimension(points)?;
-        check_finite("a coordinate", points, |k, i| format!("point {i}, coordinate {k}"))?;
+        let place = |k, i| format!("point {i}, coordinate {k}");
+        check_finite("a coordinate", points, BE_FINITE, place)?;
         engine::outputs(&self.weights, &self.output_weights, points)
     }
 
@@ -161,7 +197,7 @@ impl<T: Float> ExpNetwork<T> {
     ///
     /// Costs what [`forward`](Self::forward) costs. A loss that overflows is an error.
     pub fn loss(&self, data: &Dataset<T>) -> Result<T, Error> {
-        half_square(&self.residual(data)?)
+        finite_loss(&self.residual(data)?)
     }
 
     /// The gradient of the loss, d x m: column r is a_r sum_i e_i exp(<w_r, x_i>) x_i.
@@ -199,7 +235,7 @@ impl<T: Float> ExpNetwork<T> {
             });
         }
         let residual = self.residual(data)?;
-        let loss = half_square(&residual)?;
+        let loss = finite_loss(&residual)?;
         let mut weights = self.pull_back(data, &residual)?;
         weights.zip_apply(&self.weights, |g, w| *g = w - step_size * *g);
         if weights.iter().any(|w| !w.is_finite()) {
@@ -261,6 +297,22 @@ impl Initializer {
     }
 }
 
+impl<T: Float> TryFrom<(DMatrix<T>, DVector<T>)> for ExpNetwork<T> {
+    type Error = Error;
+
+    /// [`ExpNetwork::from_parts`].
+    fn try_from((weights, output_weights): (DMatrix<T>, DVector<T>)) -> Result<Self, Error> {
+        Self::from_parts(weights, output_weights)
+    }
+}
+
+/// The remedy for numbers that are not finite.
+const BE_FINITE: &str = "give finite numbers";
+
+fn check_weights<T: Float>(weights: &DMatrix<T>) -> Result<(), Error> {
+    check_finite("a weight", weights, BE_FINITE, |k, r| format!("neuron {r}, coordinate {k}"))
+}
+
 fn finite_outputs<T: Float>(outputs: &[f64]) -> Result<DVector<T>, Error> {
     let outputs = DVector::from_iterator(outputs.len(), outputs.iter().map(|&f| T::lit(f)));
     match outputs.iter().position(|f| !f.is_finite()) {
@@ -269,42 +321,11 @@ fn finite_outputs<T: Float>(outputs: &[f64]) -> Result<DVector<T>, Error> {
     }
 }
 
-fn half_square<T: Float>(residual: &DVector<T>) -> Result<T, Error> {
-    let loss = T::lit(residual.iter().map(|e| e.as_f64() * e.as_f64()).sum::<f64>() / 2.0);
+fn finite_loss<T: Float>(residual: &DVector<T>) -> Result<T, Error> {
+    let loss = T::lit(half_square::<T>(residual.iter().map(|e| e.as_f64())));
     if loss.is_finite() {
         Ok(loss)
     } else {
-        Err(overflow::<T>("the loss over all points".into(), loss.as_f64()))
-    }
-}
-
-fn overflow<T: Float>(place: String, value: f64) -> Error {
-    Error::Overflow {
-        place,
-        value,
-        dtype: T::NAME,
-    }
-}
-
-fn not_finite<T: Float>(what: &'static str, value: T, place: String) -> Error {
-    Error::NotFinite {
-        what,
-        value: value.as_f64(),
-        place,
-        remedy: "give finite numbers",
-    }
-}
-
-fn check_finite<T: Float>(
-    what: &'static str,
-    matrix: &DMatrix<T>,
-    place: impl Fn(usize, usize) -> String,
-) -> Result<(), Error> {
-    match matrix.iter().position(|x| !x.is_finite()) {
-        None => Ok(()),
-        Some(at) => {
-            let (row, column) = (at % matrix.nrows(), at / matrix.nrows());
-            Err(not_finite(what, matrix[at], place(row, column)))
-        }
+        Err(overflow::<T>("the loss over all points", loss.as_f64()))
     }
 }

@@ -1,14 +1,15 @@
 //! The state of a schedule or method, as values with names.
 
 use crate::error::Error;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::fmt;
 
-/// The state of a schedule or method, kept to be given back bit for bit: values with names, in the order of the names.
+/// The state of a schedule or method, to be restored bit for bit: values with names.
 ///
-/// What [`Schedule::save`](crate::schedule::Schedule::save) and [`Method::save`](crate::method::Method::save) answer
-/// with, and what goes into a checkpoint. Settings belong in it beside the memory: they are compared when the state is
-/// restored ([`agree`](Self::agree)), so that a run is not continued by another schedule in silence.
+/// What [`Schedule::save`](crate::schedule::Schedule::save) and [`Method::save`](crate::method::Method::save) return,
+/// and what goes into a checkpoint. Settings belong in it beside the memory: they are compared when the state is
+/// restored ([`agree`](Self::agree)), so that a run is never continued by another schedule unnoticed.
 ///
 /// ```
 /// use expnet::schedule::{Schedule, StepState};
@@ -41,21 +42,25 @@ use std::fmt;
 ///         Ok(())
 ///     }
 /// }
-/// let worn = Careful { factor: 0.5, size: 0.025, last: Some(f64::INFINITY) };
-/// let record = worn.save().unwrap();
+/// let used = Careful { factor: 0.5, size: 0.025, last: Some(f64::INFINITY) };
+/// let record = used.save().unwrap();
 /// let mut fresh = Careful { factor: 0.5, size: 0.1, last: None };
 /// fresh.restore(&record)?;
-/// assert_eq!((fresh.size, fresh.last), (worn.size, worn.last));
+/// assert_eq!((fresh.size, fresh.last), (used.size, used.last));
 ///
 /// let mut other = Careful { factor: 0.7, size: 0.1, last: None };
 /// let error = other.restore(&record).unwrap_err().to_string();
-/// assert!(error.contains("`factor` of `Careful` is 0.5 in the record, and 0.7 here"));
+/// assert!(error.contains("`factor` of `Careful` is 0.5 in the record and 0.7 here"));
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
+#[must_use]
 pub struct Record {
     kind: String,
-    values: BTreeMap<String, Value>,
+    values: Map<String, Value>,
+    /// Lists that may be long: tensors in a file, not text.
+    lists: BTreeMap<String, Vec<f64>>,
+    parts: BTreeMap<String, Record>,
 }
 
 impl Record {
@@ -63,7 +68,15 @@ impl Record {
     pub fn new(kind: impl Into<String>) -> Self {
         Self {
             kind: kind.into(),
-            values: BTreeMap::new(),
+            ..Self::default()
+        }
+    }
+
+    /// The record of something of this kind with these settings, a struct whose numbers are finite.
+    pub(crate) fn of(kind: &str, settings: &impl Serialize) -> Self {
+        Self {
+            values: fields(settings),
+            ..Self::new(kind)
         }
     }
 
@@ -72,9 +85,21 @@ impl Record {
         &self.kind
     }
 
-    /// The same record with one value more (in the place of an older one of that name).
+    /// The same record with one more value; an earlier value of that name is replaced.
     pub fn with(mut self, name: impl Into<String>, value: impl Stored) -> Self {
-        self.values.insert(name.into(), value.into_value());
+        self.values.insert(name.into(), value.to_value());
+        self
+    }
+
+    /// The same record with a list that may be long, such as n^2 numbers: a checkpoint keeps it as a tensor.
+    pub fn with_list(mut self, name: impl Into<String>, list: Vec<f64>) -> Self {
+        self.lists.insert(name.into(), list);
+        self
+    }
+
+    /// The same record with the record of a part, such as a schedule within this one.
+    pub fn with_part(mut self, name: impl Into<String>, part: Self) -> Self {
+        self.parts.insert(name.into(), part);
         self
     }
 
@@ -82,17 +107,27 @@ impl Record {
     ///
     /// Errors: there is none, or one of another type.
     pub fn get<V: Stored>(&self, name: &str) -> Result<V, Error> {
-        let value = self.values.get(name).ok_or_else(|| self.bad(name, "is missing"))?;
-        V::from_value(value).ok_or_else(|| self.bad(name, &format!("is {value}, which is not {}", V::what())))
+        let value = self.value(name)?;
+        V::from_value(value).ok_or_else(|| {
+            let found = readable(value.to_string());
+            self.damaged(name, &format!("is {found}, which is not {}", V::what()))
+        })
     }
 
-    /// How many records lie within each other, this one included.
-    pub(crate) fn depth(&self) -> usize {
-        let depth = |value: &Value| match value {
-            Value::Record(record) => record.depth(),
-            _ => 0,
-        };
-        1 + self.values.values().map(depth).max().unwrap_or(0)
+    /// The list of this name, where [`with_list`](Self::with_list) gave one.
+    pub fn list(&self, name: &str) -> Option<&[f64]> {
+        self.lists.get(name).map(Vec::as_slice)
+    }
+
+    /// The record of this part.
+    ///
+    /// Errors: there is none.
+    pub fn part(&self, name: &str) -> Result<&Self, Error> {
+        self.parts.get(name).ok_or_else(|| self.damaged(name, "is missing"))
+    }
+
+    fn value(&self, name: &str) -> Result<&Value, Error> {
+        self.values.get(name).ok_or_else(|| self.damaged(name, "is missing"))
     }
 
     /// A number of steps, passes and the like: small enough to be counted on from.
@@ -101,7 +136,7 @@ impl Record {
         if count < usize::MAX / 2 {
             Ok(count)
         } else {
-            Err(self.bad(name, &format!("is {count}, which nothing can reach")))
+            Err(self.damaged(name, &format!("is {count}, which nothing can reach")))
         }
     }
 
@@ -124,97 +159,117 @@ impl Record {
     ///
     /// Errors: [`Error::Mismatch`] naming the setting and both values.
     pub fn agree(&self, name: &str, value: impl Stored) -> Result<(), Error> {
-        let given = value.into_value();
-        let stored = self.values.get(name).ok_or_else(|| self.bad(name, "is missing"))?;
-        if *stored == given {
-            return Ok(());
-        }
-        Err(Error::Mismatch {
-            what: format!("`{name}` of `{}`", self.kind),
-            stored: stored.to_string(),
-            given: given.to_string(),
-        })
+        self.agree_on_value(name, &value.to_value())
+    }
+
+    /// That the record is of this kind and has these settings: what [`Record::of`] was given.
+    pub(crate) fn agree_on(&self, kind: &str, settings: &impl Serialize) -> Result<(), Error> {
+        self.agree_on_kind(kind)?;
+        fields(settings)
+            .iter()
+            .try_for_each(|(name, given)| self.agree_on_value(name, given))
     }
 
     /// That the record holds what `given` holds. Sizes come first: they say more than a fingerprint.
     pub(crate) fn agree_on_all(&self, given: &Self) -> Result<(), Error> {
         self.agree_on_kind(&given.kind)?;
-        let is_size = |value: &Value| matches!(value, Value::Count(_));
-        let (sizes, others): (Vec<_>, Vec<_>) = given.values.iter().partition(|(_, value)| is_size(value));
+        let (sizes, others): (Vec<_>, Vec<_>) = given.values.iter().partition(|(_, value)| value.is_u64());
         let mut all = sizes.into_iter().chain(others);
-        all.try_for_each(|(name, value)| self.agree(name, value.clone()))
+        all.try_for_each(|(name, value)| self.agree_on_value(name, value))
     }
 
-    pub(crate) fn from_parts(kind: String, values: BTreeMap<String, Value>) -> Self {
-        Self { kind, values }
+    fn agree_on_value(&self, name: &str, given: &Value) -> Result<(), Error> {
+        let (stored, given) = (self.value(name)?.to_string(), given.to_string());
+        // As text, which tells 0 from -0.
+        if stored == given {
+            return Ok(());
+        }
+        Err(Error::Mismatch {
+            what: format!("`{name}` of `{}`", self.kind),
+            stored: readable(stored),
+            given: readable(given),
+        })
     }
 
-    pub(crate) fn into_parts(self) -> (String, BTreeMap<String, Value>) {
-        (self.kind, self.values)
+    /// How many records lie within each other, this one included.
+    pub(crate) fn depth(&self) -> usize {
+        1 + self.parts.values().map(Self::depth).max().unwrap_or(0)
+    }
+
+    /// The record in JSON; its lists are moved to the end of `lists`, and their places noted.
+    pub(crate) fn into_json(self, lists: &mut Vec<f64>) -> Value {
+        let mut places = Map::new();
+        for (name, list) in self.lists {
+            places.insert(name, json!([lists.len(), list.len()]));
+            lists.extend(list);
+        }
+        let parts = self.parts.into_iter();
+        let parts: Map<_, _> = parts.map(|(name, part)| (name, part.into_json(lists))).collect();
+        json!({ "kind": self.kind, "values": self.values, "lists": places, "parts": parts })
+    }
+
+    /// The record that [`into_json`](Self::into_json) gave; `None` where this is no such thing.
+    pub(crate) fn from_json(mut json: Value, lists: &[f64]) -> Option<Self> {
+        let mut take = |name| json.get_mut(name).map(Value::take);
+        let (kind, values, places, parts) = (take("kind")?, take("values")?, take("lists")?, take("parts")?);
+        let (Value::String(kind), Value::Object(values), Value::Object(parts)) = (kind, values, parts) else {
+            return None;
+        };
+        let list = |(name, place): (&String, &Value)| {
+            let [from, length] = <[usize; 2]>::from_value(place)?;
+            Some((name.clone(), lists.get(from..)?.get(..length)?.to_vec()))
+        };
+        let part = |(name, part)| Some((name, Self::from_json(part, lists)?));
+        Some(Self {
+            kind,
+            values,
+            lists: places.as_object()?.iter().map(list).collect::<Option<_>>()?,
+            parts: parts.into_iter().map(part).collect::<Option<_>>()?,
+        })
     }
 
     /// A record that cannot be used as it is: `problem` follows "`name` of `kind`".
-    pub(crate) fn bad(&self, name: &str, problem: &str) -> Error {
+    pub(crate) fn damaged(&self, name: &str, problem: &str) -> Error {
         Error::Record {
             what: format!("`{name}` of `{}`", self.kind),
             problem: format!("{problem}: the record is damaged, or was written by another version"),
         }
     }
-}
 
-/// A value in a [`Record`].
-#[derive(Clone, Debug)]
-pub enum Value {
-    Nothing,
-    Flag(bool),
-    Count(u64),
-    Number(f64),
-    Text(String),
-    Numbers(Vec<f64>),
-    Counts(Vec<u64>),
-    Record(Record),
-}
-
-impl PartialEq for Value {
-    /// Numbers by their bits.
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Nothing, Self::Nothing) => true,
-            (Self::Flag(a), Self::Flag(b)) => a == b,
-            (Self::Count(a), Self::Count(b)) => a == b,
-            (Self::Number(a), Self::Number(b)) => a.to_bits() == b.to_bits(),
-            (Self::Text(a), Self::Text(b)) => a == b,
-            (Self::Numbers(a), Self::Numbers(b)) => a.iter().map(|x| x.to_bits()).eq(b.iter().map(|x| x.to_bits())),
-            (Self::Counts(a), Self::Counts(b)) => a == b,
-            (Self::Record(a), Self::Record(b)) => a == b,
-            _ => false,
+    /// What a `restore` that was not written answers.
+    pub(crate) fn not_restored(&self) -> Error {
+        Error::Record {
+            what: format!("the record of `{}`", self.kind),
+            problem: "cannot be restored: `restore` is not implemented".into(),
         }
     }
 }
 
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nothing => f.write_str("not set"),
-            Self::Flag(x) => write!(f, "{x}"),
-            Self::Count(x) => write!(f, "{x}"),
-            Self::Number(x) => write!(f, "{x:?}"),
-            Self::Text(x) => write!(f, "{x:?}"),
-            Self::Numbers(x) => write!(f, "a list of {} numbers", x.len()),
-            Self::Counts(x) => write!(f, "a list of {} whole numbers", x.len()),
-            Self::Record(x) => write!(f, "the record of `{}`", x.kind),
-        }
+/// The fields of a struct in JSON.
+fn fields(settings: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(settings) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
     }
 }
 
-/// What a [`Record`] can hold: `f64`, `u64`, `usize`, `bool`, [`String`], pairs of `f64`, lists of `f64`, `u64` or
-/// `usize`, another record, and an [`Option`] of any of these. Numbers keep their bits, NaN and infinities included.
+/// A value in a message.
+fn readable(text: String) -> String {
+    const LONGEST: usize = 80;
+    match text.char_indices().nth(LONGEST) {
+        _ if text == "null" => "not set".into(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// What a [`Record`] can hold: `f64`, `u64`, `usize`, `bool`, [`String`], and options, pairs, arrays and lists of these. Numbers keep their bits, NaN and infinities included.
 ///
 /// An `f32` goes in as [`Float::as_f64`](crate::Float::as_f64) and comes out through [`Float::lit`](crate::Float::lit),
 /// exactly. The trait is sealed.
 pub trait Stored: Sized {
     #[doc(hidden)]
-    fn into_value(self) -> Value;
+    fn to_value(&self) -> Value;
 
     #[doc(hidden)]
     fn from_value(value: &Value) -> Option<Self>;
@@ -224,17 +279,15 @@ pub trait Stored: Sized {
 }
 
 macro_rules! stored {
-    ($($t:ty, $variant:ident, $what:literal;)*) => {$(
+    ($($t:ty, $what:literal, |$x:ident| $to:expr, |$value:ident| $from:expr;)*) => {$(
         impl Stored for $t {
-            fn into_value(self) -> Value {
-                Value::$variant(self)
+            fn to_value(&self) -> Value {
+                let $x = self;
+                $to
             }
 
-            fn from_value(value: &Value) -> Option<Self> {
-                match value {
-                    Value::$variant(x) => Some(x.clone()),
-                    _ => None,
-                }
+            fn from_value($value: &Value) -> Option<Self> {
+                $from
             }
 
             fn what() -> String {
@@ -244,83 +297,69 @@ macro_rules! stored {
     )*};
 }
 stored! {
-    bool, Flag, "true or false";
-    u64, Count, "a whole number";
-    f64, Number, "a number";
-    String, Text, "a text";
-    Vec<f64>, Numbers, "a list of numbers";
-    Vec<u64>, Counts, "a list of whole numbers";
-    Record, Record, "a record";
+    bool, "true or false", |x| (*x).into(), |value| value.as_bool();
+    u64, "a whole number", |x| (*x).into(), |value| value.as_u64();
+    usize, "a size of this machine", |x| (*x).into(), |value| value.as_u64()?.try_into().ok();
+    String, "a text", |x| x.as_str().into(), |value| value.as_str().map(Into::into);
+    // JSON has no NaN and no infinities.
+    f64, "a number",
+        |x| if x.is_finite() { (*x).into() } else { json!({ "bits": x.to_bits() }) },
+        |value| if value.is_f64() { value.as_f64() } else { Some(f64::from_bits(value.get("bits")?.as_u64()?)) };
 }
 
-impl Stored for Value {
-    fn into_value(self) -> Value {
-        self
+impl<V: Stored> Stored for Vec<V> {
+    fn to_value(&self) -> Value {
+        self.iter().map(V::to_value).collect()
     }
 
     fn from_value(value: &Value) -> Option<Self> {
-        Some(value.clone())
+        value.as_array()?.iter().map(V::from_value).collect()
     }
 
     fn what() -> String {
-        "a value".into()
+        format!("a list, each entry {}", V::what())
     }
 }
 
-impl Stored for usize {
-    fn into_value(self) -> Value {
-        Value::Count(self as u64)
+impl<V: Stored, const N: usize> Stored for [V; N] {
+    fn to_value(&self) -> Value {
+        self.iter().map(V::to_value).collect()
     }
 
     fn from_value(value: &Value) -> Option<Self> {
-        u64::from_value(value)?.try_into().ok()
+        Vec::from_value(value)?.try_into().ok()
     }
 
     fn what() -> String {
-        "a size of this machine".into()
+        format!("a list of {N} entries, each {}", V::what())
     }
 }
 
-impl Stored for Vec<usize> {
-    fn into_value(self) -> Value {
-        Value::Counts(self.into_iter().map(|x| x as u64).collect())
+impl<V: Stored, W: Stored> Stored for (V, W) {
+    fn to_value(&self) -> Value {
+        json!([self.0.to_value(), self.1.to_value()])
     }
 
     fn from_value(value: &Value) -> Option<Self> {
-        let Value::Counts(counts) = value else { return None };
-        counts.iter().map(|&x| x.try_into().ok()).collect()
-    }
-
-    fn what() -> String {
-        "a list of sizes of this machine".into()
-    }
-}
-
-impl Stored for (f64, f64) {
-    fn into_value(self) -> Value {
-        Value::Numbers(vec![self.0, self.1])
-    }
-
-    fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::Numbers(x) => Some((*x.first()?, *x.get(1)?)).filter(|_| x.len() == 2),
+        match value.as_array()?.as_slice() {
+            [first, second] => Some((V::from_value(first)?, W::from_value(second)?)),
             _ => None,
         }
     }
 
     fn what() -> String {
-        "a pair of numbers".into()
+        format!("a pair of {} and {}", V::what(), W::what())
     }
 }
 
 impl<V: Stored> Stored for Option<V> {
-    fn into_value(self) -> Value {
-        self.map_or(Value::Nothing, V::into_value)
+    fn to_value(&self) -> Value {
+        self.as_ref().map_or(Value::Null, V::to_value)
     }
 
     fn from_value(value: &Value) -> Option<Self> {
         match value {
-            Value::Nothing => Some(None),
+            Value::Null => Some(None),
             value => V::from_value(value).map(Some),
         }
     }
@@ -330,75 +369,86 @@ impl<V: Stored> Stored for Option<V> {
     }
 }
 
-/// What a `restore` that was not written answers.
-pub(crate) fn not_restored(record: &Record) -> Error {
-    Error::Record {
-        what: format!("the record of `{}`", record.kind),
-        problem: "has no taker: `restore` is not implemented".into(),
-    }
-}
-
-/// The methods `save` and `restore` of a schedule or method, from its fields: settings, which must agree; memory, which
-/// is restored; parts that have these methods themselves.
-macro_rules! kept {
-    (
-        $kind:literal
-        $(; settings: $($setting:ident),+)?
-        $(; memory: $($memory:ident),+)?
-        $(; parts of $trait:path: $($part:ident),+)?
-    ) => {
-        fn save(&self) -> Option<crate::record::Record> {
-            let record = crate::record::Record::new($kind);
-            $($(let record = record.with(stringify!($setting), self.$setting.clone());)+)?
-            $($(let record = record.with(stringify!($memory), self.$memory.clone());)+)?
-            $($(let record = record.with(stringify!($part), <_ as $trait>::save(&self.$part)?);)+)?
-            Some(record)
-        }
-
-        fn restore(&mut self, record: &crate::record::Record) -> Result<(), crate::error::Error> {
-            record.agree_on_kind($kind)?;
-            $($(record.agree(stringify!($setting), self.$setting.clone())?;)+)?
-            $($(<_ as $trait>::restore(&mut self.$part, &record.get(stringify!($part))?)?;)+)?
-            $($(self.$memory = record.get(stringify!($memory))?;)+)?
-            Ok(())
-        }
-    };
-}
-pub(crate) use kept;
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Through text, as in a file.
+    fn there_and_back(record: &Record) -> Record {
+        let mut lists = Vec::new();
+        let text = record.clone().into_json(&mut lists).to_string();
+        Record::from_json(serde_json::from_str(&text).unwrap(), &lists).unwrap()
+    }
+
     #[test]
     fn values_come_back_to_the_bit() {
         let odd = f64::from_bits(0x7ff8_0000_dead_beef);
-        let record = Record::new("all")
+        let many: Vec<f64> = (0..1000).map(|i| f64::from(i).sin()).collect();
+        let inner = Record::new("inner").with("kind", "x".to_string()).with_list("many", many[3..90].to_vec());
+        let record = Record::new("all \"kinds\"")
             .with("flag", true)
             .with("count", u64::MAX)
             .with("size", 7_usize)
             .with("number", odd)
-            .with("text", "x\"y".to_string())
-            .with("numbers", vec![f64::NEG_INFINITY, -0.0, odd])
+            .with("sum", 0.1 + 0.2)
+            .with("whole", 3.0)
+            .with("minus", -0.0)
+            .with("smallest", f64::from_bits(1))
+            .with("text", "\u{1f600}\n x\"y".to_string())
+            .with("few", vec![f64::NEG_INFINITY, -0.0, odd])
+            .with("none_of_them", Vec::<f64>::new())
             .with("counts", vec![3_usize, 1])
-            .with("record", Record::new("inner").with("x", 1.0))
+            .with("pair", (2.0, 3_u64))
+            .with("array", [1.0, f64::INFINITY, 3.0])
             .with("some", Some(2.5))
-            .with("none", None::<f64>);
-        assert!(record.get::<bool>("flag").unwrap());
-        assert_eq!(record.get::<u64>("count").unwrap(), u64::MAX);
-        assert_eq!(record.get::<usize>("size").unwrap(), 7);
-        assert_eq!(record.get::<f64>("number").unwrap().to_bits(), odd.to_bits());
-        assert_eq!(record.get::<String>("text").unwrap(), "x\"y");
-        assert!(record.agree("numbers", vec![f64::NEG_INFINITY, -0.0, odd]).is_ok());
-        assert!(
-            record.agree("numbers", vec![f64::NEG_INFINITY, 0.0, odd]).is_err(),
-            "0 is not -0"
-        );
-        assert_eq!(record.get::<Vec<usize>>("counts").unwrap(), [3, 1]);
-        assert_eq!(record.get::<Record>("record").unwrap().get::<f64>("x").unwrap(), 1.0);
-        assert_eq!(record.get::<Option<f64>>("some").unwrap(), Some(2.5));
-        assert_eq!(record.get::<Option<f64>>("none").unwrap(), None);
-        assert_eq!(record, record.clone());
+            .with("none", None::<f64>)
+            .with_list("many", many.clone())
+            .with_part("inner", inner);
+        let back = there_and_back(&record);
+        assert_eq!(back, record);
+        assert!(back.get::<bool>("flag").unwrap());
+        assert_eq!(back.get::<u64>("count").unwrap(), u64::MAX);
+        assert_eq!(back.get::<usize>("size").unwrap(), 7);
+        assert_eq!(back.get::<f64>("number").unwrap().to_bits(), odd.to_bits());
+        assert_eq!(back.get::<f64>("sum").unwrap(), 0.1 + 0.2);
+        assert_eq!(back.get::<f64>("whole").unwrap(), 3.0);
+        assert_eq!(back.get::<f64>("minus").unwrap().to_bits(), (-0.0_f64).to_bits());
+        assert_eq!(back.get::<String>("text").unwrap(), "\u{1f600}\n x\"y");
+        assert!(back.agree("few", vec![f64::NEG_INFINITY, -0.0, odd]).is_ok());
+        assert!(back.agree("few", vec![f64::NEG_INFINITY, 0.0, odd]).is_err(), "0 is not -0");
+        assert_eq!(back.get::<Vec<usize>>("counts").unwrap(), [3, 1]);
+        assert_eq!(back.get::<(f64, u64)>("pair").unwrap(), (2.0, 3));
+        assert_eq!(back.get::<[f64; 3]>("array").unwrap(), [1.0, f64::INFINITY, 3.0]);
+        assert_eq!(back.get::<Option<f64>>("some").unwrap(), Some(2.5));
+        assert_eq!(back.get::<Option<f64>>("none").unwrap(), None);
+        assert_eq!(back.list("many").unwrap(), many);
+        assert_eq!(back.part("inner").unwrap().list("many").unwrap(), &many[3..90]);
+        assert_eq!(back.depth(), 2);
+    }
+
+    #[test]
+    fn numbers_of_all_sizes_come_back() {
+        let mut bits = 1_u64;
+        for _ in 0..10_000 {
+            bits = bits
+                .wrapping_mul(0x5851_f42d_4c95_7f2d)
+                .wrapping_add(1442695040888963407);
+            let back = there_and_back(&Record::new("x").with("x", f64::from_bits(bits)));
+            assert_eq!(back.get::<f64>("x").unwrap().to_bits(), bits);
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_is_none() {
+        for json in [
+            json!(null),
+            json!({"kind": 1, "values": {}, "lists": {}, "parts": {}}),
+            json!({"kind": "x", "values": {}, "lists": {"a": [0, 2]}, "parts": {}}),
+            json!({"kind": "x", "values": {}, "lists": {"a": [0]}, "parts": {}}),
+            json!({"kind": "x", "values": {}, "lists": {}, "parts": {"a": 1}}),
+        ] {
+            assert_eq!(Record::from_json(json, &[1.0]), None);
+        }
     }
 
     #[test]
@@ -421,11 +471,11 @@ mod tests {
         );
         says(
             record.agree("size", 0.25).unwrap_err(),
-            "`size` of `Careful` is 0.5 in the record, and 0.25 here; resume with what the run was begun with",
+            "`size` of `Careful` is 0.5 in the record and 0.25 here; resume with what the run was started with",
         );
         says(
             record.agree_on_kind("Careless").unwrap_err(),
-            "the kind is `Careful` in the record, and `Careless` here; resume with what the run was begun with",
+            "the kind is `Careful` in the record and `Careless` here; resume with what the run was started with",
         );
     }
 }

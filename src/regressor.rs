@@ -1,4 +1,4 @@
-//! Scaling, network and training in one: for those who want an answer and not a study.
+//! Scaling, network and training in one, for those who want an answer rather than a study.
 
 mod file;
 
@@ -10,9 +10,10 @@ use crate::network::ExpNetwork;
 use crate::report::FitReport;
 use crate::scaling::{Scaling, ScalingOptions};
 use crate::schedule::KernelStable;
-use crate::serial::serialised;
+use crate::setting::{below_one, checked_serde, positive};
 use crate::trainer::Trainer;
 use nalgebra::{DMatrix, DVector};
+use serde::{Deserialize, Serialize};
 
 /// Regression by an exponential network, in the units of the raw data.
 ///
@@ -36,9 +37,10 @@ use nalgebra::{DMatrix, DVector};
 /// # Ok::<(), expnet::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct ExpRegressor<T: Float> {
     network: ExpNetwork<T>,
-    scaling: Scaling<T>,
+    scaling: Scaling,
     report: FitReport<T>,
 }
 
@@ -65,7 +67,9 @@ pub struct ExpRegressor<T: Float> {
 /// assert!(model.score(&data)? > 0.9);
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
+#[must_use]
 pub struct RegressorOptions {
     width: usize,
     std_dev: f64,
@@ -142,7 +146,7 @@ impl RegressorOptions {
     /// Errors: a setting out of range, a constant column, an odd width, too few samples for a held-out
     /// part, divergence.
     pub fn fit<T: Float>(&self, data: &Dataset<T>) -> Result<ExpRegressor<T>, Error> {
-        self.check()?;
+        self.check_settings()?;
         let scaling = self.scaling.fit(data)?;
         let scaled = scaling.apply(data)?;
         let (train, held_out) = if self.validation > 0.0 {
@@ -168,24 +172,13 @@ impl RegressorOptions {
         })
     }
 
-    fn check(&self) -> Result<(), Error> {
-        let wrong = |setting, value: f64, expected| {
-            Err(Error::Setting {
-                setting,
-                value: format!("{value:?}"),
-                expected,
-            })
-        };
-        if !(self.std_dev > 0.0 && self.std_dev.is_finite()) {
-            // At 0 all pairs of neurons are the same pair, and stay it.
-            return wrong("std_dev", self.std_dev, "positive and finite");
-        }
-        if !(0.0..1.0).contains(&self.validation) {
-            return wrong("validation", self.validation, "at least 0 and below 1");
-        }
+    fn check_settings(&self) -> Result<(), Error> {
+        // At 0 all pairs of neurons are the same pair, and stay it.
+        positive("`RegressorOptions::std_dev`", self.std_dev)?;
+        below_one("`RegressorOptions::validation`", self.validation)?;
         if self.validation == 0.0 && self.patience.is_some() {
             return Err(Error::Incompatible {
-                what: "`patience`",
+                what: "`RegressorOptions::patience`",
                 with: "`validation(0.0)`",
                 reason: "patience counts steps without improvement on the held-out part; hold some of the data out",
             });
@@ -193,6 +186,8 @@ impl RegressorOptions {
         Ok(())
     }
 }
+
+checked_serde!(RegressorOptions);
 
 // One type, so that `ExpRegressor::options()` needs no annotation: options fit data of any scalar type.
 impl ExpRegressor<f64> {
@@ -209,7 +204,7 @@ impl<T: Float> ExpRegressor<T> {
         RegressorOptions::default().fit(data)
     }
 
-    /// Predicted labels of raw points (d x k, a point a column): k numbers. Costs a forward pass, O(k d m).
+    /// Predicted labels of raw points (d x k, one point per column): k numbers. Costs a forward pass, O(k d m).
     ///
     /// Errors: points of another dimension than the training data's or that are not finite, a
     /// prediction that overflows.
@@ -250,7 +245,7 @@ impl<T: Float> ExpRegressor<T> {
     }
 
     /// The scaling that was learnt from the data.
-    pub fn scaling(&self) -> &Scaling<T> {
+    pub fn scaling(&self) -> &Scaling {
         &self.scaling
     }
 
@@ -259,13 +254,3 @@ impl<T: Float> ExpRegressor<T> {
         &self.report
     }
 }
-
-serialised!(RegressorOptions {
-    width: usize,
-    std_dev: f64,
-    seed: u64,
-    validation: f64,
-    patience: Option<usize>,
-    max_steps: usize,
-    scaling: ScalingOptions,
-} => Ok(Self { width, std_dev, seed, validation, patience, max_steps, scaling }));

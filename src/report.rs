@@ -1,17 +1,15 @@
 //! What came of a run.
 
-mod file;
-
-pub(crate) use file::Document;
-
+use crate::exact;
 use crate::float::Float;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
 /// Why a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Termination {
     /// ||e||_2 reached the tolerance.
     Converged,
@@ -54,19 +52,26 @@ impl fmt::Display for Termination {
 /// assert!(report.residual_norm() <= 1e-6);
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "T: Float")]
 pub struct FitReport<T> {
     pub(crate) termination: Termination,
     pub(crate) steps: usize,
     pub(crate) passes: usize,
     pub(crate) trial_steps: usize,
     pub(crate) undone_steps: usize,
+    #[serde(with = "exact::number")]
     pub(crate) initial_loss: T,
+    #[serde(with = "exact::number")]
     pub(crate) loss: T,
+    #[serde(with = "exact::number")]
     pub(crate) residual_norm: T,
+    #[serde(with = "exact::option")]
     pub(crate) last_step_size: Option<T>,
-    pub(crate) validation: Option<(T, usize)>,
+    #[serde(with = "exact::option")]
+    pub(crate) validation_loss: Option<T>,
+    pub(crate) best_step: Option<usize>,
+    #[serde(rename = "seconds", with = "exact::seconds")]
     pub(crate) elapsed: Duration,
     pub(crate) problems: Vec<String>,
 }
@@ -82,8 +87,8 @@ impl<T: Float> FitReport<T> {
         self.steps
     }
 
-    /// The number of sweeps over all neurons: k steps of a constant size take k + 1, and two more with minibatches, for the loss
-    /// on all samples at the start and at the end.
+    /// The number of passes, sweeps over all neurons: k steps of a constant size take k + 1, and two more with minibatches, for
+    /// the loss on all samples at the start and at the end.
     pub fn passes(&self) -> usize {
         self.passes
     }
@@ -120,13 +125,13 @@ impl<T: Float> FitReport<T> {
 
     /// The validation loss of the network handed back, where validation was asked for.
     pub fn validation_loss(&self) -> Option<T> {
-        self.validation.map(|(loss, _)| loss)
+        self.validation_loss
     }
 
     /// The number of steps after which the validation loss was best: the network handed back is the
     /// one of that step.
     pub fn best_step(&self) -> Option<usize> {
-        self.validation.map(|(_, step)| step)
+        self.best_step
     }
 
     /// The time from the start of the run, set-up included.
@@ -134,7 +139,7 @@ impl<T: Float> FitReport<T> {
         self.elapsed
     }
 
-    /// What went wrong beside the run, which it did not harm: a log that could not be written. Usually nothing.
+    /// What went wrong without harm to the run, such as a log that could not be written. Usually nothing.
     pub fn problems(&self) -> &[String] {
         &self.problems
     }
@@ -148,7 +153,7 @@ impl<T: Float> fmt::Display for FitReport<T> {
             "loss {:.6e} -> {:.6e}, residual norm {:.6e}",
             self.initial_loss, self.loss, self.residual_norm
         )?;
-        if let Some((loss, step)) = self.validation {
+        if let (Some(loss), Some(step)) = (self.validation_loss, self.best_step) {
             write!(f, "\nbest validation loss {loss:.6e} after step {step}")?;
         }
         write!(f, "\n{} passes over the neurons", self.passes)?;
@@ -166,5 +171,41 @@ impl<T: Float> fmt::Display for FitReport<T> {
             write!(f, "\n{problem}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_comes_back_whole() {
+        for termination in [
+            Termination::Converged,
+            Termination::MaxSteps,
+            Termination::NoImprovement,
+            Termination::Stopped,
+            Termination::Stationary,
+            Termination::MaxTime,
+            Termination::Stalled,
+        ] {
+            let report = FitReport {
+                termination,
+                steps: 70,
+                passes: 81,
+                trial_steps: 9,
+                undone_steps: 1,
+                initial_loss: f32::INFINITY,
+                loss: 0.1,
+                residual_norm: f32::MIN_POSITIVE / 4.0,
+                last_step_size: Some(1e-7),
+                validation_loss: Some(1.0 / 3.0),
+                best_step: Some(64),
+                elapsed: Duration::from_nanos(1_234_567_891),
+                problems: vec!["the log ends".into()],
+            };
+            let text = serde_json::to_string(&report).unwrap();
+            assert_eq!(serde_json::from_str::<FitReport<f32>>(&text).unwrap(), report, "{text}");
+        }
     }
 }

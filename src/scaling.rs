@@ -9,9 +9,10 @@ use crate::dataset::{check_points, number_and_name};
 use crate::error::Error;
 use crate::float::Float;
 use crate::network::ExpNetwork;
-use crate::serial::serialised;
+use crate::numbers::overflow;
+use crate::setting::checked_serde;
 use nalgebra::{DMatrix, DVector};
-use std::marker::PhantomData;
+use serde::{Deserialize, Serialize};
 
 /// A column whose standard deviation is below this many roundings of its largest entry holds
 /// noise only.
@@ -41,15 +42,16 @@ const NOISE: f64 = 4.0;
 /// assert!((scaling.unscale_labels(scaled.labels())[2] - 7.0).abs() < 1e-15);
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scaling<T: Float> {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[must_use]
+pub struct Scaling {
     options: ScalingOptions,
     /// Of the columns; 0 and 1 where they are not standardised.
-    columns: Vec<Moments>,
+    columns: Vec<Unit>,
     /// Of the labels; 0 and 1 where they are not scaled.
-    labels: Moments,
+    labels: Unit,
     names: Option<Vec<String>>,
-    scalar: PhantomData<T>,
 }
 
 /// Which steps of a [`Scaling`] to take: by default all.
@@ -62,8 +64,10 @@ pub struct Scaling<T: Float> {
 /// assert_eq!(scaling.apply(&data)?.points().as_slice(), [-1.0, 1.0, 1.0, 1.0]);
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent switches")]
+#[must_use]
 pub struct ScalingOptions {
     standardise: bool,
     bias: bool,
@@ -112,9 +116,9 @@ impl ScalingOptions {
     /// Learns means and standard deviations from the training data.
     ///
     /// Errors: [`Error::Column`] for a column, or labels, that are constant up to rounding.
-    pub fn fit<T: Float>(&self, train: &Dataset<T>) -> Result<Scaling<T>, Error> {
-        let column = |k| match Moments::of(&train.points().row(k).iter().copied()) {
-            _ if !self.standardise => Ok(Moments::NEUTRAL),
+    pub fn fit<T: Float>(&self, train: &Dataset<T>) -> Result<Scaling, Error> {
+        let column = |k| match Unit::of(&train.points().row(k).iter().copied()) {
+            _ if !self.standardise => Ok(Unit::NEUTRAL),
             Some(moments) => Ok(moments),
             None => Err(Error::Column {
                 column: format!("column {}", number_and_name(k, train.names())),
@@ -124,8 +128,8 @@ impl ScalingOptions {
             }),
         };
         let columns = (0..train.dimension()).map(column).collect::<Result<_, _>>()?;
-        let labels = match Moments::of(&train.labels().iter().copied()) {
-            _ if !self.labels => Moments::NEUTRAL,
+        let labels = match Unit::of(&train.labels().iter().copied()) {
+            _ if !self.labels => Unit::NEUTRAL,
             Some(moments) => moments,
             None => {
                 return Err(Error::Column {
@@ -140,26 +144,20 @@ impl ScalingOptions {
             columns,
             labels,
             names: train.names().map(<[String]>::to_vec),
-            scalar: PhantomData,
         })
     }
 }
 
-// Options fit data of any scalar type. They belong to one type here so that `Scaling::options()`
-// needs no annotation.
-impl Scaling<f64> {
-    /// The options, all steps on, to change and then [`fit`](ScalingOptions::fit) to data of any
-    /// scalar type.
+impl Scaling {
+    /// The options, all steps on, to change and then [`fit`](ScalingOptions::fit) with.
     pub fn options() -> ScalingOptions {
         ScalingOptions::default()
     }
-}
 
-impl<T: Float> Scaling<T> {
     /// Learns all steps from the training data. See [`Scaling::options`] for fewer.
     ///
     /// Errors: [`Error::Column`] for a column, or labels, that are constant up to rounding.
-    pub fn fit(train: &Dataset<T>) -> Result<Self, Error> {
+    pub fn fit<T: Float>(train: &Dataset<T>) -> Result<Self, Error> {
         ScalingOptions::default().fit(train)
     }
 
@@ -167,12 +165,12 @@ impl<T: Float> Scaling<T> {
     ///
     /// Errors: [`Error::Column`] where both this data and the training data have column names and
     /// one is missing or out of place, otherwise those of [`apply_points`](Self::apply_points).
-    pub fn apply(&self, data: &Dataset<T>) -> Result<Dataset<T>, Error> {
+    pub fn apply<T: Float>(&self, data: &Dataset<T>) -> Result<Dataset<T>, Error> {
         if let (Some(expected), Some(found)) = (&self.names, data.names()) {
             check_names(expected, found)?;
         }
         let points = self.apply_points(data.points())?;
-        let Moments { mean, std_dev } = self.labels;
+        let Unit { mean, std_dev } = self.labels;
         let labels = data.labels().map(|y| T::lit((y.as_f64() - mean) / std_dev));
         let mut names = data.names().map(<[String]>::to_vec);
         if let (Some(names), true) = (&mut names, self.options.bias) {
@@ -186,7 +184,7 @@ impl<T: Float> Scaling<T> {
     /// Errors: [`Error::Shape`] for points of another dimension than the training data's,
     /// [`Error::NotFinite`] for a NaN or an infinity, [`Error::Setting`] for a point that is 0 and
     /// should be put on the unit sphere.
-    pub fn apply_points(&self, points: &DMatrix<T>) -> Result<DMatrix<T>, Error> {
+    pub fn apply_points<T: Float>(&self, points: &DMatrix<T>) -> Result<DMatrix<T>, Error> {
         let dimension = self.columns.len();
         if points.nrows() != dimension {
             return Err(Error::Shape {
@@ -219,8 +217,8 @@ impl<T: Float> Scaling<T> {
     }
 
     /// Scaled labels, or outputs of a network that was fitted to them, in raw units: mean + std y.
-    pub fn unscale_labels(&self, labels: &DVector<T>) -> DVector<T> {
-        let Moments { mean, std_dev } = self.labels;
+    pub fn unscale_labels<T: Float>(&self, labels: &DVector<T>) -> DVector<T> {
+        let Unit { mean, std_dev } = self.labels;
         labels.map(|y| T::lit(mean + std_dev * y.as_f64()))
     }
 
@@ -228,16 +226,15 @@ impl<T: Float> Scaling<T> {
     ///
     /// Errors: those of [`apply_points`](Self::apply_points) and of the network's `forward`,
     /// [`Error::Overflow`] for a prediction beyond the range of `T`. Costs a forward pass, O(k d m).
-    pub fn predict(&self, net: &ExpNetwork<T>, raw_points: &DMatrix<T>) -> Result<DVector<T>, Error> {
+    pub fn predict<T: Float>(&self, net: &ExpNetwork<T>, raw_points: &DMatrix<T>) -> Result<DVector<T>, Error> {
         let scaled = self.apply_points(raw_points)?;
         let predicted = self.unscale_labels(&net.forward(&scaled)?);
         match predicted.iter().position(|y| !y.is_finite()) {
             None => Ok(predicted),
-            Some(i) => Err(Error::Overflow {
-                place: format!("point {i}, in raw units,"),
-                value: predicted[i].as_f64(),
-                dtype: T::NAME,
-            }),
+            Some(i) => Err(overflow::<T>(
+                format!("point {i}, in raw units,"),
+                predicted[i].as_f64(),
+            )),
         }
     }
 }
@@ -266,7 +263,7 @@ fn normalise(point: &mut [f64], i: usize) -> Result<(), Error> {
     let largest = point.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
     if largest == 0.0 {
         return Err(Error::Setting {
-            setting: "unit_sphere",
+            setting: "`ScalingOptions::unit_sphere`",
             value: format!("true, but point {i} is 0 in every coordinate and has no direction"),
             expected: "switched off, or combined with `bias(true)`",
         });
@@ -278,14 +275,14 @@ fn normalise(point: &mut [f64], i: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// Mean and standard deviation of a column.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Moments {
+/// Mean and standard deviation of a column: where its scaled numbers are 0, and by what they change to 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Unit {
     mean: f64,
     std_dev: f64,
 }
 
-impl Moments {
+impl Unit {
     /// Of a column that is left as it is.
     const NEUTRAL: Self = Self {
         mean: 0.0,
@@ -318,6 +315,4 @@ impl Moments {
     }
 }
 
-serialised!(ScalingOptions { standardise: bool, bias: bool, unit_sphere: bool, labels: bool } => {
-    Ok(Self { standardise, bias, unit_sphere, labels })
-});
+checked_serde!(Scaling);

@@ -1,15 +1,20 @@
 //! Files that are whole whatever happens: written beside their place, made durable, then moved there in one step.
 //!
 //! [`write`] puts the content into a temporary file of the same folder, waits until the disk has it, renames it to the
-//! target, and waits until the disk has the folder too (unix). Who looks at the target finds the old content or the
+//! target, and waits until the disk has the folder too (unix). Whoever opens the target finds the old content or the
 //! new one, never a part, and an error leaves the old one as it was.
 //!
 //! A writer holds a lock on its temporary file, which the system gives back when the writer dies. So a temporary file
 //! that can be locked was left by a killed one: the next write or [`open`] of the same target removes it, and never
-//! touches that of a writer at work, in this process or another. Where the file system knows no locks it stays.
+//! touches that of a writer at work, in this process or another. Where the file system has no locks it stays.
+//!
+//! The crate `atomic-write-file` makes the same promise for file and folder, but leaves the temporary files of killed writers
+//! where the file system has no unnamed ones (a preempted job on a cluster would fill its disk), adds to the target's name, so
+//! that long ones fail, and turns a folder that cannot be synced into an error after the file is in its place.
 
 pub(crate) mod tensors;
 
+use crate::checksum::each_bytes;
 use crate::error::Error;
 use crate::float::Float;
 use std::fs::{self, File, TryLockError};
@@ -19,7 +24,7 @@ use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
-/// Numbers are turned into bytes, and back, this many at a time: no second copy of a large matrix.
+/// Bytes are turned into numbers this many at a time: no second copy of a large matrix.
 const CHUNK: usize = 8192;
 
 /// The end of a temporary file's name.
@@ -57,15 +62,7 @@ pub(crate) fn open(path: &Path, what: &str) -> Result<(BufReader<File>, u64), Er
 
 /// Writes the numbers, little-endian.
 pub(crate) fn write_numbers<T: Float>(writer: &mut dyn Write, numbers: &[T]) -> io::Result<()> {
-    let mut bytes = Vec::with_capacity(CHUNK * size_of::<T>());
-    for chunk in numbers.chunks(CHUNK) {
-        bytes.clear();
-        for x in chunk {
-            x.append_bytes(&mut bytes);
-        }
-        writer.write_all(&bytes)?;
-    }
-    Ok(())
+    each_bytes(numbers, |bytes| writer.write_all(bytes))
 }
 
 /// Reads `count` numbers, little-endian. What asks for more than memory has is an error.
@@ -85,10 +82,13 @@ pub(crate) fn read_numbers<T: Float>(reader: &mut dyn Read, count: usize) -> io:
     Ok(numbers)
 }
 
-/// [`Error::Io`] that says what was being done with which file.
+/// [`Error::Io`] that says what was being done with which file; an error of this crate on its way through stays what it is.
 pub(crate) fn failed(doing: &str, what: &str, path: &Path, source: io::Error) -> Error {
     let action = format!("{doing} {what} {}", path.display());
-    Error::Io { action, source }
+    match source.downcast::<Error>() {
+        Ok(error) => error,
+        Err(source) => Error::Io { action, source },
+    }
 }
 
 fn replace(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {

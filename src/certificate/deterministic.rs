@@ -8,6 +8,7 @@
 use super::lambert::smallest_root;
 use super::report::{Attempt, Inequality, Theorem};
 use super::start::Start;
+use crate::error::Error;
 use std::f64::consts::{E, FRAC_1_SQRT_2, LN_2};
 
 /// c = 1 - 1/sqrt(2): the share of `sigma_min` that the Jacobian may lose, (1 - c)^2 = 1/2.
@@ -22,9 +23,9 @@ pub(super) fn largest_on_the_way(lambda_max: f64, l: f64) -> f64 {
 }
 
 /// The three theorems on one start, whose lambda_min(H_0) is proved to be positive.
-pub(super) fn attempts(start: &Start<'_>) -> [Attempt; 3] {
+pub(super) fn attempts(start: &Start<'_>) -> Result<[Attempt; 3], Error> {
     let rho = start.rho();
-    [a(start), a_prime(start, &rho), a_double_prime(start, &rho)]
+    Ok([a(start), a_prime(start, &rho), a_double_prime(start, &rho)?])
 }
 
 /// ||X|| E_0 exp(kappa R) ||e_0|| <= 0.5 m l R, R = ln(1 + c sqrt(l / T_0)) / kappa.
@@ -70,13 +71,13 @@ fn a_prime(start: &Start<'_>, rho: &[f64]) -> Attempt {
 }
 
 /// y_r by each neuron's share in the kernel, its leverage.
-fn a_double_prime(start: &Start<'_>, rho: &[f64]) -> Attempt {
+fn a_double_prime(start: &Start<'_>, rho: &[f64]) -> Result<Attempt, Error> {
     let l = start.spectrum.lambda_min;
     let ml = start.width() * l;
     let chi = (l / largest_on_the_way(start.spectrum.lambda_max, l)).sqrt();
     let beta = (1.0 - C / 2.0) / (1.0 + C * chi / 2.0);
     let drift = start.kappa * start.residual_norm / (beta * ml.sqrt());
-    let leverages = start.leverages();
+    let leverages = start.leverages()?;
 
     let mut largest = 0.0_f64;
     let (mut first, mut second) = (Vec::with_capacity(rho.len()), Vec::with_capacity(rho.len()));
@@ -98,7 +99,7 @@ fn a_double_prime(start: &Start<'_>, rho: &[f64]) -> Attempt {
     // NaN where a reach is infinite.
     let bounded = Inequality::new("A_r g_r < 1 for every r", largest, 1.0 - f64::EPSILON, start.guard);
     if !bounded.holds() {
-        return Attempt::new(Theorem::ADoublePrime, vec![bounded], 0.0);
+        return Ok(Attempt::new(Theorem::ADoublePrime, vec![bounded], 0.0));
     }
     let radius = first.iter().copied().fold(0.0, f64::max).ln_1p() / start.kappa;
     let [first, second] = start.weighted_norms([&first, &second]).map(|norm| (norm / ml).sqrt());
@@ -107,5 +108,5 @@ fn a_double_prime(start: &Start<'_>, rho: &[f64]) -> Attempt {
         Inequality::new("Q1 <= c", first, C, start.guard),
         Inequality::new("Q2 <= 2 c", second, 2.0 * C, start.guard),
     ];
-    Attempt::new(Theorem::ADoublePrime, inequalities, radius)
+    Ok(Attempt::new(Theorem::ADoublePrime, inequalities, radius))
 }

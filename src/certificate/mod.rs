@@ -6,7 +6,7 @@
 //! | question | function | by |
 //! |---|---|---|
 //! | does *this* network converge on *these* data? | [`certify`] | theorems A, A' and A'' |
-//! | how narrow may a random start be, for this seed? | [`narrowest_certified`] | the same, widening |
+//! | how narrow may a random start be, for this seed? | [`NarrowestSearch`] | the same, widening |
 //! | how wide must a random start be, before it is drawn? | [`sufficient_width`] | theorems B, C and D |
 //!
 //! [`theory`] has the statements and the proofs. All constants are explicit, everything is computed in `f64`, and what rounding may
@@ -47,7 +47,7 @@ mod width;
 #[doc = include_str!("../../docs/certificates.md")]
 pub mod theory {}
 
-pub use narrowest::{narrowest_certified, narrowest_certified_up_to};
+pub use narrowest::NarrowestSearch;
 pub use report::{Attempt, Certificate, Inequality, Theorem};
 pub use width::{SufficientWidth, sufficient_width};
 
@@ -86,7 +86,7 @@ fn certify_start(neurons: &dyn Neurons, points: &DMatrix<f64>, labels: &DVector<
     let start = Start::new(neurons, points, labels)?;
     let spectrum = &start.spectrum;
     let attempts = if spectrum.lambda_min > 0.0 {
-        deterministic::attempts(&start).to_vec()
+        deterministic::attempts(&start)?.to_vec()
     } else {
         // What every theorem begins with.
         let definite = Inequality::new(

@@ -7,6 +7,7 @@ use super::start::operator_norm;
 use super::verified::{Enclosure, perron_bound};
 use crate::error::Error;
 use crate::kernel;
+use crate::linalg::Cholesky;
 use nalgebra::{DMatrix, DVector};
 
 /// Points beyond which the n^4 work of `v_rel` is not done.
@@ -168,12 +169,17 @@ fn relative_moment(
     if n > MOST_POINTS || condition > WORST_CONDITION {
         return Ok(None);
     }
-    let Some(cholesky) = limit.clone().cholesky() else {
+    let Some(factor) = Cholesky::new(limit.clone())? else {
+        return Ok(None);
+    };
+    let lower = factor.into_matrix().lower_triangle();
+    let solve = |right: &DMatrix<f64>| lower.solve_lower_triangular(right);
+    let Some(root) = solve(&DMatrix::identity(n, n)) else {
         return Ok(None);
     };
     let pairs = s.map(f64::exp);
     let own = s.diagonal().map(|s| (s / 2.0).exp());
-    let inner = cholesky.inverse().component_mul(&pairs);
+    let inner = root.tr_mul(&root).component_mul(&pairs);
     let weighted = products.component_mul(&pairs);
     let mut moment = DMatrix::zeros(n, n);
     for i in 0..n {
@@ -186,7 +192,6 @@ fn relative_moment(
         }
     }
     // L^-1 E[M Q M] L^-T has the eigenvalues of Hcts^-1/2 E[M Q M] Hcts^-1/2.
-    let solve = |right: &DMatrix<f64>| cholesky.l_dirty().solve_lower_triangular(right);
     let whitened = solve(&moment).and_then(|half| solve(&half.transpose()));
     let Some(whitened) = whitened.filter(|whitened| whitened.iter().all(|x| x.is_finite())) else {
         return Ok(None);

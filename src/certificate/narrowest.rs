@@ -8,75 +8,112 @@ use crate::error::Error;
 use crate::float::Float;
 use crate::init::Initializer;
 use crate::network::ExpNetwork;
+use crate::setting::{checked_serde, not_negative, require};
 use nalgebra::{DMatrix, DVector};
+use serde::{Deserialize, Serialize};
 
-/// Neurons beyond which [`narrowest_certified`] gives up.
+/// The widest network that is tried unless told otherwise.
 const WIDEST: usize = 1 << 22;
 
-/// Activations it keeps at most: 1 GiB of them, one column a pair.
+/// Activations that are kept unless told otherwise: 1 GiB of them, one column per pair.
 const ACTIVATIONS: usize = 1 << 27;
 
-/// A narrow random network whose convergence on `data` is proved, and the certificate.
+/// A search for a narrow random network whose convergence on given data is proved.
 ///
-/// The start is antisymmetric with weights of standard deviation `std_dev`, by the [`Initializer`] with this `seed`: pair p has the
-/// weights it has at any width, so widening keeps the neurons that are there, and their activations. The width grows by
+/// The start is antisymmetric, by the [`Initializer`]: pair p has the weights it has at any width, so widening keeps the neurons
+/// that are there, and their activations. The width grows by
 /// the factor by which the certificate fails, until it holds, and is then narrowed down until the certificate holds at m and
 /// fails at some width no more than 1% below (2 below for small m). It may hold at narrower widths still: whether it does
 /// is not monotone in m.
 ///
-/// Gives up beyond 2^22 neurons or 1 GiB of activations (n m / 2 numbers); see [`narrowest_certified_up_to`]. Costs O(n^2 m + n^3) a
-/// width, for some 10 to 20 widths.
-///
-/// Errors: [`Error::NotProved`] saying how far it went and what failed there; a kernel that overflows; a standard deviation out
-/// of range.
+/// | setting | meaning | range | default |
+/// |---|---|---|---|
+/// | [`std_dev`](Self::std_dev) | sigma of the initial weights | sigma >= 0 | 1 |
+/// | [`seed`](Self::seed) | which of the random networks | | 0 |
+/// | [`widest`](Self::widest) | the widest network to try | at least 2 | 2^22, or 1 GiB of activations |
 ///
 /// ```
+/// use expnet::certificate::NarrowestSearch;
 /// use expnet::schedule::Certified;
-/// use expnet::{Dataset, Trainer, certificate};
+/// use expnet::{Dataset, Trainer};
 ///
 /// let data = Dataset::from_rows(&[[1.0, 0.0], [0.6, 0.8]], &[1.0, -1.0])?;
-/// let (mut net, proved) = certificate::narrowest_certified(&data, 1.0, 7)?;
+/// let (mut net, proved) = NarrowestSearch::default().seed(7).search(&data)?;
 /// assert!(proved.holds() && net.width() < 200);
 /// let steps = proved.steps_to(1e-3) as usize;
 /// let report = Trainer::new(Certified::new(&proved)?).max_steps(steps).tolerance(1e-3).fit(&mut net, &data)?;
 /// assert!(report.residual_norm() <= 1e-3);
 /// # Ok::<(), expnet::Error>(())
 /// ```
-pub fn narrowest_certified<T: Float>(
-    data: &Dataset<T>,
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
+#[must_use]
+pub struct NarrowestSearch {
     std_dev: f64,
     seed: u64,
-) -> Result<(ExpNetwork<T>, Certificate), Error> {
-    narrowest_certified_up_to(data, std_dev, seed, WIDEST.min(2 * (ACTIVATIONS / data.samples())))
+    widest: Option<usize>,
 }
 
-/// [`narrowest_certified`] with a limit of one's own: `widest` neurons at most, which keeps n `widest` / 2 activations.
-pub fn narrowest_certified_up_to<T: Float>(
-    data: &Dataset<T>,
-    std_dev: f64,
-    seed: u64,
-    widest: usize,
-) -> Result<(ExpNetwork<T>, Certificate), Error> {
-    if widest < 2 {
-        return Err(Error::Setting {
-            setting: "`widest` of `narrowest_certified_up_to`",
-            value: widest.to_string(),
-            expected: "at least 2: neurons come in pairs",
-        });
-    }
-    let mut search = Search::new(data, std_dev, seed);
-    let (mut failed, mut held) = search.bracket(widest / 2)?;
-    while held.1 - failed > (held.1 / 100).max(1) {
-        let middle = failed.midpoint(held.1);
-        let certificate = search.certify(middle)?;
-        if certificate.holds() {
-            held = (certificate, middle);
-        } else {
-            failed = middle;
+impl Default for NarrowestSearch {
+    fn default() -> Self {
+        Self {
+            std_dev: 1.0,
+            seed: 0,
+            widest: None,
         }
     }
-    Ok((search.start(2 * held.1).build()?, held.0))
 }
+
+impl NarrowestSearch {
+    /// The standard deviation sigma of the initial weights: finite and at least 0, by default 1.
+    pub fn std_dev(mut self, std_dev: f64) -> Self {
+        self.std_dev = std_dev;
+        self
+    }
+
+    /// Which random networks to draw, by default those of seed 0.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The widest network to try: at least 2, by default 2^22, or as many neurons as have 1 GiB of activations (n m / 2 numbers).
+    pub fn widest(mut self, width: usize) -> Self {
+        self.widest = Some(width);
+        self
+    }
+
+    fn check_settings(&self) -> Result<(), Error> {
+        not_negative("`NarrowestSearch::std_dev`", self.std_dev)?;
+        let widest = self.widest.unwrap_or(WIDEST);
+        let name = "`NarrowestSearch::widest`";
+        require(widest >= 2, name, widest, "at least 2: neurons come in pairs")
+    }
+
+    /// The network, and its certificate. Costs O(n^2 m + n^3) per width, for some 10 to 20 widths.
+    ///
+    /// Errors: [`Error::NotProved`] saying how far it went and what failed there; a kernel that overflows; a setting out of
+    /// range.
+    pub fn search<T: Float>(&self, data: &Dataset<T>) -> Result<(ExpNetwork<T>, Certificate), Error> {
+        self.check_settings()?;
+        let by_default = || WIDEST.min(2 * (ACTIVATIONS / data.samples()));
+        let widest = self.widest.unwrap_or_else(by_default);
+        let mut search = Search::new(data, self.std_dev, self.seed);
+        let (mut failed, mut held) = search.bracket(widest / 2)?;
+        while held.1 - failed > (held.1 / 100).max(1) {
+            let middle = failed.midpoint(held.1);
+            let certificate = search.certify(middle)?;
+            if certificate.holds() {
+                held = (certificate, middle);
+            } else {
+                failed = middle;
+            }
+        }
+        Ok((search.start(2 * held.1).build()?, held.0))
+    }
+}
+
+checked_serde!(NarrowestSearch);
 
 struct Search<'a, T: Float> {
     data: &'a Dataset<T>,
@@ -141,7 +178,7 @@ impl<'a, T: Float> Search<'a, T> {
         };
         Error::NotProved {
             reason,
-            remedy: "allow wider networks (`narrowest_certified_up_to`), or make the points more distinct or the labels smaller",
+            remedy: "allow wider networks (`NarrowestSearch::widest`), or make the points more distinct or the labels smaller",
         }
     }
 }

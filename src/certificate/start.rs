@@ -140,16 +140,21 @@ impl<'a> Start<'a> {
     ///
     /// For R^T R <= H_0 (shifted down by all of rounding) R^-1 R^-T >= `H_0^-1`, and the Hadamard product with K keeps the order.
     /// R^-1 is known to within n eps `||R||_F` `||R^-1||_F` relative to its norm.
-    pub fn leverages(&self) -> Option<Vec<f64>> {
+    pub fn leverages(&self) -> Result<Option<Vec<f64>>, Error> {
         let n = self.products.nrows() as f64;
         // Far below lambda_min, or the shift would change the scores.
-        let (_, below) = factor_below(&self.kernel, 0.0)?;
-        let (cholesky, _) = factor_below(&self.kernel, 2.0 * below + self.guard * self.trace)?;
-        let lower = cholesky.l();
-        let inverse = lower.solve_lower_triangular(&DMatrix::identity(lower.nrows(), lower.nrows()))?;
+        let Some((_, below)) = factor_below(&self.kernel, 0.0)? else {
+            return Ok(None);
+        };
+        let Some((factor, _)) = factor_below(&self.kernel, 2.0 * below + self.guard * self.trace)? else {
+            return Ok(None);
+        };
+        let lower = factor.into_matrix().lower_triangle();
+        let inverse = lower.solve_lower_triangular(&DMatrix::identity(lower.nrows(), lower.nrows()));
+        let Some(inverse) = inverse else { return Ok(None) };
         let error = n * f64::EPSILON * lower.norm() * inverse.norm();
         if error > 0.01 {
-            return None;
+            return Ok(None);
         }
         let inverse_trace = inverse.norm_squared();
         let rounding = (2.1 * error + (4.0 * n + 4.0) * f64::EPSILON + 2.0 * self.guard) * inverse_trace;
@@ -162,7 +167,7 @@ impl<'a> Start<'a> {
                 shares.map(|((image, e), trace)| image.dot(&e).max(0.0) * (1.0 + self.guard) + rounding * trace);
             leverages.extend(bounded.map(|share| share / self.width()));
         });
-        Some(leverages)
+        Ok(Some(leverages))
     }
 }
 

@@ -8,7 +8,9 @@
 
 use crate::error::Error;
 use crate::kernel::Spectrum;
-use nalgebra::{Cholesky, DMatrix, DVector, Dyn};
+use crate::linalg::Cholesky;
+use crate::memory;
+use nalgebra::{DMatrix, DVector};
 
 /// A proven enclosure of the spectrum of a symmetric matrix, known itself to within `error` in the 2-norm.
 #[derive(Clone, Debug)]
@@ -32,8 +34,8 @@ impl Enclosure {
         matrix.fill_upper_triangle_with_lower_triangle();
         let spectrum = Spectrum::new(&matrix)?;
         let estimate = spectrum.lambda_min();
-        let lambda_min = lower_bound(&matrix, estimate) - error;
-        let lambda_max = -lower_bound(&-matrix, -spectrum.lambda_max()) + error;
+        let lambda_min = lower_bound(&matrix, estimate)? - error;
+        let lambda_max = -lower_bound(&-matrix, -spectrum.lambda_max())? + error;
         Ok(Self {
             lambda_min,
             lambda_max,
@@ -44,32 +46,33 @@ impl Enclosure {
 }
 
 /// A proven lower bound of lambda_min, near the `estimate` of a solver.
-fn lower_bound(matrix: &DMatrix<f64>, estimate: f64) -> f64 {
+fn lower_bound(matrix: &DMatrix<f64>, estimate: f64) -> Result<f64, Error> {
     let n = matrix.nrows() as f64;
     let largest = matrix.amax().max(f64::MIN_POSITIVE);
     // The solver's error is a modest multiple of n eps ||H||; each failed check asks for 8 times more.
     let mut slack = n * f64::EPSILON * largest;
     for _ in 0..6 {
         let shift = estimate - slack;
-        if let Some((_, below)) = factor_below(matrix, shift) {
-            return shift - below;
+        if let Some((_, below)) = factor_below(matrix, shift)? {
+            return Ok(shift - below);
         }
         slack *= 8.0;
     }
     // ||H||_2 <= n max |H_ij| bounds the spectrum whatever the solver did.
-    -n * largest
+    Ok(-n * largest)
 }
 
 /// R^T R = H - shift I + D, and a bound of ||D||_2; `None` where Cholesky's algorithm breaks off.
-pub(super) fn factor_below(matrix: &DMatrix<f64>, shift: f64) -> Option<(Cholesky<f64, Dyn>, f64)> {
+pub(super) fn factor_below(matrix: &DMatrix<f64>, shift: f64) -> Result<Option<(Cholesky, f64)>, Error> {
     let n = matrix.nrows();
-    let mut shifted = matrix.clone();
+    let mut shifted = memory::copy("a shifted kernel", matrix)?;
     for i in 0..n {
         shifted[(i, i)] -= shift;
     }
-    // EPSILON is 2 u: room for the rounding of the shift and of the trace.
+    // EPSILON is 2 u: room for the rounding of the shift and of the trace, and for a factor that multiplies by rounded
+    // reciprocals of its pivots.
     let below = (n as f64 + 4.0) * f64::EPSILON * (shifted.trace() + shift.abs() + matrix.trace().abs());
-    Some((Cholesky::new(shifted)?, below))
+    Ok(Cholesky::new(shifted)?.map(|factor| (factor, below)))
 }
 
 /// At least lambda_max of a symmetric matrix of entries >= 0, by Collatz and Wielandt: lambda_max <= max_i (M v)_i / v_i

@@ -1,67 +1,29 @@
 //! Numbers of all ranks on their way into one file.
 
-use super::Communicator;
-use super::link::agree;
+use super::link::{Link, Sum};
+use crate::checksum::Checksum;
 use crate::error::Error;
 use crate::float::Float;
 use num_traits::ToPrimitive;
-use std::cell::{Cell, RefCell};
-use std::io;
 
 /// Numbers of a message.
 const MESSAGE: usize = 8192;
 
-/// Shows every rank the numbers of all, a message at a time, so that none holds those of another.
-///
-/// All messages have one length, and begin with the number of ranks that have failed: as with a run's frames, whoever fails
-/// says so in the message that the others wait for.
-pub(crate) struct Gather<'a> {
-    world: &'a dyn Communicator,
-    message: RefCell<Vec<f64>>,
-    open: Cell<bool>,
-}
-
-impl<'a> Gather<'a> {
-    pub fn new(world: &'a dyn Communicator) -> Self {
-        Self {
-            world,
-            message: RefCell::default(),
-            open: Cell::new(true),
-        }
-    }
-
-    /// How many neurons each rank has; all must have neurons of the same dimension.
-    pub fn widths(&self, (dimension, width): (usize, usize)) -> Result<Vec<usize>, Error> {
-        let size = self.world.size();
-        let mut numbers = vec![0.0; size + 2];
-        numbers[self.world.rank()] = width as f64;
-        numbers[size] = dimension as f64;
-        numbers[size + 1] = (dimension as f64).powi(2);
-        self.world.all_reduce_sum(&mut numbers)?;
-        if agree(size, numbers[size], numbers[size + 1]) {
-            return Ok(numbers[..size]
-                .iter()
-                .map(|width| width.to_usize().unwrap_or(0))
-                .collect());
-        }
-        Err(Error::Ranks {
-            problem: format!("the neurons of this rank have dimension {dimension}, and others another"),
-            remedy: "give each rank a share of the same network",
-        })
-    }
-
-    /// Hands out, on every rank, the numbers of all ranks in their order: of rank r, `lengths[r]` numbers. `own` hands out
-    /// those of this rank, in parts of any length.
-    pub fn numbers<T: Float>(
+impl Link<'_> {
+    /// Hands out, on every rank, the numbers of all ranks in their order, a message at a time, so that no rank holds those
+    /// of another: `lengths[r]` numbers of rank r. `own` hands out those of this rank, in parts of any length.
+    ///
+    /// A rank that fails says so, as always, by [`pass`](Link::pass).
+    pub fn gather<T: Float, E: From<Error>>(
         &self,
         lengths: &[usize],
-        own: impl FnOnce(&mut dyn FnMut(&[T]) -> io::Result<()>) -> io::Result<()>,
-        mut give: impl FnMut(&[T]) -> io::Result<()>,
-    ) -> io::Result<()> {
-        if self.world.size() == 1 {
+        own: impl FnOnce(&mut dyn FnMut(&[T]) -> Result<(), E>) -> Result<(), E>,
+        mut give: impl FnMut(&[T]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.is_solo() {
             return own(&mut give);
         }
-        let (before, rest) = lengths.split_at(self.world.rank());
+        let (before, rest) = lengths.split_at(self.rank());
         before.iter().try_for_each(|&length| self.receive(length, &mut give))?;
         let mut part = Vec::with_capacity(MESSAGE);
         own(&mut |mut numbers: &[T]| {
@@ -70,7 +32,7 @@ impl<'a> Gather<'a> {
                 part.extend_from_slice(now);
                 numbers = later;
                 if part.len() == MESSAGE {
-                    self.exchange(0.0, &part)?;
+                    self.show(&part)?;
                     give(&part)?;
                     part.clear();
                 }
@@ -78,7 +40,7 @@ impl<'a> Gather<'a> {
             Ok(())
         })?;
         if !part.is_empty() {
-            self.exchange(0.0, &part)?;
+            self.show(&part)?;
             give(&part)?;
         }
         let mut after = rest.iter().skip(1);
@@ -86,81 +48,82 @@ impl<'a> Gather<'a> {
     }
 
     /// Hands out so many numbers of another rank.
-    fn receive<T: Float>(&self, length: usize, give: &mut impl FnMut(&[T]) -> io::Result<()>) -> io::Result<()> {
-        let mut part = Vec::with_capacity(MESSAGE.min(length));
+    fn receive<T: Float, E: From<Error>>(
+        &self,
+        length: usize,
+        give: &mut impl FnMut(&[T]) -> Result<(), E>,
+    ) -> Result<(), E> {
         for from in (0..length).step_by(MESSAGE) {
-            self.exchange::<T>(0.0, &[])?;
-            part.clear();
-            let numbers = &self.message.borrow()[1..=MESSAGE.min(length - from)];
-            part.extend(numbers.iter().map(|&x| T::lit(x)));
-            give(&part)?;
+            // -0 is what adds nothing to any number, 0 and -0 included.
+            let mut message = vec![-0.0; MESSAGE.min(length - from)];
+            self.sum(Sum::Gather, &mut message)?;
+            let numbers: Vec<T> = message.into_iter().map(T::lit).collect();
+            give(&numbers)?;
         }
         Ok(())
     }
 
-    /// The last message: whether all went well on all ranks.
-    pub fn end(&self, own: Result<(), Error>) -> Result<(), Error> {
-        let met = if self.open.get() {
-            self.exchange::<f64>(f64::from(u8::from(own.is_err())), &[])
-        } else {
-            Ok(())
-        };
-        own?;
-        met.map_err(|error| elsewhere(&error))
+    /// Shows numbers of this rank to the others.
+    fn show<T: Float>(&self, numbers: &[T]) -> Result<(), Error> {
+        let mut message: Vec<f64> = numbers.iter().map(|x| x.as_f64()).collect();
+        self.sum(Sum::Gather, &mut message)
     }
 
-    fn exchange<T: Float>(&self, failed: f64, own: &[T]) -> io::Result<()> {
-        let mut message = self.message.borrow_mut();
-        message.clear();
-        message.push(failed);
-        message.extend(own.iter().map(|x| x.as_f64()));
-        // -0 is what adds nothing to any number, 0 and -0 included.
-        message.resize(1 + MESSAGE, -0.0);
-        let met = self
-            .world
-            .all_reduce_sum(&mut message)
-            .map_err(|error| io::Error::other(error.to_string()));
-        let met = met.and_then(|()| match message[0] {
-            0.0 => Ok(()),
-            _ => Err(io::Error::other("another rank could not go on")),
-        });
-        self.open.set(met.is_ok());
-        met
+    /// The checksum of what all ranks feed, one after the other. One exchange.
+    pub fn checksum(&self, feed: impl FnOnce(&mut Checksum)) -> Result<u64, Error> {
+        let mut own = Checksum::default();
+        feed(&mut own);
+        let [high, low] = halves(own.finish());
+        let whole = Checksum::default().finish();
+        let parts = self.table([high, low, own.len() as f64])?;
+        Ok(parts.into_iter().fold(whole, |whole, [high, low, len]| {
+            Checksum::join(whole, from_halves([high, low]), len.to_u64().unwrap_or(0))
+        }))
+    }
+
+    /// Whether all ranks give the same mark. One exchange.
+    pub fn is_same_on_all(&self, mark: u64) -> Result<bool, Error> {
+        let own = halves(mark);
+        Ok(self.table(own)?.into_iter().all(|other| other == own))
     }
 }
 
-/// The error of a rank that could not get the numbers of another.
-pub(crate) fn elsewhere(error: &io::Error) -> Error {
-    Error::Ranks {
-        problem: error.to_string(),
-        remedy: "see the error on that rank",
-    }
+/// As numbers that hold them exactly.
+fn halves(word: u64) -> [f64; 2] {
+    [word >> 32, word & u64::from(u32::MAX)].map(|half| half as f64)
+}
+
+fn from_halves(halves: [f64; 2]) -> u64 {
+    let [high, low] = halves.map(|half| half.to_u64().unwrap_or(0));
+    high << 32 | low
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::communicator::Threads;
+    use crate::communicator::{Communicator, Threads};
+    use std::io;
 
     const LENGTHS: [usize; 3] = [3 * MESSAGE + 5, 7, MESSAGE];
 
     /// Gathers the numbers of three ranks, which hand out theirs in parts of `part`; `give` takes those on rank 0.
     fn gathered<R: Send>(
         part: usize,
-        give: impl Fn(&mut R, &[f64]) -> io::Result<()> + Sync,
+        give: impl Fn(&mut R, &[f64]) -> Result<(), Error> + Sync,
         start: impl Fn() -> R + Sync,
     ) -> Vec<Result<R, Error>> {
         Threads::run(3, |world| {
-            let (gather, rank) = (Gather::new(&world), world.rank());
+            let (link, rank) = (Link::new(Box::new(&world)), world.rank());
             let first: usize = LENGTHS[..rank].iter().sum();
             let own: Vec<f64> = (first..first + LENGTHS[rank]).map(|i| i as f64).collect();
             let mut found = start();
-            let done = gather.numbers(
+            let done = link.gather(
                 &LENGTHS,
                 |give| own.chunks(part).try_for_each(give),
                 |numbers| if rank == 0 { give(&mut found, numbers) } else { Ok(()) },
             );
-            gather.end(done.map_err(|error| elsewhere(&error)))?;
+            link.pass(done)?;
+            link.finish()?;
             Ok(found)
         })
     }
@@ -188,7 +151,10 @@ mod tests {
             let full = |given: &mut usize, _: &[f64]| {
                 *given += 1;
                 if *given > room {
-                    return Err(io::Error::from(io::ErrorKind::StorageFull));
+                    return Err(Error::Io {
+                        action: "writing".into(),
+                        source: io::ErrorKind::StorageFull.into(),
+                    });
                 }
                 Ok(())
             };
@@ -197,12 +163,28 @@ mod tests {
                 .into_iter()
                 .map(|answer| answer.unwrap_err().to_string())
                 .collect();
-            assert!(texts[0].starts_with("no storage space"), "{texts:?}");
+            assert!(texts[0].starts_with("writing: no storage space"), "{texts:?}");
             assert!(
-                texts[1..].iter().all(|text| text.starts_with("another rank")),
+                texts[1..].iter().all(|text| text.starts_with("rank 0 of 3")),
                 "{texts:?}"
             );
         }
         assert!(gathered(1000, |_: &mut u8, _| Ok(()), || 0).iter().all(Result::is_ok));
+    }
+
+    #[test]
+    fn a_checksum_does_not_depend_on_the_ranks() {
+        let numbers: Vec<f64> = (0..20).map(|i| f64::from(i).sin()).collect();
+        for shares in [vec![20], vec![7, 13], vec![1, 18, 1], vec![0, 20]] {
+            let answers = Threads::run(shares.len(), |world| {
+                let (rank, link) = (world.rank(), Link::new(Box::new(world)));
+                let first: usize = shares[..rank].iter().sum();
+                let whole = link.checksum(|checksum| checksum.feed(&numbers[first..][..shares[rank]]))?;
+                link.finish()?;
+                Ok(whole)
+            });
+            let expected = Checksum::of(&numbers).finish();
+            assert!(answers.into_iter().all(|answer| answer.unwrap() == expected));
+        }
     }
 }

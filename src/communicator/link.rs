@@ -1,13 +1,13 @@
 //! What a run says to its other ranks.
 
-use super::{Communicator, Gather, Solo};
-use crate::digest::Digest;
+use super::{Communicator, Solo};
+use crate::checksum::Checksum;
 use crate::error::Error;
 use num_traits::ToPrimitive;
 use std::cell::RefCell;
 use std::fmt;
 
-/// Numbers in front of the payload: how many ranks have failed, the number of one that has (from 1), and the digest and
+/// Numbers in front of the payload: how many ranks have failed, the number of one that has (from 1), and the stamp and
 /// its square.
 const HEAD: usize = 4;
 
@@ -21,19 +21,18 @@ const FIRST_ROOM: usize = 8;
 /// A payload beyond that length goes after the frame that announces it, and the first such one of a sweep sets the length
 /// from then on. After a failure, or the end of the run, the line is closed and nothing more is sent.
 ///
-/// The digest tells what a rank believes to be doing. Ranks that disagree have sums of digests h that violate
+/// The stamp tells what a rank believes it is doing. Ranks that disagree have sums of stamps h that violate
 /// R sum h^2 = (sum h)^2.
-pub(crate) struct Link {
-    world: Box<dyn Communicator>,
-    state: RefCell<State>,
+pub(crate) struct Link<'w> {
+    world: Box<dyn Communicator + 'w>,
+    line: RefCell<Line>,
 }
 
 /// What a sum is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sum {
     Start,
-    Widths,
-    Digest,
+    Table,
     Gather,
     Forward,
     Gradient,
@@ -47,34 +46,35 @@ pub(crate) enum Sum {
     End,
 }
 
-struct State {
+/// What has gone over it so far.
+struct Line {
     /// Head and payload.
     frame: Vec<f64>,
     /// The payload's length.
     room: usize,
     frames: u64,
-    /// What this rank has decided since the last frame.
-    digest: Digest,
+    /// Of what this rank has decided.
+    decided: Checksum,
     /// Why nothing more is sent.
     closed: Option<(String, &'static str)>,
 }
 
-impl Link {
-    pub fn new(world: Box<dyn Communicator>) -> Self {
-        let state = State {
+impl<'w> Link<'w> {
+    pub fn new(world: Box<dyn Communicator + 'w>) -> Self {
+        let line = Line {
             frame: Vec::new(),
             room: FIRST_ROOM,
             frames: 0,
-            digest: Digest::default(),
+            decided: Checksum::default(),
             closed: None,
         };
         Self {
             world,
-            state: RefCell::new(state),
+            line: RefCell::new(line),
         }
     }
 
-    /// Nobody at the other end.
+    /// The line of a run on one rank.
     pub fn solo() -> Self {
         Self::new(Box::new(Solo))
     }
@@ -93,7 +93,7 @@ impl Link {
 
     /// Something that all ranks must have decided alike, compared with the next frame.
     pub fn note(&self, decided: u64) {
-        self.state.borrow_mut().digest.word(decided);
+        self.line.borrow_mut().decided.word(decided);
     }
 
     /// Replaces the numbers by their sums over the ranks.
@@ -103,37 +103,30 @@ impl Link {
         }
         self.note(what as u64);
         self.note(numbers.len() as u64);
-        let room = self.state.borrow().room;
+        let room = self.line.borrow().room;
         if numbers.len() <= room {
             return self.exchange(numbers);
         }
         self.exchange(&mut [])?;
         let met = self.world.all_reduce_sum(numbers);
-        if room == FIRST_ROOM && what != Sum::Widths {
-            self.state.borrow_mut().room = numbers.len();
+        if room == FIRST_ROOM && what != Sum::Table {
+            self.line.borrow_mut().room = numbers.len();
         }
         met.map_err(|error| self.close(error))
     }
 
+    /// The numbers of each rank, in the order of the ranks.
+    pub fn table<const N: usize>(&self, own: [f64; N]) -> Result<Vec<[f64; N]>, Error> {
+        let mut numbers = vec![[0.0; N]; self.size()];
+        numbers[self.rank()] = own;
+        self.sum(Sum::Table, numbers.as_flattened_mut())?;
+        Ok(numbers)
+    }
+
     /// How many neurons each rank has.
     pub fn widths(&self, own: usize) -> Result<Vec<usize>, Error> {
-        let mut widths = vec![0.0; self.size()];
-        widths[self.rank()] = own as f64;
-        self.sum(Sum::Widths, &mut widths)?;
-        Ok(widths.into_iter().map(|width| width.to_usize().unwrap_or(0)).collect())
-    }
-
-    /// A line of its own for numbers on their way into a file, once all ranks are known to have come to this point.
-    ///
-    /// Its end is an error on all ranks or on none.
-    pub fn gather(&self) -> Result<Gather<'_>, Error> {
-        self.sum(Sum::Gather, &mut [])?;
-        Ok(Gather::new(&*self.world))
-    }
-
-    /// The mark of what all ranks feed, in their order: each goes on from where the one before it stands. An exchange a rank.
-    pub fn digest(&self, feed: impl FnOnce(&mut Digest)) -> Result<Digest, Error> {
-        digest_over((self.rank(), self.size()), feed, |halves| self.sum(Sum::Digest, halves))
+        let widths = self.table([own as f64])?;
+        Ok(widths.into_iter().map(|[width]| width.to_usize().unwrap_or(0)).collect())
     }
 
     /// `local`, if all goes well. An error of this rank is made known to the others, whatever they are waiting for.
@@ -144,39 +137,39 @@ impl Link {
     /// The last frame of a run: all ranks have come to its end.
     pub fn finish(&self) -> Result<(), Error> {
         let met = self.sum(Sum::End, &mut []);
-        self.state.borrow_mut().closed.get_or_insert_with(ended);
+        self.line.borrow_mut().closed.get_or_insert_with(ended);
         met
     }
 
     /// The last frame of a run that ends before its time.
     pub fn leave(&self) {
-        let mut state = self.state.borrow_mut();
-        if !self.is_solo() && state.closed.is_none() {
-            state.fill(&[], 0.0);
-            (state.frame[0], state.frame[1]) = (1.0, self.rank() as f64 + 1.0);
-            state.closed = Some(ended());
+        let mut line = self.line.borrow_mut();
+        if !self.is_solo() && line.closed.is_none() {
+            line.fill(&[], 0.0);
+            (line.frame[0], line.frame[1]) = (1.0, self.rank() as f64 + 1.0);
+            line.closed = Some(ended());
             // The others' answer changes nothing here.
-            let _ = self.world.all_reduce_sum(&mut state.frame);
+            let _ = self.world.all_reduce_sum(&mut line.frame);
         }
     }
 
     fn exchange(&self, numbers: &mut [f64]) -> Result<(), Error> {
-        let mut state = self.state.borrow_mut();
-        if let Some((problem, remedy)) = state.closed.clone() {
+        let mut line = self.line.borrow_mut();
+        if let Some((problem, remedy)) = line.closed.clone() {
             return Err(Error::Ranks { problem, remedy });
         }
-        let own = state.stamp(self.size());
-        state.fill(numbers, own);
-        let met = self.world.all_reduce_sum(&mut state.frame);
-        let met = met.and_then(|()| self.judge(&state.frame, state.frames));
-        numbers.copy_from_slice(&state.frame[HEAD..][..numbers.len()]);
-        drop(state);
+        let own = line.stamp(self.size());
+        line.fill(numbers, own);
+        let met = self.world.all_reduce_sum(&mut line.frame);
+        let met = met.and_then(|()| self.judge(&line.frame, line.frames));
+        numbers.copy_from_slice(&line.frame[HEAD..][..numbers.len()]);
+        drop(line);
         met.map_err(|error| self.close(error))
     }
 
     /// Keeps the reason for whoever asks next.
     fn close(&self, error: Error) -> Error {
-        self.state.borrow_mut().closed = Some(match &error {
+        self.line.borrow_mut().closed = Some(match &error {
             Error::Ranks { problem, remedy } => (problem.clone(), remedy),
             error => (error.to_string(), "start the run anew"),
         });
@@ -185,7 +178,7 @@ impl Link {
 
     /// The same verdict on every rank, since all of them see the same head.
     fn judge(&self, frame: &[f64], number: u64) -> Result<(), Error> {
-        let (failed, which, digests, squares) = (frame[0], frame[1], frame[2], frame[3]);
+        let (failed, which, stamps, squares) = (frame[0], frame[1], frame[2], frame[3]);
         let size = self.size();
         if failed > 0.0 {
             let who = if failed == 1.0 {
@@ -198,103 +191,54 @@ impl Link {
                 remedy: "see the error on that rank",
             });
         }
-        if !agree(size, digests, squares) {
+        if !agree(size, stamps, squares) {
             return Err(Error::Ranks {
-                problem: format!("the {size} ranks have parted before exchange {number} of the run"),
+                problem: format!("the {size} ranks disagree at exchange {number} of the run"),
                 remedy: "give every rank the same data, schedule, method, settings and checkpoint, and observers that \
-                         look at movements to all or none",
+                         ask for movements to all of them or none",
             });
         }
         Ok(())
     }
 }
 
-impl State {
-    /// What stands for all decisions so far, as few enough bits that sums of its square are exact.
+impl Line {
+    /// A mark of all decisions so far, of so few bits that sums of its square over the ranks are exact.
     fn stamp(&mut self, size: usize) -> f64 {
         self.frames += 1;
-        self.digest.word(self.frames);
-        short(self.digest, size)
+        self.decided.word(self.frames);
+        (self.decided.finish() >> (64 - stamp_bits(size))) as f64
     }
 
-    fn fill(&mut self, numbers: &[f64], digest: f64) {
+    fn fill(&mut self, numbers: &[f64], stamp: f64) {
         self.frame.clear();
-        self.frame.extend_from_slice(&[0.0, 0.0, digest, digest * digest]);
+        self.frame.extend_from_slice(&[0.0, 0.0, stamp, stamp * stamp]);
         self.frame.extend_from_slice(numbers);
         self.frame.resize(HEAD + self.room, 0.0);
     }
-}
-
-/// The mark of what all ranks feed, in their order, given how to sum two numbers over them.
-pub(crate) fn digest_over(
-    (own, size): (usize, usize),
-    feed: impl FnOnce(&mut Digest),
-    sum: impl Fn(&mut [f64]) -> Result<(), Error>,
-) -> Result<Digest, Error> {
-    let (mut digest, mut feed) = (Digest::default(), Some(feed));
-    for rank in 0..size {
-        let mut halves = [0.0; 2];
-        if let Some(feed) = feed.take_if(|_| rank == own) {
-            feed(&mut digest);
-            halves = digest.halves();
-        }
-        sum(&mut halves)?;
-        digest = Digest::from_halves(halves);
-    }
-    Ok(digest)
 }
 
 fn ended() -> (String, &'static str) {
     ("this run has ended".into(), "start another one on every rank")
 }
 
-/// As few bits of a digest as sums of its square over the ranks are exact with.
-pub(super) fn short(digest: Digest, size: usize) -> f64 {
-    (digest.finish() >> (64 - digest_bits(size))) as f64
-}
-
 /// R h^2 stays below 2^53.
-fn digest_bits(size: usize) -> u32 {
+fn stamp_bits(size: usize) -> u32 {
     let size_bits = usize::BITS - size.leading_zeros();
     (53 - size_bits.min(45)) / 2
 }
 
 /// Whether all summands were equal, from their sum and that of their squares (Cauchy and Schwarz).
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // both are exact whole numbers
-pub(super) fn agree(size: usize, sum: f64, squares: f64) -> bool {
+fn agree(size: usize, sum: f64, squares: f64) -> bool {
     size as u128 * squares as u128 == (sum as u128).pow(2)
 }
 
-impl fmt::Debug for Link {
+impl fmt::Debug for Link<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Link")
             .field("rank", &self.rank())
             .field("size", &self.size())
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::communicator::Threads;
-
-    #[test]
-    fn a_digest_does_not_depend_on_the_ranks() {
-        let numbers: Vec<f64> = (0..20).map(|i| f64::from(i).sin()).collect();
-        for shares in [vec![20], vec![7, 13], vec![1, 18, 1]] {
-            let answers = Threads::run(shares.len(), |world| {
-                let (rank, link) = (world.rank(), Link::new(Box::new(world)));
-                let first: usize = shares[..rank].iter().sum();
-                let whole = link.digest(|digest| digest.feed(&numbers[first..][..shares[rank]]))?;
-                link.finish()?;
-                Ok(whole.finish())
-            });
-            assert!(
-                answers
-                    .into_iter()
-                    .all(|answer| answer.unwrap() == Digest::of(&numbers).finish())
-            );
-        }
     }
 }

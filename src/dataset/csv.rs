@@ -14,7 +14,7 @@ use std::path::Path;
 const LISTED: usize = 40;
 
 impl<T: Float> Dataset<T> {
-    /// Reads comma-separated text: a header, then a point a line. The column called `label_column`
+    /// Reads comma-separated text: a header, then one point per line. The column called `label_column`
     /// holds the labels, all others the coordinates, named as in the header.
     ///
     /// Fields may be quoted (RFC 4180); blanks around them, blank lines and a byte order mark are
@@ -139,7 +139,7 @@ fn check_delimiter(delimiter: u8) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Setting {
-        setting: "the delimiter",
+        setting: "`delimiter` of `Dataset::from_csv_with`",
         value: format!("b'{}'", delimiter.escape_ascii()),
         expected: "an ASCII character that is no part of a number, a quote or a line's end, \
                    such as b',', b';' or b'\\t'",
@@ -289,7 +289,7 @@ fn number<T: Float>(field: &[u8]) -> Result<T, String> {
         return Err(if decimal_comma {
             format!("holds {quoted}; write the decimals after a point, not a comma")
         } else {
-            format!("holds {quoted} in a number's place; replace it by a number, or remove it")
+            format!("holds {quoted}, which is not a number; replace it with one, or remove the row")
         });
     };
     let number = T::lit(value);

@@ -1,10 +1,10 @@
-//! Which samples a sweep works on: all of them, or a batch that a method chose.
+//! Which points a sweep works on: all samples, or a batch that a method chose; and the validation points beside them.
 //!
 //! ```text
 //! caller's sample i  --place[i]-->  column of `samples`  --pack-->  packed row p  --slots[p]-->  caller's number of the batch
 //! ```
 
-use super::pack::{Coordinates, Points};
+use super::points::{Coordinates, Points};
 use crate::error::Error;
 use crate::float::Float;
 use nalgebra::DMatrix;
@@ -14,7 +14,7 @@ use nalgebra::DMatrix;
 pub(super) struct Batch<T> {
     pub points: Points<T>,
     /// The samples as the caller counts them; empty for all.
-    chosen: Vec<usize>,
+    pub chosen: Vec<usize>,
     /// Packed row p is number `slots[p]` of the caller's vectors.
     pub slots: Vec<usize>,
 }
@@ -31,14 +31,21 @@ pub(super) struct Batches<T> {
     units: usize,
     /// All samples, and two batches.
     packed: [Batch<T>; 3],
-    now: usize,
-    then: usize,
+    current: usize,
+    next: usize,
     permuted: Vec<T>,
+    validation: Option<Points<T>>,
 }
 
 impl<T: Float> Batches<T> {
     /// Column p of `samples` is the caller's sample `order[p]`.
-    pub fn new(samples: Coordinates<T>, order: Vec<usize>, trained: usize, units: usize) -> Result<Self, Error> {
+    pub fn new(
+        samples: Coordinates<T>,
+        order: Vec<usize>,
+        validation: Option<&Coordinates<T>>,
+        trained: usize,
+        units: usize,
+    ) -> Result<Self, Error> {
         let mut place = vec![0; order.len()];
         for (p, &i) in order.iter().enumerate() {
             place[i] = p;
@@ -48,35 +55,41 @@ impl<T: Float> Batches<T> {
             ..Batch::default()
         };
         all.points.pack(&samples, &[], trained, units)?;
+        let validation = validation.map(|points| {
+            let mut packed = Points::default();
+            packed.pack_forward(points, &[], units, std::f64::consts::LOG2_E)?;
+            Ok(packed)
+        });
         Ok(Self {
             samples,
             place,
             trained,
             units,
             packed: [all, Batch::default(), Batch::default()],
-            now: 0,
-            then: 0,
+            current: 0,
+            next: 0,
             permuted: Vec::new(),
+            validation: validation.transpose()?,
         })
     }
 
     /// Other samples, in the caller's order.
     pub fn replace(&mut self, points: DMatrix<T>) -> Result<(), Error> {
         let order = (0..points.ncols()).collect();
-        *self = Self::new(Coordinates::new(points), order, self.trained, self.units)?;
+        *self = Self::new(Coordinates::new(points), order, None, self.trained, self.units)?;
         Ok(())
     }
 
-    /// Chooses the samples of the next forward sweep; none means all of them.
+    /// Chooses the samples of the next forward half; none means all of them.
     pub fn choose(&mut self, chosen: &[usize]) -> Result<(), Error> {
         let same = |batch: &Batch<T>| batch.points.samples > 0 && batch.chosen == chosen;
         if chosen.is_empty() {
-            self.then = 0;
+            self.next = 0;
         } else if let Some(found) = (1..3).find(|&b| same(&self.packed[b])) {
-            self.then = found;
+            self.next = found;
         } else {
-            self.then = if self.now == 1 { 2 } else { 1 };
-            let batch = &mut self.packed[self.then];
+            self.next = if self.current == 1 { 2 } else { 1 };
+            let batch = &mut self.packed[self.next];
             batch.chosen.clear();
             batch.chosen.extend_from_slice(chosen);
             batch.slots.clear();
@@ -91,26 +104,35 @@ impl<T: Float> Batches<T> {
         Ok(())
     }
 
+    /// The next forward half is of the current samples again.
+    pub fn stay(&mut self) {
+        self.next = self.current;
+    }
+
     /// The chosen samples become the current ones.
     pub fn enter(&mut self) {
-        self.now = self.then;
+        self.current = self.next;
     }
 
     pub fn all(&self) -> &Batch<T> {
         &self.packed[0]
     }
 
-    pub fn now(&self) -> &Batch<T> {
-        &self.packed[self.now]
+    pub fn current(&self) -> &Batch<T> {
+        &self.packed[self.current]
     }
 
-    pub fn then(&self) -> &Batch<T> {
-        &self.packed[self.then]
+    pub fn next(&self) -> &Batch<T> {
+        &self.packed[self.next]
+    }
+
+    pub fn validation(&self) -> Option<&Points<T>> {
+        self.validation.as_ref()
     }
 
     /// Packs a number for each current sample, for the backward half.
     pub fn pack_dual(&mut self, dual: &[T]) {
-        let batch = &mut self.packed[self.now];
+        let batch = &mut self.packed[self.current];
         self.permuted.clear();
         self.permuted.extend(batch.slots.iter().map(|&slot| dual[slot]));
         batch.points.pack_dual(&self.permuted);
@@ -127,14 +149,14 @@ impl<T: Float> Batches<T> {
 
     /// The columns of the coordinates that are the rows of the current batch.
     pub fn columns(&self) -> Vec<usize> {
-        let batch = self.now();
+        let batch = self.current();
         let column = |&slot: &usize| self.place[batch.chosen.get(slot).copied().unwrap_or(slot)];
         batch.slots.iter().map(column).collect()
     }
 
-    /// The current samples in the coordinates along which weights move, in the caller's order: a sample a column.
+    /// The current samples in the coordinates along which weights move, in the caller's order: one sample per column.
     pub fn points(&self) -> DMatrix<f64> {
-        let batch = self.now();
+        let batch = self.current();
         let columns: Vec<usize> = if batch.chosen.is_empty() {
             self.place.clone()
         } else {
@@ -142,5 +164,18 @@ impl<T: Float> Batches<T> {
         };
         let rows = self.samples.matrix.rows(0, self.trained);
         rows.select_columns(&columns).map(Float::as_f64)
+    }
+
+    /// Rows of a panel's activations where they are stored, and where one group of samples at a time is computed; outputs of
+    /// the largest sweep.
+    pub fn room(&self) -> (usize, usize, usize) {
+        let (current, next) = (&self.current().points, &self.next().points);
+        let validation = self.validation.as_ref().map_or(0, |points| points.samples);
+        let outputs = current.samples.max(next.samples) + validation;
+        (
+            current.rows().max(next.rows()),
+            current.group_rows().max(next.group_rows()),
+            outputs.max(self.all().points.samples),
+        )
     }
 }

@@ -1,29 +1,20 @@
-//! Chunks and threads: a sweep over all neurons.
+//! Chunks: fixed ranges of neurons, each with all of its memory.
 //!
-//! Neurons lie in panels, panels in chunks. A chunk owns all of its memory and is worked on by one
-//! thread at a time; how many panels it has depends on the width alone, and the chunks' partial sums are
-//! added in order by whoever needs them. So the bits don't depend on the number of threads.
+//! Neurons lie in panels, panels in chunks. A chunk is worked on by one thread at a time; how many panels it has depends on
+//! the width alone, and the chunks' partial sums are added in order by whoever needs them. So the bits don't depend on the
+//! number of threads.
 //!
 //! ```text
 //! chunk:  weights x3 (current, next, best)   [panel][coordinate][P]
-//!         activations (in `pages`)           [panel][sample][P], or one panel where they are recomputed
+//!         activations (in `Pages`)           [panel][sample][P], or one panel where they are recomputed
 //!         sums                               [sample][lanes], emptied into f64 every 32 panels
 //! ```
 
-use super::kernel::{self, Rows, Update};
-use super::pack::{Aligned, Points, UNIT};
+use super::memory::Aligned;
+use super::points::UNIT;
+use super::{GradientSums, SweepSums};
 use crate::error::Error;
 use crate::float::Float;
-use fearless_simd::{Level, dispatch, prelude::*};
-use rayon::prelude::*;
-use std::ops::Range;
-
-/// Lane sums go to `f64` every so many panels: the rounding of an `f32` network does not grow with its width.
-const FLUSH: usize = 32;
-
-/// Below this much work in a sweep (multiply-adds, and eight for an exponential, times the bytes of a number) one thread
-/// is done before another has woken up: 15 microseconds on the machine of the README's table.
-pub(super) const ONE_THREAD: usize = 6_400_000;
 
 /// Panels of a chunk. Each chunk fetches and empties its sums once, which fewer than eight panels don't pay back.
 pub(super) fn panels_in_chunk(panels: usize) -> usize {
@@ -35,52 +26,84 @@ pub(super) fn panels_in_chunk(panels: usize) -> usize {
 pub(super) struct Roles {
     pub current: usize,
     pub next: usize,
+    pub best: Option<usize>,
 }
 
-/// Where the backward half gets J^T v from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Backward {
-    /// There is none.
-    No,
-    /// From the activations of the last sweep.
-    Stored,
-    /// From activations computed again.
-    Recomputed,
-    /// It was kept.
-    Kept,
+impl Default for Roles {
+    fn default() -> Self {
+        Self {
+            current: 0,
+            next: 1,
+            best: None,
+        }
+    }
 }
 
-/// The direction of a tangent product.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Along {
-    /// J^T v.
-    Gradient,
-    /// W - W_0.
-    Movement,
+impl Roles {
+    /// The next weights become the current ones.
+    pub fn accept(&mut self) {
+        self.current = self.next;
+        self.choose_next();
+    }
+
+    /// The current weights become the best ones.
+    pub fn remember_best(&mut self) {
+        self.best = Some(self.current);
+        self.choose_next();
+    }
+
+    /// The copy to fill with best weights that are not the current ones.
+    pub fn set_best_apart(&mut self) -> usize {
+        let best = self.next;
+        self.best = Some(best);
+        self.choose_next();
+        best
+    }
+
+    /// The best weights become the current ones; false where none were remembered.
+    pub fn recall_best(&mut self) -> bool {
+        let Some(best) = self.best else { return false };
+        self.current = best;
+        self.choose_next();
+        true
+    }
+
+    fn choose_next(&mut self) {
+        let free = |copy: &usize| *copy != self.current && Some(*copy) != self.best;
+        self.next = (0..3).find(free).unwrap_or(self.next);
+    }
 }
 
-/// What a sweep does with each panel, in this order.
-pub(super) struct Sweep<'a, T> {
-    pub roles: Roles,
-    pub backward: Backward,
-    /// The samples of the backward half, with the packed dual.
-    pub now: &'a Points<T>,
-    /// J^T v is kept, and its norm and products with others are summed.
-    pub keep: bool,
-    /// J times J^T v, or times W - W_0, in place of outputs.
-    pub tangent: Option<Along>,
-    pub update: Option<Update<T>>,
-    /// The samples of the forward half.
-    pub then: Option<&'a Points<T>>,
-    /// Activations of the forward half are stored.
-    pub store: bool,
-    pub watched: Option<&'a Points<T>>,
+/// Where a chunk's neurons lie, and how large its panels are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Shape {
+    pub panels: usize,
+    pub first_neuron: usize,
+    pub neurons: usize,
+    /// Coordinates of a neuron.
+    pub dimension: usize,
+    /// Those of its gradient, padded to a multiple of 4.
+    pub gradient_rows: usize,
+    /// Neurons of a panel: P.
+    pub lanes: usize,
+}
+
+impl Shape {
+    /// Numbers of the weights.
+    pub fn weights_len(&self) -> usize {
+        self.panels * self.dimension * self.lanes
+    }
+
+    /// Numbers of the gradient.
+    pub fn gradient_len(&self) -> usize {
+        self.panels * self.gradient_rows * self.lanes
+    }
 }
 
 /// Sums over a chunk's neurons.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Partial {
-    /// One number a sample, then one a watched point.
+    /// One number per sample, then one per validation point.
     pub outputs: Vec<f64>,
     /// J^T v is 0 so far.
     pub is_zero: bool,
@@ -92,46 +115,74 @@ pub(super) struct Partial {
     pub all_finite: bool,
 }
 
+impl Partial {
+    /// Before the first neuron, with room for so many outputs.
+    pub fn reset(&mut self, outputs: usize) {
+        let mut memory = std::mem::take(&mut self.outputs);
+        memory.clear();
+        memory.resize(outputs, 0.0);
+        *self = Self {
+            outputs: memory,
+            is_zero: true,
+            all_finite: true,
+            ..Self::default()
+        };
+    }
+}
+
 /// A fixed range of neurons, and everything that belongs to them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Chunk<T> {
-    pub panels: usize,
-    pub first_neuron: usize,
-    pub neurons: usize,
-    /// Coordinates of a neuron, and of its gradient (a multiple of 4).
-    pub dimension: usize,
-    pub gradient_rows: usize,
-    pub lanes: usize,
+    pub shape: Shape,
     pub output_weights: Aligned<T>,
     pub weights: [Aligned<T>; 3],
+    /// W_0, for steps that pull towards it.
     pub initial: Option<Aligned<T>>,
+    /// Momentum's, at the current weights and at the next.
     pub velocity: Option<[Aligned<T>; 2]>,
+    /// J^T v that is kept, and that of the step before.
     pub gradient: Option<Aligned<T>>,
     pub previous: Option<Aligned<T>>,
-    /// Numbers of a panel's activations.
-    pub activation_rows: usize,
-    pub stores: bool,
-    pub scratch: Aligned<T>,
-    pub sums: Aligned<T>,
+    /// How its activations are kept.
+    pub activations: Activations,
+    pub work: Work<T>,
     pub partial: Partial,
 }
 
+/// How a chunk's activations are kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Activations {
+    /// Rows of a panel's activations.
+    pub rows: usize,
+    /// Whether those of every panel are stored, or those of one at a time.
+    pub stored: bool,
+}
+
+/// Memory that holds nothing from one sweep to the next.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Work<T> {
+    /// A block's rows, and a panel's J^T v.
+    pub scratch: Aligned<T>,
+    /// [output][lanes].
+    pub sums: Aligned<T>,
+}
+
+/// Rows of the scratch memory in front of J^T v: the largest block.
+pub(super) const SCRATCH_ROWS: usize = 3 * UNIT;
+
 impl<T: Float> Chunk<T> {
-    pub fn weights_len(&self) -> usize {
-        self.panels * self.dimension * self.lanes
-    }
-
-    fn gradient_len(&self) -> usize {
-        self.panels * self.gradient_rows * self.lanes
-    }
-
-    /// Memory that most runs never need is taken when it is first asked for.
-    pub fn prepare(&mut self, keep: bool, carry: bool) -> Result<(), Error> {
-        if keep && self.gradient.is_none() {
-            self.gradient = Some(Aligned::zeros(self.gradient_len())?);
+    /// Takes memory for J^T v: most runs never keep it.
+    pub fn prepare_gradient(&mut self) -> Result<(), Error> {
+        if self.gradient.is_none() {
+            self.gradient = Some(Aligned::zeros(self.shape.gradient_len())?);
         }
-        if carry && self.velocity.is_none() {
-            let zeros = || Aligned::zeros(self.gradient_len());
+        Ok(())
+    }
+
+    /// Takes memory for the velocity: most runs have no momentum.
+    pub fn prepare_velocity(&mut self) -> Result<(), Error> {
+        if self.velocity.is_none() {
+            let zeros = || Aligned::zeros(self.shape.gradient_len());
             self.velocity = Some([zeros()?, zeros()?]);
         }
         Ok(())
@@ -139,348 +190,69 @@ impl<T: Float> Chunk<T> {
 
     /// Whether the sums of this many outputs have room.
     pub fn sums_fit(&self, outputs: usize) -> bool {
-        self.sums.get().len() >= outputs * (self.lanes / 2)
+        self.work.sums.get().len() >= outputs * (self.shape.lanes / 2)
     }
 
     /// Numbers of its activations: of one panel alone where they are not stored.
     pub fn activations_len(&self) -> usize {
-        let panels = if self.stores { self.panels } else { 1 };
-        panels * self.activation_rows * self.lanes
+        let panels = if self.activations.stored { self.shape.panels } else { 1 };
+        panels * self.activations.rows * self.shape.lanes
     }
 
-    /// From now on activations have `rows` rows a panel; takes memory for the sums of `outputs` outputs.
-    pub fn make_room(&mut self, stores: bool, rows: usize, outputs: usize) -> Result<(), Error> {
-        self.stores = stores;
-        self.activation_rows = rows;
-        self.sums.set_len(outputs * (self.lanes / 2))?;
+    /// From now on activations are kept in this way; takes memory for the sums of `outputs` outputs.
+    pub fn make_room(&mut self, activations: Activations, outputs: usize) -> Result<(), Error> {
+        self.activations = activations;
+        self.work.sums.set_len(outputs * (self.shape.lanes / 2))?;
         self.partial.outputs.reserve(outputs);
         Ok(())
     }
 
-    /// The kept gradient becomes the previous one.
-    pub fn remember_gradient(&mut self) {
-        std::mem::swap(&mut self.gradient, &mut self.previous);
-    }
-}
-
-/// Runs a sweep over all chunks, on the caller's rayon pool where it is large enough. `activations` are those of all
-/// chunks, one after the other.
-pub(super) fn run<T: Float>(
-    level: Level,
-    chunks: &mut [Chunk<T>],
-    activations: &mut [T],
-    sweep: &Sweep<'_, T>,
-    work: usize,
-) {
-    let one = |(chunk, activations): (&mut Chunk<T>, &mut [T])| {
-        dispatch!(level, s => sweep_chunk(s, chunk, activations, sweep));
-    };
-    // Only the last chunk may have fewer.
-    let part = chunks.first().map_or(1, |chunk| chunk.activations_len().max(1));
-    if work * size_of::<T>() < ONE_THREAD || chunks.len() < 2 || rayon::current_num_threads() < 2 {
-        chunks.iter_mut().zip(activations.chunks_mut(part)).for_each(one);
-    } else {
-        chunks
-            .par_iter_mut()
-            .zip(activations.par_chunks_mut(part))
-            .for_each(one);
-    }
-}
-
-#[inline(always)]
-fn sweep_chunk<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mut [T], sweep: &Sweep<'_, T>) {
-    let samples = sweep
-        .then
-        .map_or(if sweep.tangent.is_some() { sweep.now.samples } else { 0 }, |points| {
-            points.samples
-        });
-    let watched = sweep.watched.map_or(0, |points| points.samples);
-    let outputs = samples + watched;
-    let partial = &mut chunk.partial;
-    partial.outputs.clear();
-    partial.outputs.resize(outputs, 0.0);
-    (partial.norm_squared, partial.dot_previous, partial.dot_velocity) = (0.0, 0.0, 0.0);
-    partial.movement = 0.0;
-    (partial.is_zero, partial.all_finite) = (true, true);
-    let sum_len = outputs * (chunk.lanes / 2);
-    for panel in 0..chunk.panels {
-        sweep_panel(s, chunk, activations, sweep, panel, samples);
-        if panel % FLUSH == FLUSH - 1 || panel + 1 == chunk.panels {
-            let sums = &mut chunk.sums.get_mut()[..sum_len];
-            let outputs = &mut chunk.partial.outputs;
-            match T::Native::<S>::LEN {
-                2 => flush::<T, 2>(sums, outputs),
-                4 => flush::<T, 4>(sums, outputs),
-                8 => flush::<T, 8>(sums, outputs),
-                _ => flush::<T, 16>(sums, outputs),
-            }
+    /// The proposal becomes the current state: what `momentum` carried on, or a velocity of 0; with `keep_previous` the
+    /// kept gradient becomes the previous one.
+    pub fn accept(&mut self, momentum: bool, keep_previous: bool) {
+        match &mut self.velocity {
+            Some([now, next]) if momentum => std::mem::swap(now, next),
+            // A step without momentum forgets the movement before it.
+            Some([now, _]) => now.get_mut().fill(T::zero()),
+            None => {}
+        }
+        if keep_previous {
+            std::mem::swap(&mut self.gradient, &mut self.previous);
         }
     }
 }
 
-/// Adds the lanes of each sample, and leaves zeros. Neighbours first: in an antisymmetric network they cancel exactly.
-#[inline(always)]
-fn flush<T: Float, const LANES: usize>(sums: &mut [T], outputs: &mut [f64]) {
-    for (lanes, output) in sums.as_chunks_mut::<LANES>().0.iter_mut().zip(outputs) {
-        let mut sum = lanes.map(Float::as_f64);
-        let mut left = LANES;
-        while left > 1 {
-            left /= 2;
-            for pair in 0..left {
-                sum[pair] = sum[2 * pair] + sum[2 * pair + 1];
-            }
-        }
-        *output += sum[0];
-        *lanes = [T::zero(); LANES];
-    }
-}
-
-/// Where a panel's numbers lie in its chunk's buffers.
-struct At {
-    panel: usize,
-    weights: Range<usize>,
-    gradient: Range<usize>,
-}
-
-#[inline(always)]
-fn sweep_panel<S: Simd, T: Float>(
-    s: S,
-    chunk: &mut Chunk<T>,
-    activations: &mut [T],
-    sweep: &Sweep<'_, T>,
-    panel: usize,
-    samples: usize,
-) {
-    let (weights, gradient) = (chunk.dimension * chunk.lanes, chunk.gradient_rows * chunk.lanes);
-    let at = At {
-        panel,
-        weights: panel * weights..(panel + 1) * weights,
-        gradient: panel * gradient..(panel + 1) * gradient,
-    };
-    if sweep.backward != Backward::No {
-        backward_half(s, chunk, activations, sweep, &at);
-    }
-    if let Some(step) = sweep.update {
-        update(s, chunk, sweep, step, &at);
-    }
-    let role = if sweep.update.is_some() {
-        sweep.roles.next
-    } else {
-        sweep.roles.current
-    };
-    forward_half(s, chunk, activations, sweep, role, &at, samples);
-}
-
-/// J^T v (or W - W_0) of the panel, into the kept gradient or the scratch; its sums, and J times it where that is asked for.
-#[inline(always)]
-fn backward_half<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mut [T], sweep: &Sweep<'_, T>, at: &At) {
-    let Chunk {
-        lanes,
-        activation_rows,
-        stores,
-        ..
-    } = *chunk;
-    let a = kernel::load::<S, T>(s, &chunk.output_weights.get()[at.panel * lanes..]);
-    let (scratch, own) = chunk.scratch.get_mut().split_at_mut(3 * UNIT * lanes);
-    let gradient = match &mut chunk.gradient {
-        Some(kept) if sweep.keep || sweep.backward == Backward::Kept => &mut kept.get_mut()[at.gradient.clone()],
-        _ => own,
-    };
-    let first = if stores { at.panel * activation_rows * lanes } else { 0 };
-    let activations = &mut activations[first..];
-    let w = &chunk.weights[sweep.roles.current].get()[at.weights.clone()];
-    let moved = sweep.tangent == Some(Along::Movement);
-    if let (true, Some(initial)) = (moved, &chunk.initial) {
-        subtract(w, &initial.get()[at.weights.clone()], gradient);
-    }
-    for (blocks, range, from) in groups(sweep.now, stores, lanes) {
-        let activations = &mut activations[from..];
-        if sweep.backward == Backward::Recomputed {
-            kernel::forward(s, sweep.now, blocks, w, None, Some(activations), scratch, &mut [], &[]);
-        }
-        if sweep.backward != Backward::Kept && !moved {
-            kernel::backward(s, sweep.now, range, activations, a, gradient);
-        }
-    }
-    if sweep.backward != Backward::Kept && !moved {
-        let partial = &mut chunk.partial;
-        partial.is_zero = partial.is_zero && kernel::is_zero(s, gradient);
-        if sweep.keep {
-            partial.norm_squared += dot(gradient, gradient);
-            if let Some(previous) = &chunk.previous {
-                partial.dot_previous += dot(gradient, &previous.get()[at.gradient.clone()]);
-            }
-            if let Some([velocity, _]) = &chunk.velocity {
-                partial.dot_velocity += dot(gradient, &velocity.get()[at.gradient.clone()]);
-            }
-        }
-    }
-    if sweep.tangent.is_some() {
-        for (blocks, _, from) in groups(sweep.now, stores, lanes) {
-            let len = if stores {
-                activation_rows * lanes
-            } else {
-                activations.len()
-            };
-            let (activations, ahead) = activations.split_at_mut(len);
-            let activations = &mut activations[from..];
-            let ahead = ahead.get(from..).unwrap_or(&[]);
-            if !stores && sweep.now.groups.len() > 1 {
-                kernel::forward(
-                    s,
-                    sweep.now,
-                    blocks.clone(),
-                    w,
-                    None,
-                    Some(activations),
-                    scratch,
-                    &mut [],
-                    &[],
-                );
-            }
-            kernel::tangent(
-                s,
-                sweep.now,
-                blocks,
-                gradient,
-                activations,
-                a,
-                scratch,
-                chunk.sums.get_mut(),
-                ahead,
-            );
-        }
-    }
-}
-
-/// Moves the panel along its J^T v, into the next copy of the weights.
-#[inline(always)]
-fn update<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>, step: Update<T>, at: &At) {
-    let kept = sweep.keep || sweep.backward == Backward::Kept;
-    let gradient = match &chunk.gradient {
-        Some(gradient) if kept => &gradient.get()[at.gradient.clone()],
-        _ => &chunk.scratch.get()[3 * UNIT * chunk.lanes..],
-    };
-    let roles = [sweep.roles.current, sweep.roles.next];
-    let Ok([current, next]) = chunk.weights.get_disjoint_mut(roles) else {
-        return; // the roles are always two different copies
-    };
-    let (velocity, next_velocity): (&[T], &mut [T]) = match &mut chunk.velocity {
-        Some([now, next]) if step.carry != T::zero() => (
-            &now.get()[at.gradient.clone()],
-            &mut next.get_mut()[at.gradient.clone()],
-        ),
-        _ => (&[], &mut []),
-    };
-    let initial = match &chunk.initial {
-        Some(initial) if step.pull != T::zero() => &initial.get()[at.weights.clone()],
-        _ => &[],
-    };
-    let mut rows = Rows {
-        gradient: &gradient[..gradient.len().min(at.weights.len())],
-        current: &current.get()[at.weights.clone()],
-        next: &mut next.get_mut()[at.weights.clone()],
-        ahead: &current.get()[at.weights.end..],
-        initial,
-        velocity,
-        next_velocity,
-    };
-    chunk.partial.all_finite &= kernel::update(s, step, &mut rows);
-    if let Some(initial) = &chunk.initial {
-        chunk.partial.movement += distance_squared(rows.next, &initial.get()[at.weights.clone()]);
-    }
-}
-
-/// The outputs at copy `role` of the weights, and the activations where they are stored.
-#[inline(always)]
-fn forward_half<S: Simd, T: Float>(
-    s: S,
-    chunk: &mut Chunk<T>,
-    activations: &mut [T],
-    sweep: &Sweep<'_, T>,
-    role: usize,
-    at: &At,
-    samples: usize,
-) {
-    let Chunk {
-        lanes, activation_rows, ..
-    } = *chunk;
-    let a = kernel::load::<S, T>(s, &chunk.output_weights.get()[at.panel * lanes..]);
-    let scratch = &mut chunk.scratch.get_mut()[..3 * UNIT * lanes];
-    let w = &chunk.weights[role].get()[at.weights.clone()];
-    if let Some(points) = sweep.then {
-        let (store, ahead) = if sweep.store {
-            let len = activation_rows * lanes;
-            let (store, ahead) = activations[at.panel * len..].split_at_mut(len);
-            (Some(store), &*ahead)
+/// Adds the chunks' outputs in order: `count` of them from `from` on, the p-th of which goes to `slots[p]` (none: to p).
+pub(super) fn gather<T>(chunks: &[Chunk<T>], count: usize, from: usize, slots: &[usize], to: &mut Vec<f64>) {
+    to.clear();
+    to.resize(count, 0.0);
+    for chunk in chunks {
+        let sums = &chunk.partial.outputs[from..from + count];
+        if slots.is_empty() {
+            to.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
         } else {
-            (None, &[][..])
-        };
-        let blocks = 0..points.sample_blocks.len();
-        kernel::forward(
-            s,
-            points,
-            blocks,
-            w,
-            Some(a),
-            store,
-            scratch,
-            chunk.sums.get_mut(),
-            ahead,
-        );
-    }
-    if let Some(points) = sweep.watched {
-        let sums = &mut chunk.sums.get_mut()[samples * (lanes / 2)..];
-        let blocks = 0..points.sample_blocks.len();
-        kernel::forward(s, points, blocks, w, Some(a), None, scratch, sums, &[]);
-    }
-}
-
-/// The groups of samples: their blocks, their samples, and where their activations lie in a panel's (all at the
-/// beginning where only one group's are kept).
-fn groups<T: Float>(
-    points: &Points<T>,
-    stores: bool,
-    lanes: usize,
-) -> impl Iterator<Item = (Range<usize>, Range<usize>, usize)> + '_ {
-    points.groups.iter().map(move |blocks| {
-        let first = points.sample_blocks[blocks.start].first;
-        let last = &points.sample_blocks[blocks.end - 1];
-        let at = if stores { first * lanes } else { 0 };
-        (blocks.clone(), first..last.first + last.valid, at)
-    })
-}
-
-/// difference = a - b, as far as it goes; 0 beyond them.
-#[inline(always)]
-fn subtract<T: Float>(a: &[T], b: &[T], difference: &mut [T]) {
-    let (within, beyond) = difference.split_at_mut(difference.len().min(a.len()));
-    beyond.fill(T::zero());
-    for ((d, &a), &b) in within.iter_mut().zip(a).zip(b) {
-        *d = a - b;
-    }
-}
-
-/// ||a - b||^2 in `f64`, in eight sums side by side.
-#[inline(always)]
-fn distance_squared<T: Float>(a: &[T], b: &[T]) -> f64 {
-    let mut sums = [0.0; 8];
-    for (a, b) in a.chunks(8).zip(b.chunks(8)) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += (a.as_f64() - b.as_f64()).powi(2);
+            slots.iter().zip(sums).for_each(|(&slot, sum)| to[slot] += sum);
         }
     }
-    sums.iter().sum()
 }
 
-/// <a, b> in `f64`, in eight sums side by side.
-#[inline(always)]
-fn dot<T: Float>(a: &[T], b: &[T]) -> f64 {
-    let mut sums = [0.0; 8];
-    for (a, b) in a.chunks(8).zip(b.chunks(8)) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a.as_f64() * b.as_f64();
-        }
+/// The chunks' other sums in order.
+pub(super) fn sums<T>(chunks: &[Chunk<T>]) -> SweepSums {
+    let mut sums = SweepSums {
+        gradient: GradientSums {
+            is_zero: true,
+            ..GradientSums::default()
+        },
+        all_finite: true,
+        movement: 0.0,
+    };
+    for partial in chunks.iter().map(|chunk| &chunk.partial) {
+        sums.gradient.is_zero &= partial.is_zero;
+        sums.gradient.norm_squared += partial.norm_squared;
+        sums.gradient.dot_previous += partial.dot_previous;
+        sums.gradient.dot_velocity += partial.dot_velocity;
+        sums.all_finite &= partial.all_finite;
+        sums.movement += partial.movement;
     }
-    sums.iter().sum()
+    sums
 }

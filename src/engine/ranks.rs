@@ -1,7 +1,6 @@
 //! Sums over the neurons of other ranks: threads that are further away.
 
-use super::training::Engine;
-use super::{Ahead, Movement, Sums};
+use super::{GradientSums, Movement, SweepSums};
 use crate::communicator::{Link, Sum};
 use crate::error::Error;
 use crate::float::Float;
@@ -9,70 +8,82 @@ use crate::float::Float;
 /// Ranks may have computed their step sizes and duals on unlike machines.
 const ROUNDING: f64 = 1e-9;
 
-impl<T: Float> Engine<T> {
-    /// The engine of a rank.
-    pub fn joined(mut self, link: Link) -> Self {
-        self.link = link;
-        self
+/// The line to the ranks with the other neurons.
+#[derive(Debug)]
+pub(super) struct Ranks {
+    link: Link<'static>,
+    /// What goes over it.
+    message: Vec<f64>,
+}
+
+/// What all ranks must have decided alike before a sweep.
+pub(super) struct Decided<'a, T> {
+    pub step_size: f64,
+    pub dual: Option<&'a [T]>,
+}
+
+impl Ranks {
+    pub fn new(link: Link<'static>) -> Self {
+        Self {
+            link,
+            message: Vec::new(),
+        }
     }
 
-    pub fn link(&self) -> &Link {
+    pub fn link(&self) -> &Link<'static> {
         &self.link
     }
 
-    /// Turns the sums of a sweep, and the outputs it looked at, into those over all ranks, in one exchange.
-    ///
-    /// Step size and dual must be the same on every rank.
-    pub(super) fn over_ranks(
+    /// Turns the sums of a sweep, and the outputs that it evaluated, into those over all ranks, in one exchange.
+    pub fn sum<T: Float>(
         &mut self,
         what: Sum,
-        sums: Sums,
-        ahead: Ahead,
-        step_size: f64,
-        dual: Option<&[T]>,
-    ) -> Result<Sums, Error> {
+        own: SweepSums,
+        outputs: [&mut [f64]; 2],
+        decided: &Decided<'_, T>,
+    ) -> Result<SweepSums, Error> {
         if self.link.is_solo() {
-            return Ok(sums);
+            return Ok(own);
         }
-        let (signed, size) = dual.map_or((0.0, 0.0), weighed);
-        let decided = [step_size, size, signed];
-        let outputs = if ahead == Ahead::Nothing { 0 } else { self.outputs.len() };
-        let watched = if ahead == Ahead::BatchAndWatched {
-            self.watched_outputs.len()
-        } else {
-            0
-        };
+        let (signed, size) = decided.dual.map_or((0.0, 0.0), weighed);
+        let decided = [decided.step_size, size, signed];
         let message = &mut self.message;
         message.clear();
         message.extend_from_slice(&[
-            f64::from(u8::from(!sums.is_zero)),
-            f64::from(u8::from(!sums.all_finite)),
-            sums.norm_squared,
-            sums.dot_previous,
-            sums.dot_velocity,
-            sums.movement,
+            f64::from(u8::from(!own.gradient.is_zero)),
+            f64::from(u8::from(!own.all_finite)),
+            own.gradient.norm_squared,
+            own.gradient.dot_previous,
+            own.gradient.dot_velocity,
+            own.movement,
         ]);
         message.extend_from_slice(&decided);
-        message.extend_from_slice(&self.outputs[..outputs]);
-        message.extend_from_slice(&self.watched_outputs[..watched]);
+        for outputs in &outputs {
+            message.extend_from_slice(outputs);
+        }
         self.link.sum(what, message)?;
-        let (head, rest) = message.split_at(6 + decided.len());
-        self.outputs[..outputs].copy_from_slice(&rest[..outputs]);
-        self.watched_outputs[..watched].copy_from_slice(&rest[outputs..]);
+        let (head, mut rest) = message.split_at(6 + decided.len());
+        for outputs in outputs {
+            let (own, others) = rest.split_at(outputs.len());
+            outputs.copy_from_slice(own);
+            rest = others;
+        }
         let same = same_on_all(self.link.size(), &decided, &head[6..]);
         self.link.pass(same)?;
-        Ok(Sums {
-            is_zero: head[0] == 0.0,
+        Ok(SweepSums {
+            gradient: GradientSums {
+                is_zero: head[0] == 0.0,
+                norm_squared: head[2],
+                dot_previous: head[3],
+                dot_velocity: head[4],
+            },
             all_finite: head[1] == 0.0,
-            norm_squared: head[2],
-            dot_previous: head[3],
-            dot_velocity: head[4],
             movement: head[5],
         })
     }
 
     /// The largest movement by a sum: each rank has a place of its own.
-    pub(super) fn largest_over_ranks(&self, own: Movement) -> Result<Movement, Error> {
+    pub fn largest(&self, own: Movement) -> Result<Movement, Error> {
         if self.link.is_solo() {
             return Ok(own);
         }
@@ -109,8 +120,8 @@ fn same_on_all(size: usize, own: &[f64; 3], sums: &[f64]) -> Result<(), Error> {
         if apart.is_nan() || apart > ROUNDING * scale.abs().max(mean.abs()) {
             return Err(Error::Ranks {
                 problem: format!("the {what} of this rank is {own:e}, the mean over the {size} ranks {mean:e}"),
-                remedy: "schedules and methods must answer alike on every rank: let them depend on what they are \
-                         shown, and on nothing else",
+                remedy: "schedules and methods must answer alike on every rank: let them depend on nothing but what \
+                         they are shown",
             });
         }
     }

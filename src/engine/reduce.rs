@@ -12,9 +12,9 @@
 //!                     . . . . . . .            coordinate k - 1    from the k-th on
 //! ```
 //!
-//! The watched (validation) points may leave the span: they get coordinates of their own, along which nothing moves.
+//! The validation points may leave the span: they get coordinates of their own, along which nothing moves.
 
-use super::pack::Coordinates;
+use super::points::Coordinates;
 use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
 
@@ -32,20 +32,20 @@ pub(super) struct Reduction<T> {
     /// The samples in pivot order: row p of the packed points is sample `order[p]`.
     pub order: Vec<usize>,
     pub samples: Coordinates<T>,
-    pub watched: Option<Coordinates<T>>,
+    pub validation: Option<Coordinates<T>>,
     /// Coordinates along which weights move.
     pub trained: usize,
 }
 
 /// The reduction, where it saves a quarter of the work or more.
-pub(super) fn reduce<T: Float>(points: &DMatrix<T>, watched: Option<&DMatrix<T>>) -> Option<Reduction<T>> {
+pub(super) fn reduce<T: Float>(points: &DMatrix<T>, validation: Option<&DMatrix<T>>) -> Option<Reduction<T>> {
     let (d, n) = points.shape();
     let mut span = Span::new(d);
     let samples = span.take_in(points);
     let trained = span.basis.len();
-    let watched_part = watched.map(|points| span.take_in(points));
+    let validation_part = validation.map(|points| span.take_in(points));
     let k = span.basis.len();
-    let seen = watched.map_or(0, DMatrix::ncols);
+    let seen = validation.map_or(0, DMatrix::ncols);
     let direct = 2 * n * d + seen * d;
     let reduced = 2 * (n * trained - trained * trained.saturating_sub(1) / 2) + seen * k;
     if trained == 0 || reduced as f64 > (1.0 - GAIN) * direct as f64 {
@@ -56,7 +56,7 @@ pub(super) fn reduce<T: Float>(points: &DMatrix<T>, watched: Option<&DMatrix<T>>
     Some(Reduction {
         basis: DMatrix::from_columns(&span.basis).map(to),
         samples: Coordinates::new(samples.coordinates(k, &order).map(to)),
-        watched: watched_part.map(|part| {
+        validation: validation_part.map(|part| {
             let plain: Vec<usize> = (0..seen).collect();
             Coordinates::new(part.coordinates(k, &plain).map(to))
         }),
@@ -165,16 +165,16 @@ mod tests {
     fn coordinates_reproduce_the_points() {
         for (d, n, rank) in [(40, 10, 10), (40, 30, 5), (100, 60, 60), (9, 3, 1)] {
             let x = points(d, n, rank);
-            let watched = points(d, 4, 2);
-            let r = reduce(&x, Some(&watched)).unwrap();
+            let validation = points(d, 4, 2);
+            let r = reduce(&x, Some(&validation)).unwrap();
             assert_eq!(r.trained, rank.min(n));
             let back = &r.basis * &r.samples.matrix;
             for (p, &i) in r.order.iter().enumerate() {
                 assert!((back.column(p) - x.column(i)).norm() < 1e-13 * x.norm());
                 assert_eq!(r.samples.extent[p], (p + 1).min(r.trained), "triangular");
             }
-            let back = &r.basis * &r.watched.unwrap().matrix;
-            assert!((back - watched).norm() < 1e-12);
+            let back = &r.basis * &r.validation.unwrap().matrix;
+            assert!((back - validation).norm() < 1e-12);
             let k = r.basis.ncols();
             assert!((r.basis.tr_mul(&r.basis) - DMatrix::identity(k, k)).norm() < 1e-13);
         }

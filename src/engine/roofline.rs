@@ -1,29 +1,30 @@
-//! The machine's own limits, measured with the engine's own kernels. For `benches/roofline.rs`; not part of the
-//! public surface.
+//! The machine's own limits, measured with the engine's own kernels: for `benches/roofline.rs` (feature
+//! `bench-internals`), and no part of the public surface.
 
-use super::exp::pow2;
-use super::pack::Aligned;
-use super::path::Path;
-use super::{Memory, kernel};
+use super::Memory;
+use super::kernels::exp::pow2;
+use super::kernels::microkernel::{has_32_registers, load};
+use super::memory::Aligned;
+use super::plan::Plan;
 use crate::float::Float;
-use fearless_simd::{Level, dispatch, prelude::*};
+use fearless_simd::{dispatch, prelude::*};
 use std::hint::black_box;
 use std::time::Instant;
 
 /// What the machine can do at best, all given threads together.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Multiply-adds count two: flops a second.
+    /// Multiply-adds count two: flops per second.
     pub peak: f64,
-    /// Seconds an exponential, from L1 to L1.
+    /// Seconds per exponential, from L1 to L1.
     pub exp: f64,
 }
 
 /// Measures the limits in type T on this many threads: the best of several tries.
 pub fn limits<T: Float>(threads: usize) -> Limits {
-    let path = Path::new::<T>(Memory::Auto);
-    let flops = best_rate(threads, || dispatch!(path.level, s => multiply_adds::<_, T>(s)));
-    let exps = best_rate(threads, || dispatch!(path.level, s => exponentials::<_, T>(s)));
+    let level = Plan::new::<T>(Memory::Auto).level;
+    let flops = best_rate(threads, || dispatch!(level, s => multiply_adds::<_, T>(s)));
+    let exps = best_rate(threads, || dispatch!(level, s => exponentials::<_, T>(s)));
     Limits {
         peak: 2.0 * flops,
         exp: 1.0 / exps,
@@ -32,11 +33,11 @@ pub fn limits<T: Float>(threads: usize) -> Limits {
 
 /// The name of the SIMD level in use.
 pub fn level_name() -> String {
-    let name = format!("{:?}", Path::new::<f64>(Memory::Auto).level);
+    let name = format!("{:?}", Plan::new::<f64>(Memory::Auto).level);
     name.split('(').next().unwrap_or_default().to_string()
 }
 
-/// Operations a second of `work`, which returns how many it did.
+/// Operations per second of `work`, which returns how many it did.
 fn best_rate(threads: usize, work: impl Fn() -> usize + Sync) -> f64 {
     let one = || {
         let start = Instant::now();
@@ -59,7 +60,7 @@ fn best_rate(threads: usize, work: impl Fn() -> usize + Sync) -> f64 {
 #[inline(always)]
 fn multiply_adds<S: Simd, T: Float>(s: S) -> usize {
     const ROUNDS: usize = 20_000;
-    if super::path::has_32_registers(s.level()) {
+    if has_32_registers(s.level()) {
         chains::<S, T, 24>(s, ROUNDS)
     } else {
         chains::<S, T, 8>(s, ROUNDS)
@@ -94,15 +95,10 @@ fn exponentials<S: Simd, T: Float>(s: S) -> usize {
     for _ in 0..40 {
         let (from, to) = (black_box(&from[..1024]), black_box(&mut to[..1024]));
         for (from, to) in from.chunks_exact(2 * lanes).zip(to.chunks_exact_mut(2 * lanes)) {
-            let [z0, z1] = kernel::load::<S, T>(s, from);
+            let [z0, z1] = load::<S, T>(s, from);
             pow2::<S, T>(s, z0).store_slice(&mut to[..lanes]);
             pow2::<S, T>(s, z1).store_slice(&mut to[lanes..]);
         }
     }
     40 * 1024
-}
-
-/// The levels that this build knows, for a table's footnote.
-pub fn best_level() -> Level {
-    Level::new()
 }

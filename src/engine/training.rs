@@ -1,50 +1,53 @@
 //! The engine of a run: the weights in packed form, and the sweeps over them.
 
+use super::arrays::{self, Array};
 use super::batches::Batches;
-use super::chunk::{Along, Backward, Chunk, Partial, Roles, Sweep};
-use super::compiled;
-use super::kernel::Update;
-use super::pack::{Coordinates, Points};
-use super::pages::Pages;
-use super::path::{Memory, Path};
+use super::chunk::{Activations, Chunk, Roles, gather, sums};
+use super::holds::Holds;
+use super::kernels::panel::Update;
+use super::memory::Pages;
+use super::plan::{Memory, Plan};
+use super::points::Coordinates;
+use super::ranks::{Decided, Ranks};
 use super::reduce::{Reduction, reduce};
-use super::{Ahead, Move, Movement, Set, Sums, weights};
+use super::sweep::{Ahead, Along, Job, Source, Sweep};
+use super::weights::{self, Basis, Frame};
+use super::{Dual, GradientSums, Look, Move, Movement, Proposed, SweepSums, compiled, gram, moments};
 use crate::communicator::{Link, Sum};
 use crate::error::Error;
 use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
 
-/// Whose activations the chunks hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holds {
-    Nothing,
-    Current,
-    Next,
-}
-
 /// The weights of a run, and the sweeps over them.
 #[derive(Debug)]
 pub(crate) struct Engine<T: Float> {
-    pub(super) path: Path,
-    pub(super) chunks: Vec<Chunk<T>>,
+    plan: Plan,
+    chunks: Vec<Chunk<T>>,
+    buffers: Buffers<T>,
+    basis: Option<Basis<T>>,
+    batches: Batches<T>,
+    roles: Roles,
+    holds: Holds,
+    outputs: Outputs,
+    passes: usize,
+    ranks: Ranks,
+}
+
+/// The largest buffers.
+#[derive(Debug, Default)]
+struct Buffers<T> {
     activations: Pages<T>,
     /// What G was formed from.
     slab: Pages<f64>,
-    pub(super) basis: Option<weights::Basis<T>>,
-    pub(super) batches: Batches<T>,
-    watched: Option<Points<T>>,
-    roles: Roles,
-    best: Option<usize>,
-    holds: Holds,
-    pub(super) outputs: Vec<f64>,
-    pub(super) watched_outputs: Vec<f64>,
+}
+
+/// F at the points of the last sweeps.
+#[derive(Debug, Default)]
+struct Outputs {
+    batch: Vec<f64>,
+    validation: Vec<f64>,
+    /// Of a sweep that is not a step.
     evaluated: Vec<f64>,
-    pub(super) shape: (usize, usize),
-    passes: usize,
-    /// To the ranks with the other neurons.
-    pub(super) link: Link,
-    /// What goes over it.
-    pub(super) message: Vec<f64>,
 }
 
 impl<T: Float> Engine<T> {
@@ -53,67 +56,12 @@ impl<T: Float> Engine<T> {
         weights: &DMatrix<T>,
         output_weights: &DVector<T>,
         points: &DMatrix<T>,
-        watched: Option<&DMatrix<T>>,
+        validation: Option<&DMatrix<T>>,
         memory: Memory,
     ) -> Result<Self, Error> {
-        let path = Path::new::<T>(memory);
-        Self::with(path, reduce(points, watched), weights, output_weights, points, watched)
-    }
-
-    pub(super) fn with(
-        path: Path,
-        reduction: Option<Reduction<T>>,
-        weights: &DMatrix<T>,
-        output_weights: &DVector<T>,
-        points: &DMatrix<T>,
-        watched: Option<&DMatrix<T>>,
-    ) -> Result<Self, Error> {
-        let n = points.ncols();
-        let path = if reduction.is_some() { path.triangular() } else { path };
-        let (basis, samples, watched, order, trained) = match reduction {
-            Some(r) => (Some(r.basis), r.samples, r.watched, r.order, r.trained),
-            None => {
-                let watched = watched.map(|points| Coordinates::new(points.clone()));
-                (
-                    None,
-                    Coordinates::new(points.clone()),
-                    watched,
-                    (0..n).collect(),
-                    points.nrows(),
-                )
-            }
-        };
-        let basis = basis.map(|basis| weights::Basis::new(&basis, path.units)).transpose()?;
-        let copies = if watched.is_some() { 3 } else { 2 };
-        let watched = match watched {
-            Some(from) => {
-                let mut points = Points::default();
-                points.pack_forward(&from, &[], path.units, std::f64::consts::LOG2_E)?;
-                Some(points)
-            }
-            None => None,
-        };
-        let batches = Batches::new(samples, order, trained, path.units)?;
-        let chunks = weights::pack(&path, weights, output_weights, basis.as_ref(), trained, copies)?;
-        Ok(Self {
-            path,
-            chunks,
-            activations: Pages::default(),
-            slab: Pages::default(),
-            basis,
-            batches,
-            watched,
-            roles: Roles { current: 0, next: 1 },
-            best: None,
-            holds: Holds::Nothing,
-            outputs: Vec::with_capacity(n),
-            watched_outputs: Vec::new(),
-            evaluated: Vec::new(),
-            shape: weights.shape(),
-            passes: 0,
-            link: Link::solo(),
-            message: Vec::new(),
-        })
+        let plan = Plan::new::<T>(memory);
+        let reduction = reduce(points, validation);
+        Self::with(plan, reduction, weights, output_weights, points, validation)
     }
 
     /// An engine in the coordinates of the network.
@@ -123,18 +71,66 @@ impl<T: Float> Engine<T> {
         points: &DMatrix<T>,
         memory: Memory,
     ) -> Result<Self, Error> {
-        Self::with(Path::new::<T>(memory), None, weights, output_weights, points, None)
+        Self::with(Plan::new::<T>(memory), None, weights, output_weights, points, None)
+    }
+
+    pub(super) fn with(
+        plan: Plan,
+        reduction: Option<Reduction<T>>,
+        weights: &DMatrix<T>,
+        output_weights: &DVector<T>,
+        points: &DMatrix<T>,
+        validation: Option<&DMatrix<T>>,
+    ) -> Result<Self, Error> {
+        let copies = if validation.is_some() { 3 } else { 2 };
+        let (plan, basis, batches) = match reduction {
+            Some(r) => {
+                let plan = plan.triangular();
+                let basis = Basis::new(&r.basis, plan.units)?;
+                let batches = Batches::new(r.samples, r.order, r.validation.as_ref(), r.trained, plan.units)?;
+                (plan, Some(basis), batches)
+            }
+            None => {
+                let validation = validation.map(|points| Coordinates::new(points.clone()));
+                let order = (0..points.ncols()).collect();
+                let samples = Coordinates::new(points.clone());
+                let batches = Batches::new(samples, order, validation.as_ref(), points.nrows(), plan.units)?;
+                (plan, None, batches)
+            }
+        };
+        let frame = Frame {
+            plan: &plan,
+            basis: basis.as_ref(),
+        };
+        let chunks = weights::pack(frame, weights, output_weights, batches.trained(), copies)?;
+        Ok(Self {
+            plan,
+            chunks,
+            buffers: Buffers::default(),
+            basis,
+            batches,
+            roles: Roles::default(),
+            holds: Holds::default(),
+            outputs: Outputs::default(),
+            passes: 0,
+            ranks: Ranks::new(Link::solo()),
+        })
+    }
+
+    /// The engine of a rank.
+    pub fn joined(mut self, link: Link<'static>) -> Self {
+        self.ranks = Ranks::new(link);
+        self
+    }
+
+    pub fn link(&self) -> &Link<'static> {
+        self.ranks.link()
     }
 
     /// Other points for an engine without reduction.
     pub fn replace_points(&mut self, points: DMatrix<T>) -> Result<(), Error> {
-        self.holds = Holds::Nothing;
+        self.holds = Holds::default();
         self.batches.replace(points)
-    }
-
-    /// The kept gradient of an engine without reduction, d x m.
-    pub fn unpack_gradient(&self, gradient: &mut DMatrix<T>) {
-        weights::unpack_gradient(&self.chunks, gradient);
     }
 
     /// The number of sweeps so far.
@@ -142,210 +138,233 @@ impl<T: Float> Engine<T> {
         self.passes
     }
 
-    /// Chooses the samples of the next forward sweep; none means all of them.
-    pub fn set_batch(&mut self, chosen: &[usize]) -> Result<(), Error> {
-        if !self.link.is_solo() {
+    /// Sets the number of sweeps, for a run that is resumed.
+    pub fn set_passes(&mut self, passes: usize) {
+        self.passes = passes;
+    }
+
+    /// Chooses the samples of the next forward sweep or step; none means all of them. Each must be below the number of samples.
+    pub fn choose_batch(&mut self, chosen: &[usize]) -> Result<(), Error> {
+        if !self.link().is_solo() {
             for &i in chosen {
-                self.link.note(i as u64);
+                self.link().note(i as u64);
             }
         }
         let set = self.batches.choose(chosen);
-        self.link.pass(set)
+        self.link().pass(set)
     }
 
-    /// Evaluates the chosen samples, and the watched points, at the current weights.
+    /// The next step evaluates the current samples again.
+    pub fn stay_with_batch(&mut self) {
+        self.batches.stay();
+    }
+
+    /// The current samples; empty for all.
+    pub fn batch(&self) -> &[usize] {
+        &self.batches.current().chosen
+    }
+
+    /// The samples chosen for the next forward sweep or step; empty for all.
+    pub fn next_batch(&self) -> &[usize] {
+        &self.batches.next().chosen
+    }
+
+    /// F at the samples of the last sweep that evaluated them.
+    pub fn outputs(&self) -> &[f64] {
+        &self.outputs.batch
+    }
+
+    /// F at the validation points of the last sweep that evaluated them.
+    pub fn validation_outputs(&self) -> &[f64] {
+        &self.outputs.validation
+    }
+
+    /// Evaluates the chosen samples, and the validation points, at the current weights.
     pub fn forward(&mut self) -> Result<(), Error> {
         self.batches.enter();
         self.make_room()?;
-        self.sweep(Backward::No, false, None, None, Ahead::BatchAndWatched);
-        self.read_outputs(true);
-        self.holds = if self.stores() { Holds::Current } else { Holds::Nothing };
-        let sums = self.sums();
-        self.over_ranks(Sum::Forward, sums, Ahead::BatchAndWatched, 0.0, None)?;
+        self.sweep(Job::Forward, Look::BatchAndValidation);
+        self.read_outputs(Look::BatchAndValidation);
+        self.holds.current(self.stores());
+        self.over_ranks(Sum::Forward, Look::BatchAndValidation, 0.0, None)?;
         Ok(())
     }
 
-    /// F at the samples of the last sweep.
-    pub fn outputs(&self) -> &[f64] {
-        &self.outputs
-    }
-
-    /// F at the watched points of the last sweep that looked at them.
-    pub fn watched_outputs(&self) -> &[f64] {
-        &self.watched_outputs
-    }
-
-    /// A backward sweep alone: J^T dual is kept for the next `propose`.
-    pub fn gradient(&mut self, dual: &[T]) -> Result<Sums, Error> {
-        self.batches.pack_dual(dual);
+    /// A backward sweep alone: J^T v is kept for the next step along the same vector.
+    pub fn gradient(&mut self, dual: Dual, v: &[T]) -> Result<GradientSums, Error> {
+        self.batches.pack_dual(v);
         self.make_room()?;
         self.prepare(true, false)?;
-        let backward = self.backward();
-        self.sweep(backward, true, None, None, Ahead::Nothing);
-        if backward == Backward::Recomputed {
-            self.holds = if self.stores() { Holds::Current } else { Holds::Nothing };
-        }
-        let sums = self.sums();
-        self.over_ranks(Sum::Gradient, sums, Ahead::Nothing, 0.0, Some(dual))
+        self.sweep(Job::Gradient, Look::Nowhere);
+        let sums = self.over_ranks(Sum::Gradient, Look::Nowhere, 0.0, Some(v))?;
+        self.holds.keep(Some(dual));
+        Ok(sums.gradient)
     }
 
-    /// Moves a copy of the weights along the kept gradient (`dual` is `None`) or along J^T dual, and evaluates what is
-    /// `ahead` there. With `keep`, J^T dual is kept for further proposals.
-    pub fn propose(&mut self, dual: Option<&[T]>, step: Move, keep: bool, ahead: Ahead) -> Result<Sums, Error> {
-        let backward = match dual {
-            Some(dual) => {
-                self.batches.pack_dual(dual);
-                self.backward()
-            }
-            None => Backward::Kept,
+    /// Whether J^T v is at hand.
+    pub fn keeps(&self, dual: Dual) -> bool {
+        self.holds.keeps(dual)
+    }
+
+    /// The vector is another from now on.
+    pub fn forget(&mut self, dual: Dual) {
+        self.holds.forget(dual);
+    }
+
+    /// Moves a copy of the weights along J^T v, kept from before where it is, and evaluates what `look` says there. With
+    /// `keep` a J^T v that is computed is kept for further proposals.
+    pub fn propose(&mut self, dual: Dual, v: &[T], step: Move, keep: bool, look: Look) -> Result<Proposed, Error> {
+        let source = if self.keeps(dual) {
+            Source::Kept
+        } else {
+            self.batches.pack_dual(v);
+            Source::Dual { keep }
         };
         self.make_room()?;
-        let backward = if backward == Backward::Stored {
-            self.backward()
-        } else {
-            backward
-        };
-        self.prepare(keep, step.carry != 0.0)?;
+        self.prepare(keep, step.momentum != 0.0)?;
         let update = Update {
             step_size: T::lit(step.step_size),
-            carry: T::lit(step.carry),
+            momentum: T::lit(step.momentum),
             nesterov: step.nesterov,
             pull: T::lit(step.pull),
         };
-        self.sweep(backward, keep, None, Some(update), ahead);
-        if ahead != Ahead::Nothing {
-            self.read_outputs(ahead == Ahead::BatchAndWatched);
-            self.holds = if self.stores() { Holds::Next } else { Holds::Nothing };
+        self.sweep(Job::Step { source, update }, look);
+        self.read_outputs(look);
+        self.holds.next(self.stores());
+        let fresh = source != Source::Kept;
+        let sums = self.over_ranks(Sum::Proposal, look, step.step_size, fresh.then_some(v))?;
+        if fresh {
+            self.holds.keep(keep.then_some(dual));
         }
-        let sums = self.sums();
-        let sums = self.over_ranks(Sum::Proposal, sums, ahead, step.step_size, dual)?;
         if !sums.all_finite {
-            self.outputs.fill(f64::NAN);
+            self.outputs.batch.fill(f64::NAN);
         }
-        Ok(sums)
+        Ok(Proposed {
+            gradient: fresh.then_some(sums.gradient),
+            movement: self.keeps_initial().then_some(sums.movement),
+        })
     }
 
-    /// The proposal becomes the current weights.
-    pub fn accept(&mut self, carry: bool, keep_previous: bool) {
-        self.roles.current = self.roles.next;
-        self.choose_next();
+    /// The proposal becomes the current weights; `momentum` says whether it had any. With `keep_previous` the kept
+    /// gradient is the previous one from now on.
+    pub fn accept(&mut self, momentum: bool, keep_previous: bool) {
+        self.roles.accept();
         self.batches.enter();
-        self.holds = if self.holds == Holds::Next {
-            Holds::Current
-        } else {
-            Holds::Nothing
-        };
+        self.holds.accept();
         for chunk in &mut self.chunks {
-            match &mut chunk.velocity {
-                Some([now, next]) if carry => std::mem::swap(now, next),
-                // A step without momentum forgets the movement before it.
-                Some([now, _]) => now.get_mut().fill(T::zero()),
-                None => {}
-            }
-            if keep_previous {
-                chunk.remember_gradient();
-            }
+            chunk.accept(momentum, keep_previous);
         }
     }
 
-    fn choose_next(&mut self) {
-        let taken = |copy: &usize| *copy != self.roles.current && Some(*copy) != self.best;
-        self.roles.next = (0..3).find(taken).unwrap_or(self.roles.next);
+    /// F at all samples, at the current weights, leaving everything else as it is.
+    pub fn evaluate_all(&mut self) -> Result<&[f64], Error> {
+        let all = self.batches.all();
+        let sweep = Sweep::evaluation(self.roles, &all.points);
+        let shape = (self.batches.trained(), self.width());
+        let activations = self.buffers.activations.get_mut();
+        compiled::run(&mut self.chunks, activations, &sweep, self.plan.level, shape);
+        gather(&self.chunks, all.points.samples, 0, &all.slots, &mut self.outputs.evaluated);
+        self.evaluated()
     }
 
-    /// Evaluates a whole set at the current weights, leaving everything else as it is.
-    pub fn evaluate(&mut self, set: Set) -> Result<&[f64], Error> {
-        self.passes += 1;
-        let all = self.batches.all();
-        let (points, slots) = match (set, &self.watched) {
-            (Set::Watched, Some(points)) => (points, &[][..]),
-            _ => (&all.points, &all.slots[..]),
+    /// F at the validation points, at the current weights, leaving everything else as it is. Empty where there are none.
+    pub fn evaluate_validation(&mut self) -> Result<&[f64], Error> {
+        let Some(points) = self.batches.validation() else {
+            return Ok(&[]);
         };
-        let sweep = evaluation(self.roles, points);
-        let work = (self.batches.trained() + 8) * points.samples * self.shape.1;
-        compiled::run(self.path.level, &mut self.chunks, &mut self.activations, &sweep, work);
-        gather(&self.chunks, points.samples, 0, slots, &mut self.evaluated);
-        self.link.sum(Sum::Evaluation, &mut self.evaluated)?;
-        Ok(&self.evaluated)
+        let sweep = Sweep::evaluation(self.roles, points);
+        let shape = (self.batches.trained(), self.width());
+        let activations = self.buffers.activations.get_mut();
+        compiled::run(&mut self.chunks, activations, &sweep, self.plan.level, shape);
+        gather(&self.chunks, points.samples, 0, &[], &mut self.outputs.evaluated);
+        self.evaluated()
+    }
+
+    fn evaluated(&mut self) -> Result<&[f64], Error> {
+        self.passes += 1;
+        self.ranks.link().sum(Sum::Evaluation, &mut self.outputs.evaluated)?;
+        Ok(&self.outputs.evaluated)
     }
 
     /// product = G vector for G = J J^T on the current samples, at the current weights.
     pub fn tangent_product(&mut self, vector: &[f64], product: &mut [f64]) -> Result<(), Error> {
-        let dual: Vec<T> = vector.iter().map(|&v| T::lit(v)).collect();
-        self.batches.pack_dual(&dual);
-        self.tangent(Along::Gradient, product)
+        let v: Vec<T> = vector.iter().map(|&v| T::lit(v)).collect();
+        self.batches.pack_dual(&v);
+        self.product(Along::Gradient, product)
     }
 
-    /// product = J (W - W_0) on the current samples, at the current weights. W_0 must be kept.
-    pub fn movement_product(&mut self, product: &mut [f64]) -> Result<(), Error> {
-        self.tangent(Along::Movement, product)
+    /// product = J (W - W_0) on the current samples, at the current weights; keeps W_0.
+    pub fn movement_product(&mut self, initial: &DMatrix<T>, product: &mut [f64]) -> Result<(), Error> {
+        self.keep_initial(initial)?;
+        self.product(Along::Movement, product)
     }
 
-    fn tangent(&mut self, along: Along, product: &mut [f64]) -> Result<(), Error> {
+    fn product(&mut self, along: Along, product: &mut [f64]) -> Result<(), Error> {
         self.make_room()?;
-        let backward = self.backward();
-        self.sweep(backward, false, Some(along), None, Ahead::Nothing);
-        if backward == Backward::Recomputed {
-            self.holds = if self.stores() { Holds::Current } else { Holds::Nothing };
-        }
-        let batch = self.batches.now();
-        gather(&self.chunks, product.len(), 0, &batch.slots, &mut self.evaluated);
-        self.link.sum(Sum::TangentProduct, &mut self.evaluated)?;
-        for (p, sum) in product.iter_mut().zip(&self.evaluated) {
+        self.sweep(Job::Product(along), Look::Nowhere);
+        let slots = &self.batches.current().slots;
+        gather(&self.chunks, product.len(), 0, slots, &mut self.outputs.evaluated);
+        self.ranks
+            .link()
+            .sum(Sum::TangentProduct, &mut self.outputs.evaluated)?;
+        for (p, sum) in product.iter_mut().zip(&self.outputs.evaluated) {
             *p = sum * std::f64::consts::LN_2;
         }
         Ok(())
     }
 
-    /// The current samples in the coordinates along which weights move, a sample a column.
+    /// G = J J^T on the current samples, at the current weights.
+    ///
+    /// n^2 m + 2 n d m flops and n m exponentials; memory for 5/2 n^2 numbers beside a slab.
+    pub fn tangent_gram(&mut self) -> Result<DMatrix<f64>, Error> {
+        self.passes += 1;
+        let slab = &mut self.buffers.slab;
+        let own = gram::products_of_activations(&self.plan, &self.chunks, self.roles.current, &self.batches, slab);
+        let mut gram = self.link().pass(own)?;
+        self.link().sum(Sum::TangentGram, gram.as_mut_slice())?;
+        gram::multiply_by_products(&mut gram, &self.batches.points());
+        Ok(gram)
+    }
+
+    /// Mean (k) and covariance (k x k) of the current weights, in the k coordinates along which they move.
+    ///
+    /// m k^2 flops.
+    pub fn weight_moments(&self) -> Result<(DVector<f64>, DMatrix<f64>), Error> {
+        let (level, trained) = (self.plan.level, self.batches.trained());
+        moments::weight_moments(level, &self.chunks, self.roles.current, trained, &self.ranks)
+    }
+
+    /// The current samples in the coordinates along which weights move, one sample per column.
     pub fn points(&self) -> DMatrix<f64> {
         self.batches.points()
     }
 
-    /// Remembers the current weights as the best so far.
-    pub fn remember_best(&mut self) {
-        self.best = Some(self.roles.current);
-        self.choose_next();
+    /// The kept gradient of an engine without reduction, d x m.
+    pub fn unpack_gradient(&self, gradient: &mut DMatrix<T>) {
+        weights::unpack_gradient(&self.chunks, gradient);
     }
 
-    /// The copy to fill with best weights that are not the current ones.
-    pub(super) fn remember_best_apart(&mut self) -> usize {
-        let best = self.roles.next;
-        self.best = Some(best);
-        self.choose_next();
-        best
+    /// Remembers the current weights as the best so far.
+    pub fn remember_best(&mut self) {
+        self.roles.remember_best();
     }
 
     /// Puts the best weights back, where some were remembered.
     pub fn recall_best(&mut self) {
-        if let Some(best) = self.best {
-            self.roles.current = best;
-            self.choose_next();
-            self.holds = Holds::Nothing;
+        if self.roles.recall_best() {
+            self.holds = Holds::default();
         }
     }
 
     /// Turns the initial weights into the current ones.
     pub fn advance(&self, weights: &mut DMatrix<T>) -> Result<(), Error> {
-        weights::unpack(
-            &self.path,
-            &self.chunks,
-            self.basis.as_ref(),
-            self.roles.current,
-            weights,
-        )
+        weights::unpack(self.frame(), &self.chunks, self.roles.current, weights)
     }
 
     /// How far the current weights are from the initial ones.
     pub fn movement(&self, initial: &DMatrix<T>) -> Result<Movement, Error> {
-        let own = weights::movement(
-            &self.path,
-            &self.chunks,
-            self.basis.as_ref(),
-            self.roles.current,
-            initial,
-        );
-        self.largest_over_ranks(own)
+        let own = weights::movement(self.frame(), &self.chunks, self.roles.current, initial);
+        self.ranks.largest(self.link().pass(own)?)
     }
 
     /// Keeps a packed copy of the initial weights, for steps that pull towards them.
@@ -353,8 +372,12 @@ impl<T: Float> Engine<T> {
         if self.keeps_initial() {
             return Ok(());
         }
-        let kept = weights::keep_initial(&self.path, &mut self.chunks, self.basis.as_ref(), initial);
-        self.link.pass(kept)
+        let frame = Frame {
+            plan: &self.plan,
+            basis: self.basis.as_ref(),
+        };
+        let kept = weights::keep_initial(frame, &mut self.chunks, initial);
+        self.link().pass(kept)
     }
 
     /// Whether it does.
@@ -362,169 +385,124 @@ impl<T: Float> Engine<T> {
         self.chunks.iter().all(|chunk| chunk.initial.is_some())
     }
 
-    pub(super) fn best(&self) -> Option<usize> {
-        self.best
+    /// Numbers per neuron of an array; `None` where the run has no such array.
+    pub fn numbers_of(&self, array: Array) -> Option<usize> {
+        array.of(self.chunks.first()?, self.roles)?;
+        Some(self.numbers_in(array))
     }
 
-    pub(super) fn current(&self) -> usize {
-        self.roles.current
+    /// Numbers per neuron of an array where there is one.
+    pub fn numbers_in(&self, array: Array) -> usize {
+        array.numbers(&self.chunks, self.batches.trained())
     }
 
-    /// Sets the number of sweeps, for a run that goes on.
-    pub fn set_passes(&mut self, passes: usize) {
-        self.passes = passes;
+    /// Hands out an array, some neurons at a time: see [`arrays::unload`].
+    pub fn unload<E>(&self, array: Array, give: impl FnMut(&[T]) -> Result<(), E>) -> Result<(), E> {
+        arrays::unload(array, &self.chunks, self.roles, self.batches.trained(), give)
     }
 
-    /// Memory for a slab of `len` activations; `keep_slab` gives it back, for the next G.
-    pub(super) fn take_slab(&mut self, len: usize) -> Result<Pages<f64>, Error> {
-        let mut slab = std::mem::take(&mut self.slab);
-        slab.set_len(len)?;
-        Ok(slab)
+    /// Takes up an array, some neurons at a time: see [`arrays::load`].
+    pub fn load(&mut self, array: Array, take: impl FnMut(usize) -> Result<Vec<T>, Error>) -> Result<(), Error> {
+        arrays::load(array, &mut self.chunks, &mut self.roles, self.batches.trained(), take)
     }
 
-    pub(super) fn keep_slab(&mut self, slab: Pages<f64>) {
-        self.slab = slab;
-    }
-
-    pub(super) fn count_pass(&mut self) {
-        self.passes += 1;
-    }
-
-    fn stores(&self) -> bool {
-        self.chunks.first().is_some_and(|chunk| chunk.stores)
-    }
-
-    fn backward(&self) -> Backward {
-        if self.holds == Holds::Current {
-            Backward::Stored
-        } else {
-            Backward::Recomputed
+    fn frame(&self) -> Frame<'_, T> {
+        Frame {
+            plan: &self.plan,
+            basis: self.basis.as_ref(),
         }
     }
 
-    /// Sees to it that the chunks' buffers hold the samples of the next sweep.
+    fn width(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.shape.neurons).sum()
+    }
+
+    fn stores(&self) -> bool {
+        self.chunks.first().is_some_and(|chunk| chunk.activations.stored)
+    }
+
+    /// Sees to it that the buffers hold what the next sweep computes.
     fn make_room(&mut self) -> Result<(), Error> {
-        let (now, then) = (&self.batches.now().points, &self.batches.then().points);
-        let rows = now.rows().max(then.rows());
-        let group = now.group_rows().max(then.group_rows());
-        let outputs = now.samples.max(then.samples) + self.watched.as_ref().map_or(0, |points| points.samples);
-        let outputs = outputs.max(self.batches.all().points.samples);
-        let stores = self.path.stores::<T>(rows, self.shape.1);
+        let (rows, group_rows, outputs) = self.batches.room();
+        let stored = self.plan.stores::<T>(rows, self.width());
+        let rows = if stored { rows } else { group_rows };
         let fits = |chunk: &Chunk<T>| {
-            chunk.stores == stores
-                && chunk.activation_rows >= if stores { rows } else { group }
-                && chunk.sums_fit(outputs)
+            let kept = chunk.activations;
+            kept.stored == stored && kept.rows >= rows && chunk.sums_fit(outputs)
         };
         if self.chunks.iter().all(fits) {
             return Ok(());
         }
-        self.holds = Holds::Nothing;
-        let rows = if stores { rows } else { group };
+        self.holds.no_activations();
         let made = self
             .chunks
             .iter_mut()
-            .try_for_each(|chunk| chunk.make_room(stores, rows, outputs))
+            .try_for_each(|chunk| chunk.make_room(Activations { rows, stored }, outputs))
             .and_then(|()| {
                 let len = self.chunks.iter().map(Chunk::activations_len).sum();
-                self.activations.set_len(len)
+                self.buffers.activations.set_len(len)
             });
-        self.link.pass(made)
+        self.link().pass(made)
     }
 
     /// Takes the memory of kept gradients and velocities, where they are asked for.
-    fn prepare(&mut self, keep: bool, carry: bool) -> Result<(), Error> {
-        let prepared = self.chunks.iter_mut().try_for_each(|chunk| chunk.prepare(keep, carry));
-        self.link.pass(prepared)
+    fn prepare(&mut self, keep: bool, momentum: bool) -> Result<(), Error> {
+        let prepared = self.chunks.iter_mut().try_for_each(|chunk| {
+            if keep {
+                chunk.prepare_gradient()?;
+            }
+            if momentum {
+                chunk.prepare_velocity()?;
+            }
+            Ok(())
+        });
+        self.link().pass(prepared)
     }
 
-    fn sweep(
-        &mut self,
-        backward: Backward,
-        keep: bool,
-        tangent: Option<Along>,
-        update: Option<Update<T>>,
-        ahead: Ahead,
-    ) {
+    fn sweep(&mut self, job: Job<T>, look: Look) {
         self.passes += 1;
-        let (now, then) = (&self.batches.now().points, &self.batches.then().points);
-        let then = (ahead != Ahead::Nothing).then_some(then);
+        let (stores, shape) = (self.stores(), (self.batches.trained(), self.width()));
+        let validation = self.batches.validation();
+        let ahead = (look != Look::Nowhere).then(|| Ahead {
+            points: &self.batches.next().points,
+            store: stores,
+            validation: validation.filter(|_| look == Look::BatchAndValidation),
+        });
         let sweep = Sweep {
+            job,
             roles: self.roles,
-            backward,
-            now,
-            keep,
-            tangent,
-            update,
-            then,
-            store: self.chunks.first().is_some_and(|chunk| chunk.stores),
-            watched: self.watched.as_ref().filter(|_| ahead == Ahead::BatchAndWatched),
+            samples: &self.batches.current().points,
+            activated: self.holds.activated(),
+            ahead,
         };
-        let halves = usize::from(backward != Backward::No) + usize::from(then.is_some() || tangent.is_some());
-        let work = (self.batches.trained() * halves + 8) * now.samples * self.shape.1;
-        compiled::run(self.path.level, &mut self.chunks, &mut self.activations, &sweep, work);
+        let activations = self.buffers.activations.get_mut();
+        compiled::run(&mut self.chunks, activations, &sweep, self.plan.level, shape);
+        if !matches!(job, Job::Forward | Job::Step { .. }) {
+            // Computed again, unless they were at hand.
+            self.holds.current(stores);
+        }
     }
 
-    fn read_outputs(&mut self, watched: bool) {
-        let batch = self.batches.then();
+    fn read_outputs(&mut self, look: Look) {
+        let batch = self.batches.next();
         let n = batch.points.samples;
-        gather(&self.chunks, n, 0, &batch.slots, &mut self.outputs);
-        if let (true, Some(points)) = (watched, &self.watched) {
-            gather(&self.chunks, points.samples, n, &[], &mut self.watched_outputs);
+        if look != Look::Nowhere {
+            gather(&self.chunks, n, 0, &batch.slots, &mut self.outputs.batch);
+        }
+        if let (Look::BatchAndValidation, Some(points)) = (look, self.batches.validation()) {
+            gather(&self.chunks, points.samples, n, &[], &mut self.outputs.validation);
         }
     }
 
-    fn sums(&self) -> Sums {
-        let mut sums = Sums {
-            is_zero: true,
-            all_finite: true,
-            ..Sums::default()
+    /// The sums of the last sweep over all ranks, and the outputs that it evaluated.
+    fn over_ranks(&mut self, what: Sum, look: Look, step_size: f64, dual: Option<&[T]>) -> Result<SweepSums, Error> {
+        let own = sums(&self.chunks);
+        let Outputs { batch, validation, .. } = &mut self.outputs;
+        let outputs: [&mut [f64]; 2] = match look {
+            Look::Nowhere => [&mut [], &mut []],
+            Look::Batch => [batch, &mut []],
+            Look::BatchAndValidation => [batch, validation],
         };
-        for Partial {
-            is_zero,
-            norm_squared,
-            dot_previous,
-            dot_velocity,
-            movement,
-            all_finite,
-            ..
-        } in self.chunks.iter().map(|c| &c.partial)
-        {
-            sums.is_zero &= is_zero;
-            sums.all_finite &= all_finite;
-            sums.norm_squared += norm_squared;
-            sums.dot_previous += dot_previous;
-            sums.dot_velocity += dot_velocity;
-            sums.movement += movement;
-        }
-        sums
-    }
-}
-
-/// A forward sweep at the current weights that stores nothing.
-pub(super) fn evaluation<T>(roles: Roles, points: &Points<T>) -> Sweep<'_, T> {
-    Sweep {
-        roles,
-        backward: Backward::No,
-        now: points,
-        keep: false,
-        tangent: None,
-        update: None,
-        then: Some(points),
-        store: false,
-        watched: None,
-    }
-}
-
-/// Adds the chunks' sums in order: `count` of them from `from` on, the p-th of which goes to `slots[p]` (none: to p).
-pub(super) fn gather<T>(chunks: &[Chunk<T>], count: usize, from: usize, slots: &[usize], to: &mut Vec<f64>) {
-    to.clear();
-    to.resize(count, 0.0);
-    for chunk in chunks {
-        let sums = &chunk.partial.outputs[from..from + count];
-        if slots.is_empty() {
-            to.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
-        } else {
-            slots.iter().zip(sums).for_each(|(&slot, sum)| to[slot] += sum);
-        }
+        self.ranks.sum(what, own, outputs, &Decided { step_size, dual })
     }
 }

@@ -6,10 +6,11 @@
 //! ```
 
 use super::Movement;
-use super::chunk::{Chunk, panels_in_chunk};
+use super::chunk::{Chunk, SCRATCH_ROWS, Shape, panels_in_chunk};
 use super::compiled;
-use super::pack::{Aligned, Coordinates, Points, UNIT, pack_panel, unpack_panel};
-use super::path::Path;
+use super::memory::Aligned;
+use super::plan::Plan;
+use super::points::{Coordinates, Points, UNIT, pack_panel, unpack_panel};
 use crate::error::Error;
 use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
@@ -36,24 +37,30 @@ impl<T: Float> Basis<T> {
     }
 }
 
+/// The coordinates of a run: the network's own, or reduced ones.
+#[derive(Clone, Copy)]
+pub(super) struct Frame<'a, T> {
+    pub plan: &'a Plan,
+    pub basis: Option<&'a Basis<T>>,
+}
+
 /// Reads the panels of a network one after the other, in the coordinates of the run.
 struct Reader<'a, T> {
-    path: &'a Path,
+    frame: Frame<'a, T>,
     weights: &'a DMatrix<T>,
-    basis: Option<&'a Basis<T>>,
     raw: Aligned<T>,
     reduced: Aligned<T>,
 }
 
 impl<'a, T: Float> Reader<'a, T> {
-    fn new(path: &'a Path, weights: &'a DMatrix<T>, basis: Option<&'a Basis<T>>) -> Result<Self, Error> {
-        let reduced = basis.map_or(0, |basis| basis.into.rows() * path.lanes);
+    fn new(frame: Frame<'a, T>, weights: &'a DMatrix<T>) -> Result<Self, Error> {
+        let lanes = frame.plan.lanes;
+        let reduced = frame.basis.map_or(0, |basis| basis.into.rows() * lanes);
         // The way back writes whole blocks of rows: room for padding.
-        let raw = weights.nrows().next_multiple_of(UNIT) * path.lanes;
+        let raw = weights.nrows().next_multiple_of(UNIT) * lanes;
         Ok(Self {
-            path,
+            frame,
             weights,
-            basis,
             raw: Aligned::zeros(raw)?,
             reduced: Aligned::zeros(reduced)?,
         })
@@ -61,65 +68,45 @@ impl<'a, T: Float> Reader<'a, T> {
 
     /// The panel whose first neuron this is: [coordinate][P].
     fn read(&mut self, first: usize) -> &[T] {
-        let (d, lanes) = (self.weights.nrows(), self.path.lanes);
+        let Plan { level, lanes, .. } = *self.frame.plan;
+        let d = self.weights.nrows();
         let last = (first + lanes).min(self.weights.ncols());
         let neurons = &self.weights.as_slice()[first * d..last * d];
         pack_panel(neurons, d, self.raw.get_mut(), lanes);
-        match self.basis {
+        match self.frame.basis {
             None => self.raw.get(),
             Some(basis) => {
-                compiled::project(self.path.level, &basis.into, &self.raw, &mut self.reduced);
+                compiled::project(&basis.into, self.raw.get(), self.reduced.get_mut(), level);
                 self.reduced.get()
             }
         }
     }
 }
 
-/// Chunks with the given weights in `copies` copies.
+/// Chunks with the given weights in `copies` copies, of which the first `trained` coordinates move.
 pub(super) fn pack<T: Float>(
-    path: &Path,
+    frame: Frame<'_, T>,
     weights: &DMatrix<T>,
     output_weights: &DVector<T>,
-    basis: Option<&Basis<T>>,
     trained: usize,
     copies: usize,
 ) -> Result<Vec<Chunk<T>>, Error> {
-    let lanes = path.lanes;
+    let lanes = frame.plan.lanes;
     let panels = weights.ncols().div_ceil(lanes);
     let per_chunk = panels_in_chunk(panels);
-    let dimension = basis.map_or(weights.nrows(), |basis| basis.into.samples);
-    let chunk = |first: usize| -> Result<Chunk<T>, Error> {
+    let shape = |first: usize| {
         let panels = per_chunk.min(panels - first);
         let first_neuron = first * lanes;
-        let neurons = (panels * lanes).min(weights.ncols() - first_neuron);
-        let mut chunk = Chunk {
+        Shape {
             panels,
             first_neuron,
-            neurons,
-            dimension,
+            neurons: (panels * lanes).min(weights.ncols() - first_neuron),
+            dimension: frame.basis.map_or(weights.nrows(), |basis| basis.into.samples),
             gradient_rows: trained.next_multiple_of(UNIT),
             lanes,
-            ..Chunk::default()
-        };
-        chunk.output_weights = Aligned::zeros(panels * lanes)?;
-        chunk.output_weights.get_mut()[..neurons]
-            .copy_from_slice(&output_weights.as_slice()[first_neuron..][..neurons]);
-        chunk.scratch = Aligned::zeros((3 * UNIT + chunk.gradient_rows) * lanes)?;
-        for copy in &mut chunk.weights[..copies] {
-            *copy = Aligned::zeros(panels * dimension * lanes)?;
         }
-        let mut reader = Reader::new(path, weights, basis)?;
-        for panel in 0..panels {
-            let at = panel * dimension * lanes;
-            let read = &reader.read(first_neuron + panel * lanes)[..dimension * lanes];
-            chunk.weights[0].get_mut()[at..][..dimension * lanes].copy_from_slice(read);
-            // Coordinates that never move are written here, and never again.
-            for copy in &mut chunk.weights[1..copies] {
-                copy.get_mut()[at + trained * lanes..at + dimension * lanes].copy_from_slice(&read[trained * lanes..]);
-            }
-        }
-        Ok(chunk)
     };
+    let chunk = |first| pack_chunk(frame, shape(first), weights, output_weights, trained, copies);
     let firsts: Vec<usize> = (0..panels).step_by(per_chunk).collect();
     if weights.len() < SMALL {
         firsts.into_iter().map(chunk).collect()
@@ -128,22 +115,52 @@ pub(super) fn pack<T: Float>(
     }
 }
 
+fn pack_chunk<T: Float>(
+    frame: Frame<'_, T>,
+    shape: Shape,
+    weights: &DMatrix<T>,
+    output_weights: &DVector<T>,
+    trained: usize,
+    copies: usize,
+) -> Result<Chunk<T>, Error> {
+    let (lanes, panel_len) = (shape.lanes, shape.dimension * shape.lanes);
+    let mut chunk = Chunk {
+        shape,
+        ..Chunk::default()
+    };
+    let a = &output_weights.as_slice()[shape.first_neuron..][..shape.neurons];
+    chunk.output_weights = Aligned::zeros(shape.panels * lanes)?;
+    chunk.output_weights.get_mut()[..shape.neurons].copy_from_slice(a);
+    chunk.work.scratch = Aligned::zeros((SCRATCH_ROWS + shape.gradient_rows) * lanes)?;
+    for copy in &mut chunk.weights[..copies] {
+        *copy = Aligned::zeros(shape.weights_len())?;
+    }
+    let mut reader = Reader::new(frame, weights)?;
+    for panel in 0..shape.panels {
+        let at = panel * panel_len;
+        let read = &reader.read(shape.first_neuron + panel * lanes)[..panel_len];
+        chunk.weights[0].get_mut()[at..][..panel_len].copy_from_slice(read);
+        // Coordinates that never move are written here, and never again.
+        for copy in &mut chunk.weights[1..copies] {
+            copy.get_mut()[at + trained * lanes..at + panel_len].copy_from_slice(&read[trained * lanes..]);
+        }
+    }
+    Ok(chunk)
+}
+
 /// Writes a packed copy of the initial weights into every chunk.
 pub(super) fn keep_initial<T: Float>(
-    path: &Path,
+    frame: Frame<'_, T>,
     chunks: &mut [Chunk<T>],
-    basis: Option<&Basis<T>>,
     initial: &DMatrix<T>,
 ) -> Result<(), Error> {
     chunks.par_iter_mut().try_for_each(|chunk| {
-        let mut copy = Aligned::zeros(chunk.weights_len())?;
-        let mut reader = Reader::new(path, initial, basis)?;
-        for (panel, to) in copy
-            .get_mut()
-            .chunks_exact_mut(chunk.dimension * chunk.lanes)
-            .enumerate()
-        {
-            let read = reader.read(chunk.first_neuron + panel * chunk.lanes);
+        let shape = chunk.shape;
+        let mut copy = Aligned::zeros(shape.weights_len())?;
+        let mut reader = Reader::new(frame, initial)?;
+        let panels = copy.get_mut().chunks_exact_mut(shape.dimension * shape.lanes);
+        for (panel, to) in panels.enumerate() {
+            let read = reader.read(shape.first_neuron + panel * shape.lanes);
             to.copy_from_slice(&read[..to.len()]);
         }
         chunk.initial = Some(copy);
@@ -153,22 +170,26 @@ pub(super) fn keep_initial<T: Float>(
 
 /// Turns the initial weights into the weights of copy `role`.
 pub(super) fn unpack<T: Float>(
-    path: &Path,
+    frame: Frame<'_, T>,
     chunks: &[Chunk<T>],
-    basis: Option<&Basis<T>>,
     role: usize,
     weights: &mut DMatrix<T>,
 ) -> Result<(), Error> {
     let d = weights.nrows();
-    let per_chunk = chunks.first().map_or(1, |chunk| chunk.panels * chunk.lanes * d);
-    let neurons = weights.as_mut_slice().par_chunks_mut(per_chunk);
+    let per_chunk = |chunk: &Chunk<T>| chunk.shape.panels * chunk.shape.lanes * d;
+    let neurons = weights
+        .as_mut_slice()
+        .par_chunks_mut(chunks.first().map_or(1, per_chunk));
     chunks.par_iter().zip(neurons).try_for_each(|(chunk, neurons)| {
-        let panel_len = chunk.dimension * chunk.lanes;
-        let panels = chunk.weights[role].get().chunks_exact(panel_len);
-        let mut way_back = basis.map(|basis| WayBack::new(path, basis, d)).transpose()?;
-        for (panel, neurons) in panels.zip(neurons.chunks_mut(chunk.lanes * d)) {
+        let Shape { dimension, lanes, .. } = chunk.shape;
+        let panels = chunk.weights[role].get().chunks_exact(dimension * lanes);
+        let mut way_back = frame
+            .basis
+            .map(|basis| WayBack::new(frame.plan, basis, d))
+            .transpose()?;
+        for (panel, neurons) in panels.zip(neurons.chunks_mut(lanes * d)) {
             match &mut way_back {
-                None => unpack_panel(panel, d, neurons, chunk.lanes),
+                None => unpack_panel(panel, d, neurons, lanes),
                 Some(way_back) => way_back.write(panel, neurons),
             }
         }
@@ -180,18 +201,19 @@ pub(super) fn unpack<T: Float>(
 pub(super) fn unpack_gradient<T: Float>(chunks: &[Chunk<T>], gradient: &mut DMatrix<T>) {
     let d = gradient.nrows();
     for chunk in chunks {
-        let columns = &mut gradient.as_mut_slice()[chunk.first_neuron * d..][..chunk.neurons * d];
+        let shape = chunk.shape;
+        let columns = &mut gradient.as_mut_slice()[shape.first_neuron * d..][..shape.neurons * d];
         let Some(kept) = &chunk.gradient else { continue };
-        let panels = kept.get().chunks_exact(chunk.gradient_rows * chunk.lanes);
-        for (panel, neurons) in panels.zip(columns.chunks_mut(chunk.lanes * d)) {
-            unpack_panel(panel, d, neurons, chunk.lanes);
+        let panels = kept.get().chunks_exact(shape.gradient_rows * shape.lanes);
+        for (panel, neurons) in panels.zip(columns.chunks_mut(shape.lanes * d)) {
+            unpack_panel(panel, d, neurons, shape.lanes);
         }
     }
 }
 
-/// W = W_0 + Q (P - P_0) for a panel at a time.
+/// W = W_0 + Q (P - P_0), one panel at a time.
 struct WayBack<'a, T> {
-    path: &'a Path,
+    plan: &'a Plan,
     basis: &'a Basis<T>,
     dimension: usize,
     raw: Aligned<T>,
@@ -200,10 +222,10 @@ struct WayBack<'a, T> {
 }
 
 impl<'a, T: Float> WayBack<'a, T> {
-    fn new(path: &'a Path, basis: &'a Basis<T>, dimension: usize) -> Result<Self, Error> {
-        let lanes = path.lanes;
+    fn new(plan: &'a Plan, basis: &'a Basis<T>, dimension: usize) -> Result<Self, Error> {
+        let lanes = plan.lanes;
         Ok(Self {
-            path,
+            plan,
             basis,
             dimension,
             raw: Aligned::zeros(dimension * lanes)?,
@@ -213,13 +235,13 @@ impl<'a, T: Float> WayBack<'a, T> {
     }
 
     fn write(&mut self, panel: &[T], neurons: &mut [T]) {
-        let (d, lanes, level) = (self.dimension, self.path.lanes, self.path.level);
+        let (d, Plan { level, lanes, .. }) = (self.dimension, *self.plan);
         pack_panel(neurons, d, self.raw.get_mut(), lanes);
-        compiled::project(level, &self.basis.into, &self.raw, &mut self.moved);
+        compiled::project(&self.basis.into, self.raw.get(), self.moved.get_mut(), level);
         for (moved, &now) in self.moved.get_mut().iter_mut().zip(panel) {
             *moved = now - *moved;
         }
-        compiled::project(level, &self.basis.out_of, &self.moved, &mut self.back);
+        compiled::project(&self.basis.out_of, self.moved.get(), self.back.get_mut(), level);
         for (raw, &back) in self.raw.get_mut().iter_mut().zip(self.back.get()) {
             *raw += back;
         }
@@ -229,43 +251,36 @@ impl<'a, T: Float> WayBack<'a, T> {
 
 /// How far copy `role` is from the initial weights. Lengths are the same in reduced coordinates.
 pub(super) fn movement<T: Float>(
-    path: &Path,
+    frame: Frame<'_, T>,
     chunks: &[Chunk<T>],
-    basis: Option<&Basis<T>>,
     role: usize,
     initial: &DMatrix<T>,
-) -> Movement {
-    let of_chunk = |chunk: &Chunk<T>| -> Movement {
-        let mut movement = Movement::default();
-        let Ok(mut reader) = Reader::new(path, initial, basis) else {
-            return Movement {
-                largest: f64::NAN,
-                frobenius: f64::NAN,
-            };
-        };
-        let mut squares = vec![0.0; chunk.lanes];
-        for (panel, now) in chunk.weights[role]
-            .get()
-            .chunks_exact(chunk.dimension * chunk.lanes)
-            .enumerate()
-        {
-            let start = reader.read(chunk.first_neuron + panel * chunk.lanes);
+) -> Result<Movement, Error> {
+    // The largest square of a neuron's distance, and the sum of all of them.
+    let of_chunk = |chunk: &Chunk<T>| -> Result<(f64, f64), Error> {
+        let Shape { dimension, lanes, .. } = chunk.shape;
+        let mut reader = Reader::new(frame, initial)?;
+        let (mut largest, mut sum) = (0.0, 0.0);
+        let mut squares = vec![0.0; lanes];
+        let panels = chunk.weights[role].get().chunks_exact(dimension * lanes);
+        for (panel, now) in panels.enumerate() {
+            let start = reader.read(chunk.shape.first_neuron + panel * lanes);
             squares.fill(0.0);
-            for (now, start) in now.chunks_exact(chunk.lanes).zip(start.chunks_exact(chunk.lanes)) {
+            for (now, start) in now.chunks_exact(lanes).zip(start.chunks_exact(lanes)) {
                 for ((square, now), start) in squares.iter_mut().zip(now).zip(start) {
                     *square += (now.as_f64() - start.as_f64()).powi(2);
                 }
             }
-            movement.largest = squares.iter().copied().fold(movement.largest, f64::max);
-            movement.frobenius += squares.iter().sum::<f64>();
+            largest = squares.iter().copied().fold(largest, f64::max);
+            sum += squares.iter().sum::<f64>();
         }
-        movement
+        Ok((largest, sum))
     };
-    let parts: Vec<Movement> = chunks.par_iter().map(of_chunk).collect();
-    let largest = parts.iter().map(|part| part.largest).fold(0.0, f64::max);
-    let frobenius: f64 = parts.iter().map(|part| part.frobenius).sum();
-    Movement {
+    let parts: Vec<(f64, f64)> = chunks.par_iter().map(of_chunk).collect::<Result<_, _>>()?;
+    let largest = parts.iter().map(|part| part.0).fold(0.0, f64::max);
+    let sum: f64 = parts.iter().map(|part| part.1).sum();
+    Ok(Movement {
         largest: largest.sqrt(),
-        frobenius: frobenius.sqrt(),
-    }
+        frobenius: sum.sqrt(),
+    })
 }

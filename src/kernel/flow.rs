@@ -1,9 +1,10 @@
 //! Gradient flow of the infinitely wide network.
 
+use super::fit::{Fit, singular};
 use super::limit::Limit;
-use super::predictor::{Fit, singular};
 use super::spectrum::Spectrum;
 use crate::error::Error;
+use crate::setting::require;
 use nalgebra::{DMatrix, DVector};
 
 /// An eigenvalue that is lost in rounding may change the coefficients by this part before a time is refused.
@@ -118,12 +119,10 @@ impl GradientFlow {
 }
 
 fn check_time(t: f64) -> Result<(), Error> {
-    if t >= 0.0 {
-        return Ok(());
-    }
-    Err(Error::Setting {
-        setting: "the time of gradient flow",
-        value: format!("{t:?}"),
-        expected: "at least 0; it is the sum of the step sizes times the width",
-    })
+    require(
+        t >= 0.0,
+        "`t` of `GradientFlow`",
+        format_args!("{t:?}"),
+        "at least 0; it is the sum of the step sizes times the width",
+    )
 }

@@ -15,7 +15,7 @@
 //! use expnet::{Initializer, kernel};
 //! use nalgebra::dmatrix;
 //!
-//! // Two unit vectors at 60 degrees, a point a column.
+//! // Two unit vectors at 60 degrees, one point per column.
 //! let points = dmatrix![1.0, 0.5; 0.0, 0.75_f64.sqrt()];
 //! let limit = kernel::limit_kernel(&points, 1.0)?;
 //! let spectrum = kernel::Spectrum::new(&limit)?;
@@ -27,27 +27,29 @@
 //! # Ok::<(), expnet::Error>(())
 //! ```
 
-mod bisection;
-mod conjugate_gradient;
 mod degenerate;
-mod factor;
+mod fit;
 mod flow;
 mod limit;
 mod preconditioner;
 mod predictor;
+mod solver;
 mod spectrum;
 
-pub use conjugate_gradient::ConjugateGradient;
 pub use degenerate::{Degeneracy, degenerate_points};
+pub use fit::Fit;
 pub use flow::GradientFlow;
-pub use predictor::{Fit, Predictor, Solver};
+pub use predictor::Predictor;
+pub use solver::{ConjugateGradient, Solver};
 pub use spectrum::Spectrum;
 
 use crate::dataset::check_points;
 use crate::engine::{Engine, Memory};
 use crate::error::Error;
 use crate::float::Float;
+use crate::memory;
 use crate::network::ExpNetwork;
+use crate::setting::not_negative;
 use nalgebra::{DMatrix, DVectorView};
 use rayon::prelude::*;
 
@@ -78,11 +80,18 @@ use rayon::prelude::*;
 /// # Ok::<(), expnet::Error>(())
 /// ```
 pub fn limit_kernel<T: Float>(points: &DMatrix<T>, std_dev: f64) -> Result<DMatrix<f64>, Error> {
+    let mut kernel = lower_limit_kernel(points, std_dev)?;
+    kernel.fill_upper_triangle_with_lower_triangle();
+    Ok(kernel)
+}
+
+/// The lower triangle of [`limit_kernel`].
+fn lower_limit_kernel<T: Float>(points: &DMatrix<T>, std_dev: f64) -> Result<DMatrix<f64>, Error> {
     check_points(points, None)?;
     check_std_dev(std_dev)?;
     let points = points.map(Float::as_f64);
     let n = points.ncols();
-    let mut kernel = square(n)?;
+    let mut kernel = memory::square("the limit kernel", n)?;
     kernel
         .as_mut_slice()
         .par_chunks_mut(n)
@@ -92,7 +101,8 @@ pub fn limit_kernel<T: Float>(points: &DMatrix<T>, std_dev: f64) -> Result<DMatr
                 *entry = limit(points.column(i), points.column(j), std_dev);
             }
         });
-    symmetric("the limit kernel", kernel)
+    check_entries("the limit kernel", &kernel)?;
+    Ok(kernel)
 }
 
 /// The tangent kernel of a network: H = J J^T / m, n x n, exactly symmetric.
@@ -124,7 +134,7 @@ pub fn empirical_kernel<T: Float>(net: &ExpNetwork<T>, points: &DMatrix<T>) -> R
     check_points(points, None)?;
     let points = points.map(Float::as_f64);
     let (n, d, m) = (points.ncols(), net.dimension(), net.width());
-    let mut kernel = square(n)?;
+    let mut kernel = memory::square("the empirical kernel", n)?;
     let block = neurons_in_block(n, d);
     for first in (0..m).step_by(block) {
         let count = block.min(m - first);
@@ -133,7 +143,9 @@ pub fn empirical_kernel<T: Float>(net: &ExpNetwork<T>, points: &DMatrix<T>) -> R
         let mut engine = Engine::direct(&weights, &output_weights, &points, Memory::Recompute)?;
         kernel += engine.tangent_gram()? / m as f64;
     }
-    symmetric("the empirical kernel", kernel)
+    check_entries("the empirical kernel", &kernel)?;
+    kernel.fill_upper_triangle_with_lower_triangle();
+    Ok(kernel)
 }
 
 /// Neurons that are turned to f64 and packed at a time: some 64 MiB. By the shape alone, so that the bits are too.
@@ -163,36 +175,13 @@ fn times_exp(product: f64, exponent: f64) -> f64 {
 }
 
 fn check_std_dev(std_dev: f64) -> Result<(), Error> {
-    if std_dev >= 0.0 && std_dev.is_finite() {
-        return Ok(());
-    }
-    Err(Error::Setting {
-        setting: "std_dev",
-        value: format!("{std_dev:?}"),
-        expected: "finite and at least 0; it is the standard deviation of the initial weights",
-    })
+    not_negative("`std_dev`", std_dev)
 }
 
-/// n x n zeros, or an error where memory is too small.
-fn square(n: usize) -> Result<DMatrix<f64>, Error> {
-    let mut entries = Vec::new();
-    let room = n.checked_mul(n).filter(|&len| entries.try_reserve_exact(len).is_ok());
-    let Some(len) = room else {
-        return Err(Error::Setting {
-            setting: "the number of points",
-            value: n.to_string(),
-            expected: "so small that an n x n matrix of f64 fits in memory",
-        });
-    };
-    entries.resize(len, 0.0);
-    Ok(DMatrix::from_vec(n, n, entries))
-}
-
-/// The lower triangle mirrored, once all of it is finite.
-fn symmetric(what: &'static str, mut kernel: DMatrix<f64>) -> Result<DMatrix<f64>, Error> {
-    let n = kernel.nrows();
+/// That the lower triangle is finite.
+fn check_entries(what: &'static str, kernel: &DMatrix<f64>) -> Result<(), Error> {
     for (j, column) in kernel.column_iter().enumerate() {
-        if let Some(i) = (j..n).find(|&i| !column[i].is_finite()) {
+        if let Some(i) = (j..kernel.nrows()).find(|&i| !column[i].is_finite()) {
             return Err(Error::KernelOverflow {
                 what,
                 place: format!("points {j} and {i}"),
@@ -200,6 +189,5 @@ fn symmetric(what: &'static str, mut kernel: DMatrix<f64>) -> Result<DMatrix<f64
             });
         }
     }
-    kernel.fill_upper_triangle_with_lower_triangle();
-    Ok(kernel)
+    Ok(())
 }

@@ -1,14 +1,16 @@
 //! Regression with the limit kernel: what an infinitely wide network predicts.
 
-use super::conjugate_gradient::ConjugateGradient;
-use super::factor::{Factor, norm_1};
+use super::fit::{Fit, singular};
 use super::flow::GradientFlow;
 use super::limit::Limit;
-use super::{degenerate_points, limit_kernel};
+use super::solver::{ConjugateGradient, Solver};
+use super::{limit_kernel, lower_limit_kernel};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::float::Float;
-use nalgebra::{DMatrix, DVector};
+use crate::linalg::{Cholesky, norm_1};
+use crate::setting::not_negative;
+use nalgebra::DVector;
 
 /// The most points for which [`Solver::Auto`] makes an n x n matrix: 128 MiB.
 const DIRECT: usize = 4096;
@@ -43,19 +45,6 @@ pub struct Predictor {
     solver: Solver,
 }
 
-/// How [`Predictor::ridge`] solves its n x n system.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub enum Solver {
-    /// Cholesky up to 4096 points, conjugate gradients with their default settings beyond.
-    #[default]
-    Auto,
-    /// A Cholesky factor, whose condition is estimated: n^3 / 3 flops, n^2 numbers.
-    Cholesky,
-    /// Conjugate gradients: 2 n^2 d flops and n^2 exponentials an iteration, O(n) numbers.
-    ConjugateGradient(ConjugateGradient),
-}
-
 impl Predictor {
     /// The regression problem of `data`, with `std_dev` sigma as in [`limit_kernel`].
     ///
@@ -83,13 +72,7 @@ impl Predictor {
     /// 1 / (n epsilon), so that its least eigenvalue cannot be told from 0, with the points that make it so if some vanish
     /// or coincide; [`Error::NotConverged`] from conjugate gradients. For the cost see [`Solver`].
     pub fn ridge(&self, lambda: f64) -> Result<Fit, Error> {
-        if !(lambda >= 0.0 && lambda.is_finite()) {
-            return Err(Error::Setting {
-                setting: "lambda",
-                value: format!("{lambda:?}"),
-                expected: "finite and at least 0",
-            });
-        }
+        not_negative("`lambda` of `Predictor::ridge`", lambda)?;
         let (coefficients, iterations) = match self.solver {
             Solver::Auto if self.limit.samples() > DIRECT => {
                 ConjugateGradient::default().solve(&self.limit, lambda, &self.labels)?
@@ -101,83 +84,32 @@ impl Predictor {
     }
 
     fn by_cholesky(&self, lambda: f64) -> Result<DVector<f64>, Error> {
-        let mut matrix = limit_kernel(self.limit.points(), self.limit.std_dev())?;
+        let mut matrix = lower_limit_kernel(self.limit.points(), self.limit.std_dev())?;
         let n = matrix.nrows() as f64;
         for i in 0..matrix.nrows() {
             matrix[(i, i)] += lambda;
         }
         // The 1-norm's condition is at most sqrt(n) ||Hcts||_1 / lambda: twice this lambda is safe however it is rounded.
-        let least = n * n.sqrt() * f64::EPSILON * norm_1(&matrix);
-        let factor = Factor::new(matrix);
+        let norm = norm_1(&matrix);
+        let least = n * n.sqrt() * f64::EPSILON * norm;
+        let factor = Cholesky::new(matrix)?;
+        let condition = factor.as_ref().map_or(f64::INFINITY, |factor| norm * factor.inverse_norm_1());
         match factor {
-            Some(factor) if factor.condition() * n * f64::EPSILON < 1.0 => Ok(factor.solve(&self.labels)),
+            Some(factor) if condition * n * f64::EPSILON < 1.0 => Ok(factor.solve(&self.labels)),
             _ => Err(singular(
                 &self.limit,
                 "Hcts + lambda I",
-                factor.map_or(f64::INFINITY, |factor| factor.condition()),
+                condition,
                 format!("give a larger lambda; {:.0e} and more are safe", 2.0 * least),
             )),
         }
     }
 
-    /// Gradient flow from F = 0, ready for any time. Costs an eigendecomposition, about 9 n^3 flops, and n^2 numbers.
+    /// Gradient flow from F = 0, evaluable at any time. Costs an eigendecomposition, about 9 n^3 flops, and n^2 numbers.
     ///
     /// Errors: those of [`limit_kernel`], and [`Error::NotConverged`] from the eigenvalue iteration.
     pub fn gradient_flow(&self) -> Result<GradientFlow, Error> {
         let kernel = limit_kernel(self.limit.points(), self.limit.std_dev())?;
         GradientFlow::new(self.limit.clone(), &kernel, &self.labels)
-    }
-}
-
-/// What [`Predictor`] fitted: f(x) = sum_i c_i Hcts(x_i, x).
-#[derive(Clone, Debug)]
-pub struct Fit {
-    limit: Limit,
-    coefficients: DVector<f64>,
-    iterations: usize,
-}
-
-impl Fit {
-    pub(super) fn new(limit: Limit, coefficients: DVector<f64>, iterations: usize) -> Self {
-        Self {
-            limit,
-            coefficients,
-            iterations,
-        }
-    }
-
-    /// f at each column of `points` (d x k): k numbers.
-    ///
-    /// Costs 2 n d k flops and n k exponentials, in blocks of points on all threads.
-    ///
-    /// Errors: points of another dimension, points that are not finite, a kernel entry or a result that overflows.
-    pub fn predict<T: Float>(&self, points: &DMatrix<T>) -> Result<DVector<f64>, Error> {
-        self.limit.apply(points, &self.coefficients)
-    }
-
-    /// The coefficients c, one for each training point.
-    pub fn coefficients(&self) -> &DVector<f64> {
-        &self.coefficients
-    }
-
-    /// The iterations of conjugate gradients that it took, 0 for a direct solver.
-    pub fn iterations(&self) -> usize {
-        self.iterations
-    }
-}
-
-/// The error for a matrix that is singular to working precision, with the points that make it so where there are some.
-pub(super) fn singular(limit: &Limit, what: &'static str, condition: f64, remedy: String) -> Error {
-    let degenerate = degenerate_points(limit.points());
-    let cause = match degenerate.as_slice() {
-        [] => "the points are close, or many, for this sigma".into(),
-        [one] => one.to_string(),
-        [first, rest @ ..] => format!("{first}, and {} more such points", rest.len()),
-    };
-    Error::Singular {
-        what,
-        condition,
-        cause,
-        remedy,
     }
 }

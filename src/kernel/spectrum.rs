@@ -1,16 +1,13 @@
 //! Eigenvalues of a kernel matrix.
 
-use super::bisection::tridiagonal_eigenvalues;
 use crate::error::Error;
-use nalgebra::linalg::SymmetricTridiagonal;
-use nalgebra::{DMatrix, DVector, SymmetricEigen};
-
-/// Sweeps of the QR iteration for each eigenvalue; two are usual.
-const SWEEPS: usize = 100;
+use crate::linalg;
+use nalgebra::{DMatrix, DVector};
+use serde::{Deserialize, Serialize};
 
 /// The spectrum of a symmetric kernel matrix, largest eigenvalue first.
 ///
-/// The part of the residual along eigenvector k of H falls by the factor 1 - eta m lambda_k a step of gradient descent,
+/// The part of the residual along eigenvector k of H falls by the factor 1 - eta m lambda_k with each step of gradient descent,
 /// as long as the kernel stays what it was: lambda_max sets the largest stable step, lambda_min the rate of the slowest
 /// part, and their ratio, the condition, how many steps that takes.
 ///
@@ -26,7 +23,8 @@ const SWEEPS: usize = 100;
 /// assert!((spectrum.condition() - 3.0).abs() < 1e-14);
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[must_use]
 pub struct Spectrum {
     eigenvalues: DVector<f64>,
     eigenvectors: Option<DMatrix<f64>>,
@@ -38,11 +36,8 @@ impl Spectrum {
     /// Errors: a matrix that is empty, not square, not exactly symmetric or not finite. Costs 4/3 n^3 flops.
     pub fn new(kernel: &DMatrix<f64>) -> Result<Self, Error> {
         check(kernel)?;
-        let unit = power_of_two(kernel.amax());
-        let (diagonal, beside) = SymmetricTridiagonal::new(kernel / unit).unpack_tridiagonal();
-        let eigenvalues = tridiagonal_eigenvalues(diagonal.as_slice(), beside.as_slice());
         Ok(Self {
-            eigenvalues: DVector::from_vec(eigenvalues) * unit,
+            eigenvalues: linalg::eigenvalues(kernel)?,
             eigenvectors: None,
         })
     }
@@ -59,24 +54,12 @@ impl Spectrum {
     /// The eigenvalues, and apart from them the eigenvectors.
     pub(super) fn decompose(kernel: &DMatrix<f64>) -> Result<(Self, DMatrix<f64>), Error> {
         check(kernel)?;
-        let unit = power_of_two(kernel.amax());
-        // With 1 added to every eigenvalue the iteration meets no diagonal of rounding noise, or of numbers whose squares
-        // underflow, on which its relative test of convergence can hang.
-        let shifted = kernel / unit + DMatrix::identity(kernel.nrows(), kernel.nrows());
-        let iterations = SWEEPS * kernel.nrows();
-        let eigen = SymmetricEigen::try_new(shifted, f64::EPSILON, iterations).ok_or(Error::NotConverged {
-            what: "the eigenvalue iteration",
-            iterations,
-            remedy: "this is not known to happen with kernels of finite numbers; please report the matrix",
-        })?;
-        let values = eigen.eigenvalues.add_scalar(-1.0) * unit;
-        let mut order: Vec<usize> = (0..values.len()).collect();
-        order.sort_by(|&i, &j| values[j].total_cmp(&values[i]));
+        let (eigenvalues, eigenvectors) = linalg::eigen(kernel)?;
         let spectrum = Self {
-            eigenvalues: values.select_rows(&order),
+            eigenvalues,
             eigenvectors: None,
         };
-        Ok((spectrum, eigen.eigenvectors.select_columns(&order)))
+        Ok((spectrum, eigenvectors))
     }
 
     /// The n eigenvalues, largest first.
@@ -186,16 +169,10 @@ fn check(kernel: &DMatrix<f64>) -> Result<(), Error> {
                 return Err(Error::Setting {
                     setting: "the kernel matrix",
                     value: format!("{value:e} at ({i}, {j}) and {:e} at ({j}, {i})", kernel[(j, i)]),
-                    expected: "symmetric, number for number; mirror one triangle if rounding parts them",
+                    expected: "symmetric, number for number; mirror one triangle if rounding makes them differ",
                 });
             }
         }
     }
     Ok(())
-}
-
-/// The power of two at or below `largest`, by which division is exact; 1 for 0.
-fn power_of_two(largest: f64) -> f64 {
-    let power = f64::from_bits(largest.to_bits() & f64::INFINITY.to_bits());
-    if power == 0.0 { 1.0 } else { power }
 }

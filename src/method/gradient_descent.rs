@@ -1,10 +1,11 @@
 //! Gradient descent on all samples.
 
-use super::{Direction, Evaluation, Kind, Method};
+use super::{Direction, DirectionKind, Evaluation, Method};
 use crate::error::Error;
 use crate::float::Float;
-use crate::record::kept;
-use crate::serial::serialised;
+use crate::record::Record;
+use crate::setting::{below_one, checked_serde, positive};
+use serde::{Deserialize, Serialize};
 
 /// Gradient descent: v = e, with momentum and clipping on request.
 ///
@@ -24,11 +25,13 @@ use crate::serial::serialised;
 ///
 /// let trainer = Trainer::<f64>::new(1e-3).method(GradientDescent::default().momentum(0.9).clip_norm(10.0));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
+#[must_use]
 pub struct GradientDescent {
     momentum: f64,
     nesterov: bool,
-    clip: Option<f64>,
+    clip_norm: Option<f64>,
 }
 
 impl GradientDescent {
@@ -48,34 +51,23 @@ impl GradientDescent {
 
     /// Shortens gradients whose Frobenius norm exceeds `c` to that norm; positive. Off by default.
     pub fn clip_norm(mut self, c: f64) -> Self {
-        self.clip = Some(c);
+        self.clip_norm = Some(c);
         self
     }
 
-    pub(super) fn check(&self) -> Result<Kind, Error> {
-        let bad = |setting, value: f64, expected| {
-            Err(Error::Setting {
-                setting,
-                value: value.to_string(),
-                expected,
-            })
-        };
-        if !(0.0..1.0).contains(&self.momentum) {
-            return bad("the momentum", self.momentum, "at least 0 and below 1");
-        }
-        match self.clip {
-            Some(c) if !(c.is_finite() && c > 0.0) => bad("`clip_norm`", c, "positive and finite"),
-            None if self.momentum == 0.0 => Ok(Kind::Gradient),
-            _ => Ok(Kind::ModifiedGradient),
-        }
+    pub(super) fn check_settings(&self) -> Result<(), Error> {
+        below_one("`GradientDescent::momentum`", self.momentum)?;
+        positive("`GradientDescent::clip_norm`", self.clip_norm.unwrap_or(1.0))
     }
 }
 
+checked_serde!(GradientDescent);
+
 impl<T: Float> Method<T> for GradientDescent {
     fn direction(&mut self, evaluation: &mut Evaluation<'_, T>, direction: &mut Direction<T>) -> Result<(), Error> {
-        direction.carry = self.momentum;
+        direction.momentum = self.momentum;
         direction.nesterov = self.nesterov;
-        if let Some(c) = self.clip {
+        if let Some(c) = self.clip_norm {
             let norm = evaluation.gradient_norm();
             if norm > c {
                 let factor = T::lit(c / norm);
@@ -85,13 +77,23 @@ impl<T: Float> Method<T> for GradientDescent {
         Ok(())
     }
 
-    fn prepare(&mut self, _: usize) -> Result<Kind, Error> {
-        self.check()
+    fn kind(&self) -> DirectionKind {
+        if self.momentum == 0.0 && self.clip_norm.is_none() {
+            DirectionKind::Gradient
+        } else {
+            DirectionKind::ModifiedGradient
+        }
     }
 
-    kept!("GradientDescent"; settings: momentum, nesterov, clip);
-}
+    fn prepare(&mut self, _: usize) -> Result<(), Error> {
+        self.check_settings()
+    }
 
-serialised!(GradientDescent { momentum: f64, nesterov: bool, clip: Option<f64> } => {
-    Ok(Self { momentum, nesterov, clip })
-});
+    fn save(&self) -> Option<Record> {
+        Some(Record::of("GradientDescent", self))
+    }
+
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        record.agree_on("GradientDescent", self)
+    }
+}

@@ -1,19 +1,20 @@
-//! Gradient descent on a batch of the samples a step.
+//! Gradient descent on one batch of the samples per step.
 
-use super::{Direction, Evaluation, GradientDescent, Kind, Method};
+use super::{Direction, DirectionKind, Evaluation, GradientDescent, Method};
 use crate::error::Error;
 use crate::float::Float;
-use crate::record::{Record, Stored, Value, kept};
-use crate::serial::serialised;
+use crate::record::Record;
+use crate::setting::{at_least_one, checked_serde};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 /// Stochastic gradient descent: each step follows the gradient of the loss of its own batch (a sum
 /// over the batch, not rescaled).
 ///
-/// The samples are shuffled anew each epoch and dealt out in batches of `size`; the last one, if
-/// shorter, is kept. A size of the number of samples or more is full-batch descent in shuffled order.
+/// The samples are shuffled anew in each epoch and dealt out in batches of `size`; the last one, if
+/// shorter, is kept. With a size of at least the number of samples it is full-batch descent in shuffled order.
 ///
 /// ```
 /// use expnet::Trainer;
@@ -21,57 +22,59 @@ use rand_chacha::ChaCha8Rng;
 ///
 /// let trainer = Trainer::<f64>::default().method(Minibatch::new(32).seed(1).momentum(0.9));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[must_use]
 pub struct Minibatch {
     size: usize,
+    #[serde(default)]
     seed: u64,
+    #[serde(default)]
     descent: GradientDescent,
-    epoch: Option<Epoch>,
+    #[serde(skip)]
+    shuffle: Option<Shuffle>,
 }
 
+/// An order of the samples, and how many of them have been dealt out.
 #[derive(Clone, Debug)]
-struct Epoch {
+struct Shuffle {
     rng: ChaCha8Rng,
     order: Vec<usize>,
     used: usize,
 }
 
-impl Stored for Epoch {
-    fn into_value(self) -> Value {
-        let seed = self.rng.get_seed();
-        let words = seed
-            .chunks_exact(8)
-            .map(|word| word.iter().rfold(0, |sum, &byte| sum << 8 | u64::from(byte)));
+impl Shuffle {
+    /// Of all samples, dealt out: the first batch shuffles them.
+    fn new(samples: usize, seed: u64) -> Self {
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            order: (0..samples).collect(),
+            used: samples,
+        }
+    }
+
+    fn save(&self) -> Record {
         let position = self.rng.get_word_pos();
         #[allow(clippy::cast_possible_truncation)] // halves
-        let halves = vec![position as u64, (position >> 64) as u64];
-        Record::new("Epoch")
-            .with("order", self.order)
+        let position = [position as u64, (position >> 64) as u64];
+        Record::new("Shuffle")
+            .with("order", self.order.clone())
             .with("used", self.used)
-            .with("seed", words.collect::<Vec<u64>>())
-            .with("position", halves)
-            .into_value()
+            .with("position", position)
     }
 
-    fn from_value(value: &Value) -> Option<Self> {
-        let record = Record::from_value(value)?;
-        let (order, used) = (record.get::<Vec<usize>>("order").ok()?, record.get("used").ok()?);
+    fn restore(record: &Record, seed: u64) -> Result<Self, Error> {
+        record.agree_on_kind("Shuffle")?;
+        let (order, used) = (record.get::<Vec<usize>>("order")?, record.get("used")?);
+        let [low, high] = record.get::<[u64; 2]>("position")?;
+        let mut shuffle = Self::new(order.len(), seed);
+        shuffle.rng.set_word_pos(u128::from(low) | u128::from(high) << 64);
         let mut sorted = order.clone();
         sorted.sort_unstable();
-        let seed: Vec<u8> = record
-            .get::<Vec<u64>>("seed")
-            .ok()?
-            .iter()
-            .flat_map(|word| word.to_le_bytes())
-            .collect();
-        let position: [u64; 2] = record.get::<Vec<u64>>("position").ok()?.try_into().ok()?;
-        let mut rng = ChaCha8Rng::from_seed(seed.try_into().ok()?);
-        rng.set_word_pos(u128::from(position[0]) | u128::from(position[1]) << 64);
-        (used <= order.len() && sorted.into_iter().eq(0..order.len())).then_some(Self { rng, order, used })
-    }
-
-    fn what() -> String {
-        "an order of the samples and a place in it".into()
+        if used > order.len() || sorted != shuffle.order {
+            return Err(record.damaged("order", "is no order of the samples"));
+        }
+        Ok(Self { order, used, ..shuffle })
     }
 }
 
@@ -82,7 +85,7 @@ impl Minibatch {
             size,
             seed: 0,
             descent: GradientDescent::default(),
-            epoch: None,
+            shuffle: None,
         }
     }
 
@@ -109,45 +112,52 @@ impl Minibatch {
         self.descent = self.descent.clip_norm(c);
         self
     }
+
+    fn check_settings(&self) -> Result<(), Error> {
+        at_least_one("`size` of `Minibatch::new`", self.size)?;
+        self.descent.check_settings()
+    }
 }
+
+checked_serde!(Minibatch);
 
 impl<T: Float> Method<T> for Minibatch {
     fn direction(&mut self, evaluation: &mut Evaluation<'_, T>, direction: &mut Direction<T>) -> Result<(), Error> {
         self.descent.direction(evaluation, direction)
     }
 
+    fn kind(&self) -> DirectionKind {
+        DirectionKind::BatchGradient
+    }
+
+    fn prepare(&mut self, _: usize) -> Result<(), Error> {
+        self.check_settings()
+    }
+
     fn batch(&mut self, samples: usize, batch: &mut Vec<usize>) {
-        let seed = self.seed;
-        self.epoch.take_if(|epoch| epoch.order.len() != samples);
-        let epoch = self.epoch.get_or_insert_with(|| Epoch {
-            rng: ChaCha8Rng::seed_from_u64(seed),
-            order: (0..samples).collect(),
-            used: samples,
-        });
-        if epoch.used >= samples {
-            epoch.order.shuffle(&mut epoch.rng);
-            epoch.used = 0;
+        self.shuffle.take_if(|shuffle| shuffle.order.len() != samples);
+        let shuffle = self.shuffle.get_or_insert_with(|| Shuffle::new(samples, self.seed));
+        if shuffle.used >= samples {
+            shuffle.order.shuffle(&mut shuffle.rng);
+            shuffle.used = 0;
         }
-        let end = epoch.used.saturating_add(self.size).min(samples);
-        batch.extend_from_slice(&epoch.order[epoch.used..end]);
-        epoch.used = end;
+        let end = shuffle.used.saturating_add(self.size).min(samples);
+        batch.extend_from_slice(&shuffle.order[shuffle.used..end]);
+        shuffle.used = end;
     }
 
-    fn prepare(&mut self, _: usize) -> Result<Kind, Error> {
-        if self.size == 0 {
-            return Err(Error::Setting {
-                setting: "the size of `Minibatch`",
-                value: "0".into(),
-                expected: "at least 1",
-            });
-        }
-        self.descent.check()?;
-        Ok(Kind::BatchGradient)
+    fn save(&self) -> Option<Record> {
+        let record = Record::of("Minibatch", self);
+        Some(match &self.shuffle {
+            Some(shuffle) => record.with_part("shuffle", shuffle.save()),
+            None => record,
+        })
     }
 
-    kept!("Minibatch"; settings: size, seed; memory: epoch; parts of Method<T>: descent);
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        record.agree_on("Minibatch", self)?;
+        let shuffle = record.part("shuffle").ok();
+        self.shuffle = shuffle.map(|shuffle| Shuffle::restore(shuffle, self.seed)).transpose()?;
+        Ok(())
+    }
 }
-
-serialised!(Minibatch { size: usize, seed: u64, descent: GradientDescent } => {
-    Ok(Self { size, seed, descent, epoch: None })
-});

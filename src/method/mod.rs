@@ -1,7 +1,7 @@
 //! Which way to step: the [`Method`] trait, and the methods of the crate.
 //!
 //! Every method moves the weights along the rows of the Jacobian, W <- W - eta J(W)^T v, and so
-//! answers with a dual vector v, one number a sample:
+//! answers with a dual vector v, one number per sample:
 //!
 //! | method | v |
 //! |---|---|
@@ -9,10 +9,10 @@
 //! | [`Minibatch`] | e on a batch of the samples |
 //! | [`GaussNewton`] | (G + mu I)^-1 e, G = J J^T: Levenberg-Marquardt, frozen, ridge, matrix-free |
 //!
-//! One of your own, gradient descent on the sum of absolute errors:
+//! A method of your own, gradient descent on the sum of absolute errors:
 //!
 //! ```
-//! use expnet::method::{Direction, Evaluation, Kind, Method};
+//! use expnet::method::{Direction, Evaluation, Method};
 //! use expnet::{Dataset, Error, Initializer, Trainer};
 //!
 //! struct AbsoluteErrors;
@@ -40,7 +40,7 @@ pub use minibatch::Minibatch;
 
 use crate::error::Error;
 use crate::float::Float;
-use crate::record::{Record, not_restored};
+use crate::record::Record;
 
 /// Which way to step.
 pub trait Method<T: Float> {
@@ -48,25 +48,15 @@ pub trait Method<T: Float> {
     /// `dual` is the residual, everything else zero.
     fn direction(&mut self, evaluation: &mut Evaluation<'_, T>, direction: &mut Direction<T>) -> Result<(), Error>;
 
-    /// Keeps or takes back the step just made. After an [`Undo`](Verdict::Undo) the weights are as before, and
-    /// [`direction`](Self::direction) is asked again; the step is not counted. Keeps by default, also a loss that
-    /// is infinite, which then ends the run as diverged.
-    fn judge(&mut self, outcome: &Outcome) -> Verdict {
-        let _ = outcome;
-        Verdict::Keep
+    /// Of what kind the directions are: some schedules are derived for one kind only. [`DirectionKind::Dual`] by default.
+    fn kind(&self) -> DirectionKind {
+        DirectionKind::Dual
     }
 
-    /// The settings and the memory, for a checkpoint, as in [`Schedule::save`](crate::schedule::Schedule::save). `None`,
-    /// the default, says that they are not known: a checkpoint is then refused.
-    fn save(&self) -> Option<Record> {
-        None
-    }
-
-    /// Takes up the memory that [`save`](Self::save) gave. Called after [`prepare`](Self::prepare), before anything else.
-    ///
-    /// Errors: a record of another kind, or of other settings; by default every record.
-    fn restore(&mut self, record: &Record) -> Result<(), Error> {
-        Err(not_restored(record))
+    /// Checks the settings and forgets earlier runs, before the first step of a run on `samples` samples.
+    fn prepare(&mut self, samples: usize) -> Result<(), Error> {
+        let _ = samples;
+        Ok(())
     }
 
     /// Writes the samples of the next step, as indices below `samples`; leaves `batch` empty for all
@@ -75,23 +65,37 @@ pub trait Method<T: Float> {
         let _ = (samples, batch);
     }
 
-    /// Checks the settings before the first step of a run on `samples` samples, and says of what
-    /// kind the directions are. [`Kind::Dual`] by default.
-    fn prepare(&mut self, samples: usize) -> Result<Kind, Error> {
-        let _ = samples;
-        Ok(Kind::Dual)
+    /// Keeps or takes back the step just made. After an [`Undo`](Verdict::Undo) the weights are as before, and
+    /// [`direction`](Self::direction) is asked again; the step is not counted. By default every step is kept, even one
+    /// whose loss is infinite, which then ends the run as diverged.
+    fn judge(&mut self, outcome: &Outcome) -> Verdict {
+        let _ = outcome;
+        Verdict::Keep
+    }
+
+    /// The settings and the memory, for a checkpoint, as in [`Schedule::save`](crate::schedule::Schedule::save). `None`,
+    /// the default, says that they are not known: a run that asks for checkpoints is then refused.
+    fn save(&self) -> Option<Record> {
+        None
+    }
+
+    /// Restores the memory that [`save`](Self::save) returned. Called after [`prepare`](Self::prepare), before anything else.
+    ///
+    /// Errors: a record of another kind, or of other settings; by default every record.
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        Err(record.not_restored())
     }
 }
 
 /// What kind of directions a method answers with: some schedules are derived for one kind only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum DirectionKind {
     /// The gradient on all samples, and nothing else.
     Gradient,
     /// The gradient on all samples with momentum or clipping.
     ModifiedGradient,
-    /// The gradient on a batch, another one each step.
+    /// The gradient on a batch, another one in each step.
     BatchGradient,
     /// Any other dual vector. The natural step size is 1.
     Dual,
@@ -110,7 +114,12 @@ pub enum Verdict {
     GiveUp,
 }
 
-/// A method lent to a trainer (to be looked at after the run) or boxed is a method.
+/// A method of your own, lent to a trainer so that you can look at it after the run: `.method(method::lend(&mut mine))`.
+pub fn lend<T: Float, M: Method<T>>(method: &mut M) -> &mut (dyn Method<T> + '_) {
+    method
+}
+
+/// A method that is lent or boxed is a method.
 macro_rules! pass_on {
     ($($pointer:ty),*) => {$(
         impl<T: Float> Method<T> for $pointer {
@@ -122,16 +131,20 @@ macro_rules! pass_on {
                 (**self).direction(evaluation, direction)
             }
 
-            fn judge(&mut self, outcome: &Outcome) -> Verdict {
-                (**self).judge(outcome)
+            fn kind(&self) -> DirectionKind {
+                (**self).kind()
+            }
+
+            fn prepare(&mut self, samples: usize) -> Result<(), Error> {
+                (**self).prepare(samples)
             }
 
             fn batch(&mut self, samples: usize, batch: &mut Vec<usize>) {
                 (**self).batch(samples, batch);
             }
 
-            fn prepare(&mut self, samples: usize) -> Result<Kind, Error> {
-                (**self).prepare(samples)
+            fn judge(&mut self, outcome: &Outcome) -> Verdict {
+                (**self).judge(outcome)
             }
 
             fn save(&self) -> Option<Record> {

@@ -2,12 +2,13 @@
 
 use super::ExpNetwork;
 use super::file::{Document, OUTPUT_WEIGHTS, WEIGHTS};
-use crate::communicator::{Communicator, Gather, digest_over, elsewhere};
+use crate::communicator::{Communicator, Link};
 use crate::error::Error;
 use crate::float::Float;
 use crate::init::checked_share;
 use crate::storage::tensors::{Tensor, TensorFile, save};
 use nalgebra::DMatrix;
+use num_traits::ToPrimitive;
 use std::path::Path;
 
 impl<T: Float> ExpNetwork<T> {
@@ -35,41 +36,54 @@ impl<T: Float> ExpNetwork<T> {
     /// Errors: [`Error::Io`] on rank 0 (a file that was there before is then still there), and then [`Error::Ranks`] on
     /// the others; shares of different dimensions.
     pub fn save_over(&self, world: &dyn Communicator, path: impl AsRef<Path>) -> Result<(), Error> {
-        let gather = Gather::new(world);
+        let link = Link::new(Box::new(world));
+        let widths = self.widths(&link)?;
         let dimension = self.dimension();
-        let widths = gather.widths((dimension, self.width()))?;
         let lengths: Vec<usize> = widths.iter().map(|width| width * dimension).collect();
-        let width = widths.iter().sum();
         let (a, w) = (self.output_weights.as_slice(), self.weights.as_slice());
-        let checksum = |own: &[T]| {
-            let of = (world.rank(), world.size());
-            digest_over(of, |digest| digest.feed(own), |halves| world.all_reduce_sum(halves))
-        };
-        let checksums = [checksum(a)?, checksum(w)?];
-        let saved = if world.rank() == 0 {
+        let checksums = [
+            link.checksum(|checksum| checksum.feed(a))?,
+            link.checksum(|checksum| checksum.feed(w))?,
+        ];
+        let saved = if link.rank() == 0 {
+            let width = widths.iter().sum();
             let tensors = [
                 Tensor::streamed::<T>(OUTPUT_WEIGHTS, &[width], |give| {
-                    gather.numbers(&widths, |own| own(a), give)
+                    link.gather(&widths, |own| own(a), give)
                 })
                 .with_checksum(checksums[0]),
                 Tensor::streamed::<T>(WEIGHTS, &[width, dimension], |give| {
-                    gather.numbers(&lengths, |own| own(w), give)
+                    link.gather(&lengths, |own| own(w), give)
                 })
                 .with_checksum(checksums[1]),
             ];
             save(path.as_ref(), "network", Document {}, &tensors)
         } else {
-            let shown = gather.numbers(&widths, |own| own(a), |_| Ok(()));
-            let shown = shown.and_then(|()| gather.numbers(&lengths, |own| own(w), |_| Ok(())));
-            shown.map_err(|error| elsewhere(&error))
+            let shown = link.gather(&widths, |own| own(a), |_| Ok(()));
+            shown.and_then(|()| link.gather(&lengths, |own| own(w), |_| Ok(())))
         };
-        gather.end(saved)
+        link.pass(saved)?;
+        link.finish()
+    }
+
+    /// The number of neurons on each rank.
+    fn widths(&self, link: &Link<'_>) -> Result<Vec<usize>, Error> {
+        let shapes = link.table([self.width() as f64, self.dimension() as f64])?;
+        let own = self.dimension();
+        if shapes.iter().any(|&[_, dimension]| dimension != own as f64) {
+            return Err(Error::Ranks {
+                problem: format!("the neurons of this rank have dimension {own}, those of another rank do not"),
+                remedy: "give each rank a share of the same network",
+            });
+        }
+        Ok(shapes.iter().map(|[width, _]| width.to_usize().unwrap_or(0)).collect())
     }
 
     /// Loads rank `rank`'s share, of `size` ranks, of a network in a file of [`save`](Self::save) or
     /// [`save_over`](Self::save_over): the neurons that [`Initializer::shard`](crate::Initializer::shard) gives it.
     ///
-    /// Reads and holds the share alone, which the file's checksums, of the whole, say nothing of. Each rank has to see the file.
+    /// Reads and holds the share alone, so that the file's checksums, which are those of the whole, are not compared. Each rank
+    /// has to see the file.
     ///
     /// Errors: those of [`load`](Self::load), as far as they concern the share, and those of `shard`.
     pub fn load_shard(path: impl AsRef<Path>, rank: usize, size: usize) -> Result<Self, Error> {

@@ -1,16 +1,18 @@
 //! A record of a run.
 
 use super::{Movement, Observer, Progress};
+use crate::error::Error;
 use crate::float::Float;
-use crate::serial::serialised;
+use crate::setting::checked_serde;
 use nalgebra::DMatrix;
+use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
 /// Records a run, at its start and after each [`every`](Self::every)-th step: losses, step sizes, times, and how far the
 /// weights have moved, which tells lazy training (little) from feature learning (much).
 ///
-/// Lend it to a trainer with `.observe(&mut history)`. It begins anew with each run. Looking at the movement costs
-/// O(d m) a record: leave it out with [`movement(false)`](Self::movement) where that matters.
+/// Lend it to a trainer with `.observe(&mut history)`. Each run starts it anew. Looking at the movement costs
+/// O(d m) per record: leave it out with [`movement(false)`](Self::movement) where that matters.
 ///
 /// ```
 /// # use expnet::{Dataset, Initializer, Trainer, observer::History};
@@ -23,7 +25,8 @@ use std::ops::ControlFlow;
 /// assert_eq!(history.movements()[0].frobenius, 0.0);
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct History {
     every: usize,
     watches_movement: bool,
@@ -105,12 +108,12 @@ impl History {
         &self.movements
     }
 
-    /// Writes a table with a header, one row a record; what is unknown is left empty.
+    /// Writes a table with a header and one row per record; what is unknown is left empty.
     ///
     /// Errors: writing failed.
     #[cfg(feature = "csv")]
-    pub fn to_csv(&self, writer: impl std::io::Write) -> Result<(), crate::error::Error> {
-        let fail = |source| crate::error::Error::Io {
+    pub fn to_csv(&self, writer: impl std::io::Write) -> Result<(), Error> {
+        let fail = |source| Error::Io {
             action: "writing the history".into(),
             source,
         };
@@ -133,7 +136,7 @@ impl History {
         table.flush().map_err(fail)
     }
 
-    /// A record a row, with the columns of [`COLUMNS`](Self::COLUMNS); what is unknown is NaN. For other tools, as with
+    /// One record per row, with the columns of [`COLUMNS`](Self::COLUMNS); what is unknown is NaN. For other tools, as with
     /// `npy::save` (feature `npy`).
     pub fn to_matrix(&self) -> DMatrix<f64> {
         let number = |x: Option<f64>| x.unwrap_or(f64::NAN);
@@ -149,8 +152,7 @@ impl History {
     }
 
     /// That all lists are equally long.
-    #[cfg(feature = "serde")]
-    fn checked(self) -> Result<Self, crate::error::Error> {
+    fn check_settings(&self) -> Result<(), Error> {
         let records = self.steps.len();
         let movements = if self.watches_movement { records } else { 0 };
         let lengths = [
@@ -164,8 +166,8 @@ impl History {
             .find(|&found| found != records)
             .map(|found| (records, found));
         match odd.or((self.movements.len() != movements).then_some((movements, self.movements.len()))) {
-            None => Ok(self),
-            Some((expected, found)) => Err(crate::error::Error::Shape {
+            None => Ok(()),
+            Some((expected, found)) => Err(Error::Shape {
                 what: "the length of a list in a history".into(),
                 expected,
                 found,
@@ -187,9 +189,11 @@ impl History {
     }
 }
 
-impl<T: Float> Observer<T> for &mut History {
+checked_serde!(History);
+
+impl<T: Float> Observer<T> for History {
     fn start(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
-        **self = History::default().every(self.every).movement(self.watches_movement);
+        *self = Self::default().every(self.every).movement(self.watches_movement);
         self.record(progress);
         ControlFlow::Continue(())
     }
@@ -203,14 +207,3 @@ impl<T: Float> Observer<T> for &mut History {
         self.every
     }
 }
-
-serialised!(History {
-    every: usize,
-    watches_movement: bool,
-    steps: Vec<usize>,
-    losses: Vec<f64>,
-    step_sizes: Vec<Option<f64>>,
-    validation_losses: Vec<Option<f64>>,
-    seconds: Vec<f64>,
-    movements: Vec<Movement>,
-} => Self { every, watches_movement, steps, losses, step_sizes, validation_losses, seconds, movements }.checked());

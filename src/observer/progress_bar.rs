@@ -1,10 +1,9 @@
 //! A progress bar on stderr.
 
-use super::forecast::{Forecast, Goal, Mark, Outlook};
 use super::{Observer, Progress};
 use crate::float::Float;
 use crate::report::FitReport;
-use indicatif::{FormattedDuration, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -12,12 +11,8 @@ use std::time::{Duration, Instant};
 /// A new text is formatted at most this often.
 const REFRESH: Duration = Duration::from_millis(100);
 
-/// A bar with the steps taken and their speed, the loss, the step size, the rate at which the residual norm falls, and
-/// the time left. Silent where stderr is no terminal, and on all ranks of a distributed run but
-/// the first.
-///
-/// The time left is that to the tolerance, if the residual norm goes on falling as it did in the last third of the run,
-/// and never more than the remaining steps take. With minibatches it is a guess from noisy batches.
+/// A bar with the steps taken, their speed and the time that the remaining steps take, the loss, and the step size. Silent where
+/// stderr is not a terminal, and on all ranks of a distributed run but the first.
 ///
 /// ```
 /// # use expnet::{Dataset, Initializer, Trainer, observer::ProgressBar};
@@ -27,10 +22,10 @@ const REFRESH: Duration = Duration::from_millis(100);
 /// # Ok::<(), expnet::Error>(())
 /// ```
 #[derive(Debug)]
+#[must_use]
 pub struct ProgressBar {
     bar: indicatif::ProgressBar,
     drawn: Option<Instant>,
-    forecast: Forecast,
     certified: Option<u64>,
 }
 
@@ -39,48 +34,32 @@ impl Default for ProgressBar {
         Self {
             bar: indicatif::ProgressBar::no_length(),
             drawn: None,
-            forecast: Forecast::default(),
             certified: None,
         }
     }
 }
 
 impl ProgressBar {
-    /// The number of steps after which a certificate promises the tolerance: the time left is then never more than
-    /// these steps take.
+    /// The number of steps after which a certificate promises the tolerance: the bar is full then, if the run has no fewer.
     pub fn certified_steps(mut self, steps: u64) -> Self {
         self.certified = Some(steps);
         self
     }
 
     fn draw<T: Float>(&mut self, progress: &Progress<'_, T>) {
-        let now = Mark {
-            seconds: progress.elapsed().as_secs_f64(),
-            steps: progress.steps(),
-            residual_norm: progress.residual_norm().as_f64(),
-        };
-        let goal = Goal {
-            tolerance: progress.tolerance(),
-            max_steps: progress.max_steps(),
-            certified: self.certified,
-        };
-        self.bar.set_message(text(progress, self.forecast.look(now, goal)));
+        self.bar.set_message(text(progress));
         self.bar.set_position(progress.steps() as u64);
         self.drawn = Some(Instant::now());
     }
 }
 
-fn text<T: Float>(progress: &Progress<'_, T>, outlook: Outlook) -> String {
+fn text<T: Float>(progress: &Progress<'_, T>) -> String {
     let mut text = format!("loss {:.4e}", progress.loss());
     // Writing to a String does not fail.
     let _ = progress
         .validation_loss()
         .map(|loss| write!(text, ", validation {loss:.4e}"));
     let _ = progress.step_size().map(|size| write!(text, ", step size {size:.2e}"));
-    let _ = outlook.rate.map(|rate| write!(text, ", residual x {rate:.6} a step"));
-    let _ = outlook
-        .left
-        .map(|left| write!(text, ", {} left", FormattedDuration(left)));
     text
 }
 
@@ -90,17 +69,17 @@ impl<T: Float> Observer<T> for ProgressBar {
             self.bar.set_draw_target(ProgressDrawTarget::hidden());
         }
         self.bar.reset();
-        let template = if progress.max_steps() == usize::MAX {
+        let length = self.certified.unwrap_or(u64::MAX).min(progress.max_steps() as u64);
+        let template = if length == u64::MAX {
             self.bar.unset_length();
             "{spinner} {pos} steps, {per_sec}, {msg}"
         } else {
-            self.bar.set_length(progress.max_steps() as u64);
-            "{bar:30} {pos}/{len} steps, {per_sec}, {msg}"
+            self.bar.set_length(length);
+            "{bar:30} {pos}/{len} steps, {per_sec}, {eta} left, {msg}"
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.bar.set_style(style);
         }
-        self.forecast = Forecast::default();
         self.draw(progress);
         ControlFlow::Continue(())
     }

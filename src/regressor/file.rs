@@ -4,7 +4,7 @@ use super::ExpRegressor;
 use crate::error::Error;
 use crate::float::Float;
 use crate::network::{ExpNetwork, OUTPUT_WEIGHTS, WEIGHTS};
-use crate::report::{self, FitReport};
+use crate::report::FitReport;
 use crate::scaling::{self, MEANS, STD_DEVS, Scaling};
 use crate::storage::tensors::{TensorFile, save};
 use serde::{Deserialize, Serialize};
@@ -12,10 +12,10 @@ use std::path::Path;
 
 /// What is no tensor.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
+#[serde(deny_unknown_fields, bound = "T: Float")]
+struct Document<T> {
     scaling: scaling::Document,
-    report: report::Document,
+    report: FitReport<T>,
 }
 
 impl<T: Float> ExpRegressor<T> {
@@ -29,7 +29,7 @@ impl<T: Float> ExpRegressor<T> {
     /// |---|---|
     /// | `scaling` | the switches `standardise`, `bias`, `unit_sphere`, `labels`; `label_mean`, `label_std_dev`; |
     /// | | `columns`, the names of the raw columns or null |
-    /// | `report` | the numbers of [`FitReport`]; floats that are not finite are text |
+    /// | `report` | the [`FitReport`]; floats that are not finite are text |
     ///
     /// In Python a prediction, with all switches on, is
     ///
@@ -59,11 +59,11 @@ impl<T: Float> ExpRegressor<T> {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let document = Document {
             scaling: self.scaling.document(),
-            report: self.report.document(),
+            report: self.report.clone(),
         };
         let columns = self.scaling.columns();
         // f64 before what may be f32, so that all numbers are aligned.
-        let tensors: Vec<_> = Scaling::<T>::tensors(&columns)
+        let tensors: Vec<_> = Scaling::tensors(&columns)
             .into_iter()
             .chain(self.network.tensors())
             .collect();
@@ -76,8 +76,6 @@ impl<T: Float> ExpRegressor<T> {
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let mut file = TensorFile::open(path.as_ref(), "regressor", &[WEIGHTS, OUTPUT_WEIGHTS, MEANS, STD_DEVS])?;
         let Document { scaling, report } = file.document()?;
-        let report =
-            FitReport::read(&report).map_err(|problem| file.wrong(format!("its report is damaged: {problem}")))?;
         let scaling = Scaling::read(&mut file, scaling)?;
         let network = ExpNetwork::read(&mut file)?;
         let scaled = scaling.scaled_dimension();

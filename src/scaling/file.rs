@@ -1,11 +1,10 @@
 //! A scaling in a file.
 
-use super::{Moments, Scaling, ScalingOptions};
+use super::{Scaling, ScalingOptions, Unit};
 use crate::error::Error;
-use crate::float::Float;
+use crate::setting::require;
 use crate::storage::tensors::{Tensor, TensorFile};
 use serde::{Deserialize, Serialize};
-use std::marker::PhantomData;
 
 /// The names of the scaling's tensors, always of f64.
 pub(crate) const MEANS: &str = "scaling.means";
@@ -26,7 +25,7 @@ pub(crate) struct Document {
     columns: Option<Vec<String>>,
 }
 
-impl<T: Float> Scaling<T> {
+impl Scaling {
     pub(crate) fn document(&self) -> Document {
         Document {
             standardise: self.options.standardise,
@@ -41,7 +40,7 @@ impl<T: Float> Scaling<T> {
 
     /// Means and standard deviations of the columns.
     pub(crate) fn columns(&self) -> [Vec<f64>; 2] {
-        let of = |part: fn(&Moments) -> f64| self.columns.iter().map(part).collect();
+        let of = |part: fn(&Unit) -> f64| self.columns.iter().map(part).collect();
         [of(|column| column.mean), of(|column| column.std_dev)]
     }
 
@@ -64,17 +63,16 @@ impl<T: Float> Scaling<T> {
                 unit_sphere: document.unit_sphere,
                 labels: document.labels,
             },
-            columns: columns.map(|(mean, std_dev)| Moments { mean, std_dev }).collect(),
-            labels: Moments {
+            columns: columns.map(|(mean, std_dev)| Unit { mean, std_dev }).collect(),
+            labels: Unit {
                 mean: document.label_mean,
                 std_dev: document.label_std_dev,
             },
             names: document.columns,
-            scalar: PhantomData,
         };
         scaling
-            .check()
-            .map_err(|problem| file.wrong(format!("its scaling cannot be used: {problem}")))?;
+            .check_settings()
+            .map_err(|error| file.wrong(format!("its scaling cannot be used: {error}")))?;
         Ok(scaling)
     }
 
@@ -84,29 +82,27 @@ impl<T: Float> Scaling<T> {
     }
 
     /// That it is one that `fit` could have made.
-    fn check(&self) -> Result<(), String> {
-        for (what, on, moments) in self
-            .columns
-            .iter()
-            .map(|column| ("a column", self.options.standardise, column))
-            .chain([("the labels", self.options.labels, &self.labels)])
-        {
-            let Moments { mean, std_dev } = *moments;
-            if !(mean.is_finite() && std_dev.is_finite() && std_dev > 0.0) {
-                return Err(format!(
-                    "the mean of {what} is {mean}, the standard deviation {std_dev}"
-                ));
-            }
-            if !on && *moments != Moments::NEUTRAL {
-                return Err(format!(
-                    "{what} should be left alone, and is not: mean {mean}, deviation {std_dev}"
-                ));
-            }
+    pub(super) fn check_settings(&self) -> Result<(), Error> {
+        let columns = self.columns.iter();
+        let columns = columns.map(|column| ("a column", self.options.standardise, column));
+        let labels = [("the labels", self.options.labels, &self.labels)];
+        for (what, on, &unit) in columns.chain(labels) {
+            let Unit { mean, std_dev } = unit;
+            let sound = mean.is_finite() && std_dev.is_finite() && std_dev > 0.0;
+            require(
+                sound && (on || unit == Unit::NEUTRAL),
+                "a mean and standard deviation of `Scaling`",
+                format_args!("{mean:?} and {std_dev:?} for {what}"),
+                "finite and positive, or 0 and 1 where that step is off",
+            )?;
         }
         match &self.names {
-            Some(names) if names.len() != self.columns.len() => {
-                Err(format!("{} names of {} columns", names.len(), self.columns.len()))
-            }
+            Some(names) if names.len() != self.columns.len() => Err(Error::Shape {
+                what: "the number of column names".into(),
+                expected: self.columns.len(),
+                found: names.len(),
+                remedy: "give one name for each column",
+            }),
             _ => Ok(()),
         }
     }

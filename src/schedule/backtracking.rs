@@ -1,12 +1,12 @@
 //! A line search.
 
-use super::decay::positive;
-use super::{Schedule, StepState, require};
+use super::{Schedule, StepState};
 use crate::error::Error;
 use crate::float::Float;
-use crate::method::Kind;
-use crate::record::kept;
-use crate::serial::serialised;
+use crate::method::DirectionKind;
+use crate::record::Record;
+use crate::setting::{checked_serde, positive, require, within_unit};
+use serde::{Deserialize, Serialize};
 
 /// Halvings before a step is given up: below 1e-18 of the first trial no loss falls measurably.
 const TRIALS: usize = 60;
@@ -14,13 +14,13 @@ const TRIALS: usize = 60;
 /// Armijo's backtracking: the first of s, s shrink, s shrink^2, ... at which the loss has fallen enough.
 ///
 /// ```text
-/// accept:  L(s) <= L + armijo (s slope + carried)        slope = <grad L, d>, carried = momentum's share
+/// accept:  L(s) <= L + armijo (s slope + momentum_slope)        slope = <grad L, d>
 /// next first trial:  grow s
 /// ```
 ///
 /// A trial is a pass, and the step reuses the last one: a run that accepts its first trials takes k + 1 passes for k steps,
-/// as a constant step size does. Goes with every method that has no penalty. Where even the smallest trial is refused (the loss cannot
-/// fall measurably any more) the step has size 0.
+/// as a constant step size does. It works with every method that has no penalty. Where even the smallest trial is refused (the
+/// loss cannot fall measurably any more) the step has size 0.
 ///
 /// ```
 /// use expnet::{Dataset, Initializer, Trainer, schedule::Backtracking};
@@ -31,13 +31,16 @@ const TRIALS: usize = 60;
 /// assert_eq!((report.passes(), report.trial_steps()), (6, 0));
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
+#[must_use]
 pub struct Backtracking {
     initial: Option<f64>,
     armijo: f64,
     shrink: f64,
     grow: f64,
     max: f64,
+    #[serde(skip)]
     last: Option<f64>,
 }
 
@@ -84,7 +87,18 @@ impl Backtracking {
         self.max = size;
         self
     }
+
+    fn check_settings(&self) -> Result<(), Error> {
+        positive("`Backtracking::initial`", self.initial.unwrap_or(1.0))?;
+        within_unit("`Backtracking::armijo`", self.armijo)?;
+        within_unit("`Backtracking::shrink`", self.shrink)?;
+        let grow = self.grow.is_finite() && self.grow >= 1.0;
+        require(grow, "`Backtracking::grow`", self.grow, "finite and at least 1")?;
+        positive("`Backtracking::max`", self.max)
+    }
 }
+
+checked_serde!(Backtracking);
 
 impl<T: Float> Schedule<T> for Backtracking {
     fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
@@ -98,7 +112,7 @@ impl<T: Float> Schedule<T> for Backtracking {
         for _ in 0..TRIALS {
             // The trial first: its pass brings the slope along.
             let trial = state.loss_at(size).as_f64();
-            let predicted = size.as_f64() * state.slope().as_f64() + state.carried().as_f64();
+            let predicted = size.as_f64() * state.slope().as_f64() + state.momentum_slope().as_f64();
             if trial <= loss + self.armijo * predicted {
                 self.last = Some(size.as_f64());
                 return size;
@@ -108,31 +122,25 @@ impl<T: Float> Schedule<T> for Backtracking {
         T::zero()
     }
 
-    fn check(&self, kind: Kind) -> Result<(), Error> {
-        if kind == Kind::Penalized {
+    fn check(&self, kind: DirectionKind) -> Result<(), Error> {
+        if kind == DirectionKind::Penalized {
             return Err(Error::Incompatible {
                 what: "`Backtracking`",
                 with: "a method that pulls towards the initial weights",
-                reason: "it asks that the loss alone falls, which its penalty does not allow; use a constant step size of 1",
+                reason: "it asks that the loss alone falls, which the method's penalty does not allow; use a constant step \
+                         size of 1",
             });
         }
-        let share = |setting, x: f64| require(x > 0.0 && x < 1.0, setting, x, "above 0 and below 1");
-        positive("`Backtracking::initial`", self.initial.unwrap_or(1.0))?;
-        share("`Backtracking::armijo`", self.armijo)?;
-        share("`Backtracking::shrink`", self.shrink)?;
-        let grow = self.grow;
-        require(
-            grow.is_finite() && grow >= 1.0,
-            "`Backtracking::grow`",
-            grow,
-            "finite and at least 1",
-        )?;
-        positive("`Backtracking::max`", self.max)
+        self.check_settings()
     }
 
-    kept!("Backtracking"; settings: initial, armijo, shrink, grow, max; memory: last);
-}
+    fn save(&self) -> Option<Record> {
+        Some(Record::of("Backtracking", self).with("last", self.last))
+    }
 
-serialised!(Backtracking { initial: Option<f64>, armijo: f64, shrink: f64, grow: f64, max: f64 } => {
-    Ok(Self { initial, armijo, shrink, grow, max, ..Self::default() })
-});
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        record.agree_on("Backtracking", self)?;
+        self.last = record.get("last")?;
+        Ok(())
+    }
+}

@@ -1,17 +1,17 @@
 //! The step size of Barzilai and Borwein.
 
-use super::decay::positive;
-use super::{Schedule, StepState};
+use super::{Schedule, StepState, plain_gradient_only};
 use crate::error::Error;
 use crate::float::Float;
-use crate::method::Kind;
-use crate::record::kept;
-use crate::serial::serialised;
+use crate::method::DirectionKind;
+use crate::record::Record;
+use crate::setting::{checked_serde, positive};
+use serde::{Deserialize, Serialize};
 
 /// A trial may raise the loss up to this factor over the largest of the last ten: the method is not monotone, and
-/// needs not to be.
+/// need not be.
 const RISE: f64 = 10.0;
-const MEMORY: usize = 10;
+const REMEMBERED: usize = 10;
 const TRIALS: usize = 60;
 
 /// Barzilai and Borwein's step size: the secant estimate of the inverse curvature along the last step.
@@ -23,8 +23,8 @@ const TRIALS: usize = 60;
 ///
 /// (*Two-point step size gradient methods*, IMA J. Numer. Anal. 8, 1988.) Safeguarded: the last good size is used again where
 /// `<s, y> <= 0` or s = 0, twice that where s was lost in the rounding of the weights, and a trial that overflows, or raises
-/// the loss tenfold above the largest of the last ten, is halved and tried again. Costs two sweeps a step that do the work of one,
-/// and two copies of the weights. For plain full-batch gradient descent.
+/// the loss tenfold above the largest of the last ten, is halved and tried again. Each step takes two sweeps, which
+/// together do the work of one; memory is that of two more copies of the weights. For plain full-batch gradient descent.
 ///
 /// ```
 /// use expnet::{Dataset, Initializer, Trainer, schedule::BarzilaiBorwein};
@@ -35,23 +35,33 @@ const TRIALS: usize = 60;
 /// assert!(report.residual_norm() <= 1e-10 && report.steps() < 30);
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
+#[must_use]
 pub struct BarzilaiBorwein {
     initial: Option<f64>,
     short: bool,
+    #[serde(skip)]
+    memory: Memory,
+}
+
+/// What a run has learnt.
+#[derive(Clone, Debug, PartialEq)]
+struct Memory {
+    /// The last size that was taken.
     good: Option<f64>,
-    previous_norm: f64,
+    /// ||g||^2 of the step before.
+    norm: f64,
+    /// The last losses.
     losses: Vec<f64>,
 }
 
-impl Default for BarzilaiBorwein {
+impl Default for Memory {
     fn default() -> Self {
         Self {
-            initial: None,
-            short: false,
             good: None,
-            previous_norm: 0.0,
-            losses: Vec::with_capacity(MEMORY + 1),
+            norm: 0.0,
+            losses: Vec::with_capacity(REMEMBERED + 1),
         }
     }
 }
@@ -63,16 +73,20 @@ impl BarzilaiBorwein {
         self
     }
 
-    /// Takes the short size; off by default.
+    /// Whether to take the short size; off by default.
     pub fn short(mut self, short: bool) -> Self {
         self.short = short;
         self
     }
 
+    fn check_settings(&self) -> Result<(), Error> {
+        positive("`BarzilaiBorwein::initial`", self.initial.unwrap_or(1.0))
+    }
+
     /// The secant size, where there is one.
     fn secant(&self, norm: f64, dot: Option<f64>, last: Option<f64>) -> Option<f64> {
         let (dot, last) = (dot?, last?);
-        let previous = self.previous_norm;
+        let previous = self.memory.norm;
         // <s, y> / last and <y, y>, from norms and the product of the two gradients.
         let curvature = previous - dot;
         let change = norm - 2.0 * dot + previous;
@@ -85,6 +99,8 @@ impl BarzilaiBorwein {
     }
 }
 
+checked_serde!(BarzilaiBorwein);
+
 impl<T: Float> Schedule<T> for BarzilaiBorwein {
     fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
         let dot = state.gradient_dot_previous().map(Float::as_f64);
@@ -92,24 +108,25 @@ impl<T: Float> Schedule<T> for BarzilaiBorwein {
         let last = state.last_step_size().map(Float::as_f64);
         let secant = self.secant(norm, dot, last);
         // The last step was lost in the weights' rounding: the same one again would be lost too.
-        let lost = last > Some(0.0) && dot == Some(norm) && norm == self.previous_norm;
-        self.previous_norm = norm;
-        let size = match (secant, self.good, self.initial) {
+        let lost = last > Some(0.0) && dot == Some(norm) && norm == self.memory.norm;
+        let memory = &mut self.memory;
+        memory.norm = norm;
+        let size = match (secant, memory.good, self.initial) {
             (Some(size), ..) => size,
             (None, Some(good), _) if lost => 2.0 * good,
             (None, Some(good), _) => good,
             (None, None, Some(initial)) => initial,
             (None, None, None) => super::natural_size(state),
         };
-        self.losses.push(state.loss().as_f64());
-        if self.losses.len() > MEMORY {
-            self.losses.remove(0);
+        memory.losses.push(state.loss().as_f64());
+        if memory.losses.len() > REMEMBERED {
+            memory.losses.remove(0);
         }
-        let bound = RISE * self.losses.iter().copied().fold(0.0, f64::max);
+        let bound = RISE * memory.losses.iter().copied().fold(0.0, f64::max);
         let mut size = T::lit(size);
         for _ in 0..TRIALS {
             if state.loss_at(size).as_f64() <= bound {
-                self.good = Some(size.as_f64());
+                memory.good = Some(size.as_f64());
                 return size;
             }
             size /= T::lit(2.0);
@@ -117,12 +134,24 @@ impl<T: Float> Schedule<T> for BarzilaiBorwein {
         T::zero()
     }
 
-    fn check(&self, kind: Kind) -> Result<(), Error> {
-        super::plain_gradient_only("BarzilaiBorwein", kind)?;
-        positive("`BarzilaiBorwein::initial`", self.initial.unwrap_or(1.0))
+    fn check(&self, kind: DirectionKind) -> Result<(), Error> {
+        plain_gradient_only("`BarzilaiBorwein`", kind)?;
+        self.check_settings()
     }
 
-    kept!("BarzilaiBorwein"; settings: initial, short; memory: good, previous_norm, losses);
-}
+    fn save(&self) -> Option<Record> {
+        let Memory { good, norm, losses } = &self.memory;
+        let record = Record::of("BarzilaiBorwein", self).with("good", *good);
+        Some(record.with("norm", *norm).with("losses", losses.clone()))
+    }
 
-serialised!(BarzilaiBorwein { initial: Option<f64>, short: bool } => Ok(Self { initial, short, ..Self::default() }));
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        record.agree_on("BarzilaiBorwein", self)?;
+        self.memory = Memory {
+            good: record.get("good")?,
+            norm: record.get("norm")?,
+            losses: record.get("losses")?,
+        };
+        Ok(())
+    }
+}

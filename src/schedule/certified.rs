@@ -4,8 +4,9 @@ use super::{Schedule, StepState};
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::float::Float;
-use crate::method::Kind;
-use crate::record::kept;
+use crate::method::DirectionKind;
+use crate::record::Record;
+use serde::Serialize;
 
 /// The largest step size that a certificate allows, throughout: `size(t) = max_step_size`.
 ///
@@ -24,7 +25,8 @@ use crate::record::kept;
 /// assert_eq!(report.last_step_size(), Some(proved.max_step_size()));
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[must_use]
 pub struct Certified {
     size: f64,
 }
@@ -57,19 +59,25 @@ impl<T: Float> Schedule<T> for Certified {
         }
     }
 
-    fn check(&self, kind: Kind) -> Result<(), Error> {
+    fn check(&self, kind: DirectionKind) -> Result<(), Error> {
         let with = match kind {
-            Kind::Gradient => return Ok(()),
-            Kind::ModifiedGradient => "momentum or clipping",
-            Kind::BatchGradient => "minibatches",
-            Kind::Dual | Kind::Penalized => "a method that does not follow the gradient",
+            DirectionKind::Gradient => return Ok(()),
+            DirectionKind::ModifiedGradient => "momentum or clipping",
+            DirectionKind::BatchGradient => "minibatches",
+            DirectionKind::Dual | DirectionKind::Penalized => "a method that does not follow the gradient",
         };
         Err(Error::Incompatible {
-            what: "Certified",
+            what: "`Certified`",
             with,
             reason: "its proof is about plain full-batch gradient descent; use `GradientDescent::default()`, or another schedule",
         })
     }
 
-    kept!("Certified"; settings: size);
+    fn save(&self) -> Option<Record> {
+        Some(Record::of("Certified", self))
+    }
+
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        record.agree_on("Certified", self)
+    }
 }

@@ -1,10 +1,11 @@
 //! Schedules made of schedules.
 
-use super::{Schedule, StepState, require};
+use super::{Schedule, StepState};
 use crate::error::Error;
 use crate::float::Float;
-use crate::method::Kind;
-use crate::record::kept;
+use crate::method::DirectionKind;
+use crate::record::Record;
+use crate::setting::{not_negative, positive, require};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -23,6 +24,7 @@ macro_rules! debug {
 
 /// What [`Schedule::warmup`] returns.
 #[derive(Clone)]
+#[must_use]
 pub struct Warmup<S, T> {
     pub(super) inner: S,
     pub(super) steps: usize,
@@ -40,16 +42,26 @@ impl<T: Float, S: Schedule<T>> Schedule<T> for Warmup<S, T> {
         }
     }
 
-    fn check(&self, kind: Kind) -> Result<(), Error> {
+    fn check(&self, kind: DirectionKind) -> Result<(), Error> {
         self.inner.check(kind)
     }
 
-    kept!("Warmup"; settings: steps; parts of Schedule<T>: inner);
+    fn save(&self) -> Option<Record> {
+        let record = Record::new("Warmup").with("steps", self.steps);
+        Some(record.with_part("inner", self.inner.save()?))
+    }
+
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        record.agree_on_kind("Warmup")?;
+        record.agree("steps", self.steps)?;
+        self.inner.restore(record.part("inner")?)
+    }
 }
 debug!(Warmup<S> { inner, steps });
 
 /// What [`Schedule::clamp`] returns.
 #[derive(Clone)]
+#[must_use]
 pub struct Clamp<S, T> {
     pub(super) inner: S,
     pub(super) low: f64,
@@ -71,28 +83,30 @@ impl<T: Float, S: Schedule<T>> Schedule<T> for Clamp<S, T> {
         }
     }
 
-    fn check(&self, kind: Kind) -> Result<(), Error> {
-        require(
-            self.low.is_finite() && self.low >= 0.0,
-            "the lower bound of `clamp`",
-            self.low,
-            "finite and at least 0",
-        )?;
-        require(
-            self.high >= self.low,
-            "the upper bound of `clamp`",
-            self.high,
-            "at least the lower bound",
-        )?;
+    fn check(&self, kind: DirectionKind) -> Result<(), Error> {
+        not_negative("`low` of `Schedule::clamp`", self.low)?;
+        let above = self.high >= self.low;
+        require(above, "`high` of `Schedule::clamp`", self.high, "at least `low`")?;
         self.inner.check(kind)
     }
 
-    kept!("Clamp"; settings: low, high; parts of Schedule<T>: inner);
+    fn save(&self) -> Option<Record> {
+        let record = Record::new("Clamp").with("low", self.low).with("high", self.high);
+        Some(record.with_part("inner", self.inner.save()?))
+    }
+
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        record.agree_on_kind("Clamp")?;
+        record.agree("low", self.low)?;
+        record.agree("high", self.high)?;
+        self.inner.restore(record.part("inner")?)
+    }
 }
 debug!(Clamp<S> { inner, low, high });
 
 /// What [`Schedule::then`] returns.
 #[derive(Clone)]
+#[must_use]
 pub struct Then<S, N, T> {
     pub(super) first: S,
     pub(super) steps: usize,
@@ -109,17 +123,28 @@ impl<T: Float, S: Schedule<T>, N: Schedule<T>> Schedule<T> for Then<S, N, T> {
         }
     }
 
-    fn check(&self, kind: Kind) -> Result<(), Error> {
+    fn check(&self, kind: DirectionKind) -> Result<(), Error> {
         self.first.check(kind)?;
         self.next.check(kind)
     }
 
-    kept!("Then"; settings: steps; parts of Schedule<T>: first, next);
+    fn save(&self) -> Option<Record> {
+        let record = Record::new("Then").with("steps", self.steps);
+        Some(record.with_part("first", self.first.save()?).with_part("next", self.next.save()?))
+    }
+
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        record.agree_on_kind("Then")?;
+        record.agree("steps", self.steps)?;
+        self.first.restore(record.part("first")?)?;
+        self.next.restore(record.part("next")?)
+    }
 }
 debug!(Then<S, N> { first, steps, next });
 
 /// What [`Schedule::scale`] returns.
 #[derive(Clone)]
+#[must_use]
 pub struct Scale<S, T> {
     pub(super) inner: S,
     pub(super) factor: f64,
@@ -131,11 +156,20 @@ impl<T: Float, S: Schedule<T>> Schedule<T> for Scale<S, T> {
         self.inner.step_size(state) * T::lit(self.factor)
     }
 
-    fn check(&self, kind: Kind) -> Result<(), Error> {
-        super::decay::positive("the factor of `scale`", self.factor)?;
+    fn check(&self, kind: DirectionKind) -> Result<(), Error> {
+        positive("`factor` of `Schedule::scale`", self.factor)?;
         self.inner.check(kind)
     }
 
-    kept!("Scale"; settings: factor; parts of Schedule<T>: inner);
+    fn save(&self) -> Option<Record> {
+        let record = Record::new("Scale").with("factor", self.factor);
+        Some(record.with_part("inner", self.inner.save()?))
+    }
+
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        record.agree_on_kind("Scale")?;
+        record.agree("factor", self.factor)?;
+        self.inner.restore(record.part("inner")?)
+    }
 }
 debug!(Scale<S> { inner, factor });

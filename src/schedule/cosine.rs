@@ -1,9 +1,9 @@
 //! Step sizes along half a cosine.
 
-use super::decay::positive;
-use super::{Schedule, require};
+use super::{Schedule, function_of_step};
 use crate::error::Error;
-use crate::serial::serialised;
+use crate::setting::{at_least_one, checked_serde, positive, require, within_unit};
+use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
 /// `size(t) = initial ((1 - alpha) c^exponent + alpha)`, c = (1 + cos(pi s / steps)) / 2, s = min(t, steps).
@@ -22,27 +22,36 @@ use std::f64::consts::PI;
 /// assert_eq!((again.at(10), again.at(30)), (1.0, 1.0)); // cycles of 10, 20, 40, ... steps
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[must_use]
 pub struct Cosine {
     initial: f64,
     steps: usize,
+    #[serde(default)]
     alpha: f64,
+    #[serde(default = "plain")]
     exponent: f64,
+    #[serde(default)]
     multiplier: Option<usize>,
+}
+
+fn plain() -> f64 {
+    1.0
 }
 
 impl Cosine {
     /// From `initial` (positive) to 0 over `steps` steps (at least 1).
     pub fn new(initial: f64, steps: usize) -> Result<Self, Error> {
-        positive("the initial size of `Cosine`", initial)?;
-        require(steps > 0, "the steps of `Cosine`", steps, "at least 1")?;
-        Ok(Self {
+        let schedule = Self {
             initial,
             steps,
             alpha: 0.0,
-            exponent: 1.0,
+            exponent: plain(),
             multiplier: None,
-        })
+        };
+        schedule.check_settings()?;
+        Ok(schedule)
     }
 
     /// The share of the initial size to end at, from 0 to 1; 0 by default.
@@ -73,21 +82,13 @@ impl Cosine {
         self.initial * ((1.0 - self.alpha) * cosine.powf(self.exponent) + self.alpha)
     }
 
-    fn sound(&self) -> Result<(), Error> {
-        require(
-            (0.0..=1.0).contains(&self.alpha),
-            "`Cosine::alpha`",
-            self.alpha,
-            "from 0 to 1",
-        )?;
+    fn check_settings(&self) -> Result<(), Error> {
+        positive("`initial` of `Cosine::new`", self.initial)?;
+        at_least_one("`steps` of `Cosine::new`", self.steps)?;
+        let share = (0.0..=1.0).contains(&self.alpha);
+        require(share, "`Cosine::alpha`", self.alpha, "from 0 to 1")?;
         positive("`Cosine::exponent`", self.exponent)?;
-        let multiplier = self.multiplier.unwrap_or(1);
-        require(
-            multiplier > 0,
-            "the multiplier of `Cosine::restarts`",
-            multiplier,
-            "at least 1",
-        )
+        at_least_one("`multiplier` of `Cosine::restarts`", self.multiplier.unwrap_or(1))
     }
 }
 
@@ -124,27 +125,44 @@ fn cycle(step: usize, first: usize, multiplier: usize) -> (usize, usize) {
 /// assert_eq!((schedule.at(100), schedule.at(1000)), (4e-6, 4e-6));
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[must_use]
 pub struct OneCycle {
     peak: f64,
     steps: usize,
+    #[serde(default = "OneCycle::start_share_by_default")]
     start_share: f64,
-    div: f64,
-    final_div: f64,
+    #[serde(default = "OneCycle::div_factor_by_default")]
+    div_factor: f64,
+    #[serde(default = "OneCycle::final_div_factor_by_default")]
+    final_div_factor: f64,
 }
 
 impl OneCycle {
     /// A cycle of `steps` steps (at least 1) with its peak at `peak` (positive).
     pub fn new(peak: f64, steps: usize) -> Result<Self, Error> {
-        positive("the peak of `OneCycle`", peak)?;
-        require(steps > 0, "the steps of `OneCycle`", steps, "at least 1")?;
-        Ok(Self {
+        let schedule = Self {
             peak,
             steps,
-            start_share: 0.3,
-            div: 25.0,
-            final_div: 1e4,
-        })
+            start_share: Self::start_share_by_default(),
+            div_factor: Self::div_factor_by_default(),
+            final_div_factor: Self::final_div_factor_by_default(),
+        };
+        schedule.check_settings()?;
+        Ok(schedule)
+    }
+
+    fn start_share_by_default() -> f64 {
+        0.3
+    }
+
+    fn div_factor_by_default() -> f64 {
+        25.0
+    }
+
+    fn final_div_factor_by_default() -> f64 {
+        1e4
     }
 
     /// The share of the steps in which the size rises, above 0 and below 1; 0.3 by default.
@@ -155,13 +173,13 @@ impl OneCycle {
 
     /// The peak divided by this is the size at step 0; positive, 25 by default.
     pub fn div_factor(mut self, factor: f64) -> Self {
-        self.div = factor;
+        self.div_factor = factor;
         self
     }
 
     /// The size at step 0 divided by this is the last one; positive, 10,000 by default.
     pub fn final_div_factor(mut self, factor: f64) -> Self {
-        self.final_div = factor;
+        self.final_div_factor = factor;
         self
     }
 
@@ -169,8 +187,8 @@ impl OneCycle {
     pub fn at(&self, step: usize) -> f64 {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and `steps`
         let rise = (self.start_share * self.steps as f64) as usize;
-        let low = self.peak / self.div;
-        let end = low / self.final_div;
+        let low = self.peak / self.div_factor;
+        let end = low / self.final_div_factor;
         let along = |from: f64, to: f64, done: usize, of: usize| {
             to + (from - to) / 2.0 * ((PI * done as f64 / of as f64).cos() + 1.0)
         };
@@ -183,25 +201,14 @@ impl OneCycle {
         }
     }
 
-    fn sound(&self) -> Result<(), Error> {
-        let share = self.start_share;
-        require(
-            share > 0.0 && share < 1.0,
-            "`OneCycle::start_share`",
-            share,
-            "above 0 and below 1",
-        )?;
-        positive("`OneCycle::div_factor`", self.div)?;
-        positive("`OneCycle::final_div_factor`", self.final_div)
+    fn check_settings(&self) -> Result<(), Error> {
+        positive("`peak` of `OneCycle::new`", self.peak)?;
+        at_least_one("`steps` of `OneCycle::new`", self.steps)?;
+        within_unit("`OneCycle::start_share`", self.start_share)?;
+        positive("`OneCycle::div_factor`", self.div_factor)?;
+        positive("`OneCycle::final_div_factor`", self.final_div_factor)
     }
 }
 
-super::function_of_step!(Cosine { initial, steps, alpha, exponent, multiplier } sound);
-super::function_of_step!(OneCycle { peak, steps, start_share, div, final_div } sound);
-
-serialised!(Cosine { initial: f64, steps: usize, alpha: f64, exponent: f64, multiplier: Option<usize> } => {
-    Self::new(initial, steps).map(|new| Self { alpha, exponent, multiplier, ..new })
-});
-serialised!(OneCycle { peak: f64, steps: usize, start_share: f64, div: f64, final_div: f64 } => {
-    Self::new(peak, steps).map(|new| Self { start_share, div, final_div, ..new })
-});
+function_of_step!(Cosine, OneCycle);
+checked_serde!(Cosine, OneCycle);

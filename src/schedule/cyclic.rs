@@ -1,46 +1,22 @@
 //! Step sizes that go up and down in triangles.
 
-use super::decay::positive;
-use super::{Schedule, require};
+use super::{Schedule, function_of_step};
 use crate::error::Error;
-use crate::record::{Stored, Value};
-use crate::serial::serialised;
+use crate::setting::{at_least_one, checked_serde, not_negative, positive, require};
+use serde::{Deserialize, Serialize};
 
 /// How the triangles of [`Cyclic`] change.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 enum Height {
+    #[default]
     Constant,
     Halved,
     Decayed(f64),
 }
 
-impl Stored for Height {
-    fn into_value(self) -> Value {
-        match self {
-            Self::Constant => Value::Text("constant".into()),
-            Self::Halved => Value::Text("halved".into()),
-            Self::Decayed(gamma) => Value::Number(gamma),
-        }
-    }
-
-    fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::Text(name) if name == "constant" => Some(Self::Constant),
-            Value::Text(name) if name == "halved" => Some(Self::Halved),
-            Value::Number(gamma) => Some(Self::Decayed(*gamma)),
-            _ => None,
-        }
-    }
-
-    fn what() -> String {
-        "a height".into()
-    }
-}
-
 /// `size(t) = base + (peak - base) triangle(t) height(t)`.
 ///
-/// The triangle rises from 0 to 1 in `up` steps and falls back in `down`, again and again. Its height is 1, or halved each
+/// The triangle rises from 0 to 1 in `up` steps and falls back in `down`, again and again. Its height is 1, or halved in each
 /// cycle ([`halving`](Self::halving)), or gamma^t ([`decay`](Self::decay)): the modes `triangular`, `triangular2` and
 /// `exp_range` of PyTorch's `CyclicLR`, which it follows.
 ///
@@ -54,38 +30,30 @@ impl Stored for Height {
 /// assert!((schedule.halving().at(10) - 0.75).abs() < 1e-12);
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[must_use]
 pub struct Cyclic {
     base: f64,
     peak: f64,
     up: usize,
     down: usize,
+    #[serde(default)]
     height: Height,
 }
 
 impl Cyclic {
     /// Between `base` (at least 0) and `peak` (at least `base`), `up` (at least 1) steps up and as many down.
     pub fn new(base: f64, peak: f64, up: usize) -> Result<Self, Error> {
-        require(
-            base.is_finite() && base >= 0.0,
-            "the base of `Cyclic`",
-            base,
-            "finite and at least 0",
-        )?;
-        require(
-            peak.is_finite() && peak >= base,
-            "the peak of `Cyclic`",
-            peak,
-            "finite and at least the base",
-        )?;
-        require(up > 0, "the rise of `Cyclic`", up, "at least 1 step")?;
-        Ok(Self {
+        let schedule = Self {
             base,
             peak,
             up,
             down: up,
             height: Height::Constant,
-        })
+        };
+        schedule.check_settings()?;
+        Ok(schedule)
     }
 
     /// The steps down, at least 1; as many as up by default.
@@ -108,7 +76,7 @@ impl Cyclic {
 
     /// The size at step t.
     pub fn at(&self, step: usize) -> f64 {
-        let total = self.up + self.down;
+        let total = self.up.saturating_add(self.down);
         let (cycle, within) = (step / total, (step % total) as f64 / total as f64);
         let ratio = self.up as f64 / total as f64;
         let triangle = if within <= ratio {
@@ -124,8 +92,12 @@ impl Cyclic {
         self.base + (self.peak - self.base) * triangle * height
     }
 
-    fn sound(&self) -> Result<(), Error> {
-        require(self.down > 0, "`Cyclic::down`", self.down, "at least 1 step")?;
+    fn check_settings(&self) -> Result<(), Error> {
+        not_negative("`base` of `Cyclic::new`", self.base)?;
+        let above = self.peak.is_finite() && self.peak >= self.base;
+        require(above, "`peak` of `Cyclic::new`", self.peak, "finite and at least `base`")?;
+        at_least_one("`up` of `Cyclic::new`", self.up)?;
+        at_least_one("`Cyclic::down`", self.down)?;
         if let Height::Decayed(gamma) = self.height {
             positive("`Cyclic::decay`", gamma)?;
             require(gamma <= 1.0, "`Cyclic::decay`", gamma, "at most 1")?;
@@ -134,8 +106,5 @@ impl Cyclic {
     }
 }
 
-super::function_of_step!(Cyclic { base, peak, up, down, height } sound);
-
-serialised!(Cyclic { base: f64, peak: f64, up: usize, down: usize, height: Height } => {
-    Self::new(base, peak, up).map(|new| Self { down, height, ..new })
-});
+function_of_step!(Cyclic);
+checked_serde!(Cyclic);

@@ -1,8 +1,9 @@
 //! Step sizes that fall with the step alone.
 
-use super::{Schedule, require};
+use super::{Schedule, function_of_step};
 use crate::error::Error;
-use crate::serial::serialised;
+use crate::setting::{at_least_one, checked_serde, not_negative, positive};
+use serde::{Deserialize, Serialize};
 
 /// `size(t) = initial / (1 + rate t / steps)`.
 ///
@@ -19,39 +20,42 @@ use crate::serial::serialised;
 /// assert_eq!(schedule.staircase(true).at(19), 0.1 / 1.5);
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[must_use]
 pub struct InverseTime {
     initial: f64,
     rate: f64,
+    #[serde(default = "one")]
     steps: usize,
+    #[serde(default)]
     staircase: bool,
 }
 
+fn one() -> usize {
+    1
+}
+
 impl InverseTime {
-    /// From `initial` (positive) on, with a rate of at least 0.
+    /// From `initial` (positive) on, with a `rate` of at least 0.
     pub fn new(initial: f64, rate: f64) -> Result<Self, Error> {
-        positive("the initial size of `InverseTime`", initial)?;
-        require(
-            rate.is_finite() && rate >= 0.0,
-            "the rate of `InverseTime`",
-            rate,
-            "finite and at least 0",
-        )?;
-        Ok(Self {
+        let schedule = Self {
             initial,
             rate,
             steps: 1,
             staircase: false,
-        })
+        };
+        schedule.check_settings()?;
+        Ok(schedule)
     }
 
-    /// The rate counts once every so many steps; at least 1, 1 by default.
+    /// The number of steps over which the rate counts once; at least 1, 1 by default.
     pub fn steps(mut self, steps: usize) -> Self {
         self.steps = steps;
         self
     }
 
-    /// Falls at whole multiples of `steps` only; off by default.
+    /// Whether it falls at whole multiples of `steps` only; off by default.
     pub fn staircase(mut self, staircase: bool) -> Self {
         self.staircase = staircase;
         self
@@ -63,8 +67,10 @@ impl InverseTime {
         self.initial / (1.0 + self.rate * if self.staircase { periods.floor() } else { periods })
     }
 
-    fn sound(&self) -> Result<(), Error> {
-        require(self.steps > 0, "`InverseTime::steps`", self.steps, "at least 1")
+    fn check_settings(&self) -> Result<(), Error> {
+        positive("`initial` of `InverseTime::new`", self.initial)?;
+        not_negative("`rate` of `InverseTime::new`", self.rate)?;
+        at_least_one("`InverseTime::steps`", self.steps)
     }
 }
 
@@ -79,7 +85,9 @@ impl InverseTime {
 /// assert_eq!((schedule.at(0), schedule.at(9), schedule.at(10), schedule.at(20)), (0.8, 0.8, 0.4, 0.2));
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[must_use]
 pub struct StepDecay {
     initial: f64,
     factor: f64,
@@ -89,15 +97,20 @@ pub struct StepDecay {
 impl StepDecay {
     /// `initial` (positive) times `factor` (positive) every `every` steps (at least 1).
     pub fn new(initial: f64, factor: f64, every: usize) -> Result<Self, Error> {
-        positive("the initial size of `StepDecay`", initial)?;
-        positive("the factor of `StepDecay`", factor)?;
-        require(every > 0, "the period of `StepDecay`", every, "at least 1")?;
-        Ok(Self { initial, factor, every })
+        let schedule = Self { initial, factor, every };
+        schedule.check_settings()?;
+        Ok(schedule)
     }
 
     /// The size at step t.
     pub fn at(&self, step: usize) -> f64 {
         self.initial * self.factor.powf((step / self.every) as f64)
+    }
+
+    fn check_settings(&self) -> Result<(), Error> {
+        positive("`initial` of `StepDecay::new`", self.initial)?;
+        positive("`factor` of `StepDecay::new`", self.factor)?;
+        at_least_one("`every` of `StepDecay::new`", self.every)
     }
 }
 
@@ -114,39 +127,43 @@ impl StepDecay {
 /// assert_eq!(schedule.at(100), 0.1);
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[must_use]
 pub struct ExponentialDecay {
     initial: f64,
     rate: f64,
     steps: usize,
+    #[serde(default)]
     begin: usize,
+    #[serde(default)]
     staircase: bool,
+    #[serde(default)]
     end: Option<f64>,
 }
 
 impl ExponentialDecay {
     /// `initial` (positive) times `rate` (positive) over `steps` steps (at least 1).
     pub fn new(initial: f64, rate: f64, steps: usize) -> Result<Self, Error> {
-        positive("the initial size of `ExponentialDecay`", initial)?;
-        positive("the rate of `ExponentialDecay`", rate)?;
-        require(steps > 0, "the steps of `ExponentialDecay`", steps, "at least 1")?;
-        Ok(Self {
+        let schedule = Self {
             initial,
             rate,
             steps,
             begin: 0,
             staircase: false,
             end: None,
-        })
+        };
+        schedule.check_settings()?;
+        Ok(schedule)
     }
 
-    /// The step from which on it decays; 0 by default.
+    /// The step at which it begins to decay; 0 by default.
     pub fn begin(mut self, step: usize) -> Self {
         self.begin = step;
         self
     }
 
-    /// Decays at whole multiples of the steps only; off by default.
+    /// Whether it decays at whole multiples of the steps only; off by default.
     pub fn staircase(mut self, staircase: bool) -> Self {
         self.staircase = staircase;
         self
@@ -169,14 +186,11 @@ impl ExponentialDecay {
         }
     }
 
-    fn sound(&self) -> Result<(), Error> {
-        let end = self.end.unwrap_or(0.0);
-        require(
-            end.is_finite() && end >= 0.0,
-            "`ExponentialDecay::end`",
-            end,
-            "finite and at least 0",
-        )
+    fn check_settings(&self) -> Result<(), Error> {
+        positive("`initial` of `ExponentialDecay::new`", self.initial)?;
+        positive("`rate` of `ExponentialDecay::new`", self.rate)?;
+        at_least_one("`steps` of `ExponentialDecay::new`", self.steps)?;
+        not_negative("`ExponentialDecay::end`", self.end.unwrap_or(0.0))
     }
 }
 
@@ -191,32 +205,35 @@ impl ExponentialDecay {
 /// assert_eq!((schedule.at(0), schedule.at(5), schedule.at(10), schedule.at(11)), (1.0, 0.4, 0.2, 0.2));
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[must_use]
 pub struct Polynomial {
     initial: f64,
     end: f64,
     steps: usize,
+    #[serde(default = "linear")]
     power: f64,
+    #[serde(default)]
     begin: usize,
+}
+
+fn linear() -> f64 {
+    1.0
 }
 
 impl Polynomial {
     /// From `initial` to `end` (both at least 0) over `steps` steps (at least 1).
     pub fn new(initial: f64, end: f64, steps: usize) -> Result<Self, Error> {
-        for (setting, size) in [
-            ("the initial size of `Polynomial`", initial),
-            ("the end of `Polynomial`", end),
-        ] {
-            require(size.is_finite() && size >= 0.0, setting, size, "finite and at least 0")?;
-        }
-        require(steps > 0, "the steps of `Polynomial`", steps, "at least 1")?;
-        Ok(Self {
+        let schedule = Self {
             initial,
             end,
             steps,
-            power: 1.0,
+            power: linear(),
             begin: 0,
-        })
+        };
+        schedule.check_settings()?;
+        Ok(schedule)
     }
 
     /// The exponent, positive; 1 by default.
@@ -225,7 +242,7 @@ impl Polynomial {
         self
     }
 
-    /// The step from which on it changes; 0 by default.
+    /// The step at which it begins to change; 0 by default.
     pub fn begin(mut self, step: usize) -> Self {
         self.begin = step;
         self
@@ -238,27 +255,13 @@ impl Polynomial {
         (self.initial - self.end) * left.powf(self.power) + self.end
     }
 
-    fn sound(&self) -> Result<(), Error> {
+    fn check_settings(&self) -> Result<(), Error> {
+        not_negative("`initial` of `Polynomial::new`", self.initial)?;
+        not_negative("`end` of `Polynomial::new`", self.end)?;
+        at_least_one("`steps` of `Polynomial::new`", self.steps)?;
         positive("`Polynomial::power`", self.power)
     }
 }
 
-pub(super) fn positive(setting: &'static str, value: f64) -> Result<(), Error> {
-    require(value.is_finite() && value > 0.0, setting, value, "positive and finite")
-}
-
-super::function_of_step!(InverseTime { initial, rate, steps, staircase } sound);
-super::function_of_step!(StepDecay { initial, factor, every });
-super::function_of_step!(ExponentialDecay { initial, rate, steps, begin, staircase, end } sound);
-super::function_of_step!(Polynomial { initial, end, steps, power, begin } sound);
-
-serialised!(InverseTime { initial: f64, rate: f64, steps: usize, staircase: bool } => {
-    Self::new(initial, rate).map(|new| new.steps(steps).staircase(staircase))
-});
-serialised!(StepDecay { initial: f64, factor: f64, every: usize } => Self::new(initial, factor, every));
-serialised!(ExponentialDecay {
-    initial: f64, rate: f64, steps: usize, begin: usize, staircase: bool, end: Option<f64>,
-} => Self::new(initial, rate, steps).map(|new| Self { begin, staircase, end, ..new }));
-serialised!(Polynomial { initial: f64, end: f64, steps: usize, power: f64, begin: usize } => {
-    Self::new(initial, end, steps).map(|new| Self { power, begin, ..new })
-});
+function_of_step!(InverseTime, StepDecay, ExponentialDecay, Polynomial);
+checked_serde!(InverseTime, StepDecay, ExponentialDecay, Polynomial);

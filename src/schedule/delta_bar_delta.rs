@@ -1,12 +1,12 @@
 //! A step size that grows while the gradient keeps its direction.
 
-use super::decay::positive;
-use super::{Schedule, StepState, require};
+use super::{Schedule, StepState, natural_size, plain_gradient_only};
 use crate::error::Error;
 use crate::float::Float;
-use crate::method::Kind;
-use crate::record::kept;
-use crate::serial::serialised;
+use crate::method::DirectionKind;
+use crate::record::Record;
+use crate::setting::{checked_serde, not_negative, positive, within_unit};
+use serde::{Deserialize, Serialize};
 
 /// Grows additively while the gradient keeps its direction, shrinks when it turns.
 ///
@@ -17,8 +17,8 @@ use crate::serial::serialised;
 /// ```
 ///
 /// After Jacobs' delta-bar-delta rule (*Increased rates of convergence through learning rate adaptation*, Neural Networks 1,
-/// 1988), with one size for all weights. Costs two sweeps a step that do the work of one, and two copies of the weights. For plain
-/// full-batch gradient descent.
+/// 1988), with one size for all weights. Each step takes two sweeps, which together do the work of one; memory is that of two more
+/// copies of the weights. For plain full-batch gradient descent.
 ///
 /// ```
 /// use expnet::{Dataset, Initializer, Trainer, schedule::DeltaBarDelta};
@@ -29,15 +29,34 @@ use crate::serial::serialised;
 /// assert!(report.residual_norm() <= 1e-6);
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
+#[must_use]
 pub struct DeltaBarDelta {
     initial: Option<f64>,
     growth: f64,
     shrink: f64,
+    #[serde(skip)]
+    memory: Memory,
+}
+
+/// What a run has learnt.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Memory {
     /// The unit of growth and the current size.
     sizes: Option<(f64, f64)>,
     before_growth: Option<f64>,
     last_loss: f64,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            sizes: None,
+            before_growth: None,
+            last_loss: f64::INFINITY,
+        }
+    }
 }
 
 impl Default for DeltaBarDelta {
@@ -46,9 +65,7 @@ impl Default for DeltaBarDelta {
             initial: None,
             growth: 0.1,
             shrink: 0.5,
-            sizes: None,
-            before_growth: None,
-            last_loss: f64::INFINITY,
+            memory: Memory::default(),
         }
     }
 }
@@ -71,56 +88,62 @@ impl DeltaBarDelta {
         self.shrink = factor;
         self
     }
+
+    fn check_settings(&self) -> Result<(), Error> {
+        positive("`DeltaBarDelta::initial`", self.initial.unwrap_or(1.0))?;
+        not_negative("`DeltaBarDelta::growth`", self.growth)?;
+        within_unit("`DeltaBarDelta::shrink`", self.shrink)
+    }
 }
+
+checked_serde!(DeltaBarDelta);
 
 impl<T: Float> Schedule<T> for DeltaBarDelta {
     fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
         let loss = state.loss().as_f64();
         let dot = state.gradient_dot_previous().map(Float::as_f64);
-        let (unit, mut size) = match (self.sizes, self.initial) {
+        let (unit, mut size) = match (self.memory.sizes, self.initial) {
             (Some(sizes), _) => sizes,
             (None, Some(initial)) => (initial, initial),
             (None, None) => {
-                let natural = super::natural_size(state);
+                let natural = natural_size(state);
                 (natural, natural)
             }
         };
-        let grown_from = self.before_growth.take();
+        let memory = &mut self.memory;
+        let grown_from = memory.before_growth.take();
         match (grown_from, dot) {
-            (Some(before), _) if loss > self.last_loss => size = before,
+            (Some(before), _) if loss > memory.last_loss => size = before,
             (_, Some(dot)) if dot > 0.0 => {
-                self.before_growth = Some(size);
+                memory.before_growth = Some(size);
                 size += self.growth * unit;
             }
             (_, Some(dot)) if dot < 0.0 => size *= self.shrink,
             _ => {}
         }
-        self.sizes = Some((unit, size));
-        self.last_loss = loss;
+        memory.sizes = Some((unit, size));
+        memory.last_loss = loss;
         T::lit(size)
     }
 
-    fn check(&self, kind: Kind) -> Result<(), Error> {
-        super::plain_gradient_only("DeltaBarDelta", kind)?;
-        positive("`DeltaBarDelta::initial`", self.initial.unwrap_or(1.0))?;
-        let Self { growth, shrink, .. } = *self;
-        require(
-            growth.is_finite() && growth >= 0.0,
-            "`DeltaBarDelta::growth`",
-            growth,
-            "finite and at least 0",
-        )?;
-        require(
-            shrink > 0.0 && shrink < 1.0,
-            "`DeltaBarDelta::shrink`",
-            shrink,
-            "above 0 and below 1",
-        )
+    fn check(&self, kind: DirectionKind) -> Result<(), Error> {
+        plain_gradient_only("`DeltaBarDelta`", kind)?;
+        self.check_settings()
     }
 
-    kept!("DeltaBarDelta"; settings: initial, growth, shrink; memory: sizes, before_growth, last_loss);
-}
+    fn save(&self) -> Option<Record> {
+        let Memory { sizes, before_growth, last_loss } = self.memory;
+        let record = Record::of("DeltaBarDelta", self).with("sizes", sizes);
+        Some(record.with("before_growth", before_growth).with("last_loss", last_loss))
+    }
 
-serialised!(DeltaBarDelta { initial: Option<f64>, growth: f64, shrink: f64 } => {
-    Ok(Self { initial, growth, shrink, ..Self::default() })
-});
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        record.agree_on("DeltaBarDelta", self)?;
+        self.memory = Memory {
+            sizes: record.get("sizes")?,
+            before_growth: record.get("before_growth")?,
+            last_loss: record.get("last_loss")?,
+        };
+        Ok(())
+    }
+}

@@ -1,11 +1,12 @@
 //! The step size that the tangent kernel allows.
 
-use super::{Schedule, StepState, require};
+use super::{Schedule, StepState, gradient_only};
 use crate::error::Error;
 use crate::float::Float;
-use crate::method::Kind;
-use crate::record::kept;
-use crate::serial::serialised;
+use crate::method::DirectionKind;
+use crate::record::Record;
+use crate::setting::{checked_serde, positive};
+use serde::{Deserialize, Serialize};
 
 /// `c / lambda_max(G)`, G = J J^T the tangent Gram matrix: gradient descent's natural step size.
 ///
@@ -26,10 +27,13 @@ use crate::serial::serialised;
 /// assert!(report.residual_norm() <= 1e-9);
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
+#[must_use]
 pub struct KernelStable {
     factor: f64,
     refresh: usize,
+    #[serde(skip)]
     measured: Option<f64>,
 }
 
@@ -52,12 +56,18 @@ impl KernelStable {
         self
     }
 
-    /// Measure again every `steps` steps; 0, the default, is never.
+    /// Measures again every `steps` steps; 0, the default, means never.
     pub fn refresh(mut self, steps: usize) -> Self {
         self.refresh = steps;
         self
     }
+
+    fn check_settings(&self) -> Result<(), Error> {
+        positive("`KernelStable::factor`", self.factor)
+    }
 }
+
+checked_serde!(KernelStable);
 
 impl<T: Float> Schedule<T> for KernelStable {
     fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
@@ -74,18 +84,18 @@ impl<T: Float> Schedule<T> for KernelStable {
         })
     }
 
-    fn check(&self, kind: Kind) -> Result<(), Error> {
-        let c = self.factor;
-        require(
-            c.is_finite() && c > 0.0,
-            "`KernelStable::factor`",
-            c,
-            "positive and finite",
-        )?;
-        super::gradient_only("KernelStable", kind)
+    fn check(&self, kind: DirectionKind) -> Result<(), Error> {
+        self.check_settings()?;
+        gradient_only("`KernelStable`", kind)
     }
 
-    kept!("KernelStable"; settings: factor, refresh; memory: measured);
-}
+    fn save(&self) -> Option<Record> {
+        Some(Record::of("KernelStable", self).with("measured", self.measured))
+    }
 
-serialised!(KernelStable { factor: f64, refresh: usize } => Ok(Self { factor, refresh, ..Self::default() }));
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        record.agree_on("KernelStable", self)?;
+        self.measured = record.get("measured")?;
+        Ok(())
+    }
+}

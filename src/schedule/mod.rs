@@ -46,8 +46,10 @@
 //! | [`BarzilaiBorwein`] | the secant's inverse curvature | |
 //! | [`DeltaBarDelta`] | grows while the gradient keeps its direction | |
 //!
-//! [`warmup`](Schedule::warmup), [`clamp`](Schedule::clamp), [`then`](Schedule::then) and [`scale`](Schedule::scale) make new
-//! ones of them.
+//! [`warmup`](Schedule::warmup), [`clamp`](Schedule::clamp), [`then`](Schedule::then) and [`scale`](Schedule::scale) build
+//! new schedules from them.
+//!
+//! To look at a schedule after the run, lend it to the trainer: `Trainer::new(schedule::lend(&mut mine))`.
 
 mod backtracking;
 mod barzilai_borwein;
@@ -78,8 +80,8 @@ pub use polyak::Polyak;
 
 use crate::error::Error;
 use crate::float::Float;
-use crate::method::Kind;
-use crate::record::{Record, kept, not_restored};
+use crate::method::DirectionKind;
+use crate::record::Record;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -91,24 +93,25 @@ pub trait Schedule<T: Float> {
     /// The size of the step that `state` is about to take.
     fn step_size(&mut self, state: &mut StepState<'_, T>) -> T;
 
-    /// Whether the settings are sound, and the schedule makes sense for directions of this kind.
+    /// Checks the settings, and that the schedule makes sense for directions of this kind.
     /// Called once, before the first step of a run.
-    fn check(&self, kind: Kind) -> Result<(), Error> {
+    fn check(&self, kind: DirectionKind) -> Result<(), Error> {
         let _ = kind;
         Ok(())
     }
 
-    /// The settings and the memory, for a checkpoint. `None`, the default, says that they are not known: a checkpoint
-    /// is then refused, rather than resumed wrong. See [`Record`] for an example.
+    /// The settings and the memory, for a checkpoint. `None`, the default, says that they are not known: a run that asks for
+    /// checkpoints is then refused, rather than resumed wrong. See [`Record`] for an example.
     fn save(&self) -> Option<Record> {
         None
     }
 
-    /// Takes up the memory that [`save`](Self::save) gave, so that every answer is the one that would have followed.
+    /// Restores the memory that [`save`](Self::save) returned, so that every further answer is the one that would have
+    /// followed.
     ///
     /// Errors: a record of another kind, or of other settings; by default every record.
     fn restore(&mut self, record: &Record) -> Result<(), Error> {
-        Err(not_restored(record))
+        Err(record.not_restored())
     }
 
     /// Rises linearly from 0 for `steps` steps: t / steps times this schedule's step 0, then this schedule from its step 0 on.
@@ -165,29 +168,27 @@ pub trait Schedule<T: Float> {
     }
 }
 
-/// Implements the trait for a function of the step alone: `at(t)`, its settings, and a check of them where one is named.
+/// Implements [`Schedule`] for functions of the step alone: `at(t)`, and `check_settings`.
 macro_rules! function_of_step {
-    ($name:ident { $($setting:ident),* } $($check:ident)?) => {
+    ($($name:ident),*) => {$(
         impl<T: crate::float::Float> Schedule<T> for $name {
             fn step_size(&mut self, state: &mut super::StepState<'_, T>) -> T {
                 T::lit(self.at(state.iteration()))
             }
 
-            $(fn check(&self, _: crate::method::Kind) -> Result<(), Error> {
-                self.$check()
-            })?
+            fn check(&self, _: crate::method::DirectionKind) -> Result<(), Error> {
+                self.check_settings()
+            }
 
             fn save(&self) -> Option<crate::record::Record> {
-                Some(crate::record::Record::new(stringify!($name))$(.with(stringify!($setting), self.$setting))*)
+                Some(crate::record::Record::of(stringify!($name), self))
             }
 
             fn restore(&mut self, record: &crate::record::Record) -> Result<(), Error> {
-                record.agree_on_kind(stringify!($name))?;
-                $(record.agree(stringify!($setting), self.$setting)?;)*
-                Ok(())
+                record.agree_on(stringify!($name), self)
             }
         }
-    };
+    )*};
 }
 use function_of_step;
 
@@ -202,16 +203,17 @@ pub fn from_fn<T: Float, F: FnMut(&mut StepState<'_, T>) -> T>(f: F) -> F {
     f
 }
 
-/// `f`, with your word that it depends on the state alone: such a run can be saved and resumed.
+/// `f`, which you guarantee depends on the state alone: such a run can be saved and resumed.
 ///
 /// A closure may remember what the crate cannot see, so that [`Trainer::checkpoint`](crate::Trainer::checkpoint)
-/// refuses it as it is.
+/// refuses a plain one.
 pub fn stateless<T: Float, F: Fn(&mut StepState<'_, T>) -> T>(f: F) -> Stateless<F> {
     Stateless { f }
 }
 
 /// What [`stateless`] returns.
 #[derive(Clone, Copy)]
+#[must_use]
 pub struct Stateless<F> {
     f: F,
 }
@@ -227,7 +229,13 @@ impl<T: Float, F: Fn(&mut StepState<'_, T>) -> T> Schedule<T> for Stateless<F> {
         (self.f)(state)
     }
 
-    kept!("stateless");
+    fn save(&self) -> Option<Record> {
+        Some(Record::new("stateless"))
+    }
+
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        record.agree_on_kind("stateless")
+    }
 }
 
 impl<T: Float, F: FnMut(&mut StepState<'_, T>) -> T> Schedule<T> for F {
@@ -236,23 +244,31 @@ impl<T: Float, F: FnMut(&mut StepState<'_, T>) -> T> Schedule<T> for F {
     }
 }
 
-/// A plain number is a constant step size; like [`Constant`], but 0 is allowed.
-impl<T: Float> Schedule<T> for f64 {
-    fn step_size(&mut self, _: &mut StepState<'_, T>) -> T {
-        T::lit(*self)
-    }
-
-    fn save(&self) -> Option<Record> {
-        Some(Record::new("a number").with("size", *self))
-    }
-
-    fn restore(&mut self, record: &Record) -> Result<(), Error> {
-        record.agree_on_kind("a number")?;
-        record.agree("size", *self)
-    }
+/// A schedule of your own, lent to a trainer so that you can look at it after the run.
+///
+/// ```
+/// use expnet::schedule::{self, Schedule, StepState};
+/// use expnet::{Dataset, Initializer, Trainer};
+///
+/// struct Counting(usize);
+/// impl Schedule<f64> for Counting {
+///     fn step_size(&mut self, _: &mut StepState<'_, f64>) -> f64 {
+///         self.0 += 1;
+///         1e-3
+///     }
+/// }
+/// let data = Dataset::from_rows(&[[0.0, 1.0], [1.0, 0.0]], &[0.5, -0.5])?;
+/// let mut net = Initializer::new(2, 64).build()?;
+/// let mut mine = Counting(0);
+/// Trainer::new(schedule::lend(&mut mine)).max_steps(5).fit(&mut net, &data)?;
+/// assert_eq!(mine.0, 5);
+/// # Ok::<(), expnet::Error>(())
+/// ```
+pub fn lend<T: Float, S: Schedule<T>>(schedule: &mut S) -> &mut (dyn Schedule<T> + '_) {
+    schedule
 }
 
-/// A schedule lent to a trainer (to be looked at after the run) or boxed is a schedule.
+/// A schedule that is lent or boxed is a schedule.
 macro_rules! pass_on {
     ($($pointer:ty),*) => {$(
         impl<T: Float> Schedule<T> for $pointer {
@@ -260,7 +276,7 @@ macro_rules! pass_on {
                 (**self).step_size(state)
             }
 
-            fn check(&self, kind: Kind) -> Result<(), Error> {
+            fn check(&self, kind: DirectionKind) -> Result<(), Error> {
                 (**self).check(kind)
             }
 
@@ -276,23 +292,10 @@ macro_rules! pass_on {
 }
 pass_on!(&mut (dyn Schedule<T> + '_), Box<dyn Schedule<T> + '_>);
 
-/// The one form of a range check: `setting` is `value` and must be `expected`.
-fn require(holds: bool, setting: &'static str, value: impl fmt::Display, expected: &'static str) -> Result<(), Error> {
-    if holds {
-        Ok(())
-    } else {
-        Err(Error::Setting {
-            setting,
-            value: value.to_string(),
-            expected,
-        })
-    }
-}
-
 /// For schedules whose formula assumes that the step follows the loss's gradient.
-fn gradient_only(schedule: &'static str, kind: Kind) -> Result<(), Error> {
+fn gradient_only(schedule: &'static str, kind: DirectionKind) -> Result<(), Error> {
     match kind {
-        Kind::Dual | Kind::Penalized => Err(Error::Incompatible {
+        DirectionKind::Dual | DirectionKind::Penalized => Err(Error::Incompatible {
             what: schedule,
             with: "a method that does not follow the gradient",
             reason: "its step size is derived from the gradient; use a constant step size of 1 or `Backtracking`",
@@ -302,14 +305,14 @@ fn gradient_only(schedule: &'static str, kind: Kind) -> Result<(), Error> {
 }
 
 /// For schedules that compare the gradients of two steps.
-fn plain_gradient_only(schedule: &'static str, kind: Kind) -> Result<(), Error> {
+fn plain_gradient_only(schedule: &'static str, kind: DirectionKind) -> Result<(), Error> {
     let reason = "it compares the gradients of two steps; use `KernelStable` or `Backtracking`, or plain \
                   full-batch `GradientDescent::default()`";
     let with = match kind {
-        Kind::Gradient => return Ok(()),
-        Kind::ModifiedGradient => "momentum or clipping",
-        Kind::BatchGradient => "minibatches",
-        Kind::Dual | Kind::Penalized => "a method that does not follow the gradient",
+        DirectionKind::Gradient => return Ok(()),
+        DirectionKind::ModifiedGradient => "momentum or clipping",
+        DirectionKind::BatchGradient => "minibatches",
+        DirectionKind::Dual | DirectionKind::Penalized => "a method that does not follow the gradient",
     };
     Err(Error::Incompatible {
         what: schedule,

@@ -1,12 +1,12 @@
 //! A step size that falls when the loss stops falling.
 
-use super::decay::positive;
-use super::{Schedule, StepState, require};
+use super::{Schedule, StepState};
 use crate::error::Error;
 use crate::float::Float;
-use crate::method::Kind;
-use crate::record::kept;
-use crate::serial::serialised;
+use crate::method::DirectionKind;
+use crate::record::Record;
+use crate::setting::{below_one, checked_serde, not_negative, positive, within_unit};
+use serde::{Deserialize, Serialize};
 
 /// Multiplies the size by a factor when the loss has not improved for more than `patience` steps.
 ///
@@ -16,7 +16,7 @@ use crate::serial::serialised;
 /// ```
 ///
 /// Follows `torch.optim.lr_scheduler.ReduceLROnPlateau` (mode `min`, relative threshold), with the loss before each step as its
-/// metric; reductions by less than 1e-8 are left out there, and here not.
+/// metric. PyTorch leaves out reductions by less than 1e-8; this schedule does not.
 ///
 /// ```
 /// use expnet::Trainer;
@@ -25,36 +25,71 @@ use crate::serial::serialised;
 /// let trainer = Trainer::<f64>::new(ReduceOnPlateau::new(1e-3)?.factor(0.5).patience(20));
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields)]
+#[must_use]
 pub struct ReduceOnPlateau {
     initial: f64,
+    #[serde(default = "ReduceOnPlateau::factor_by_default")]
     factor: f64,
+    #[serde(default = "ReduceOnPlateau::patience_by_default")]
     patience: usize,
+    #[serde(default = "ReduceOnPlateau::threshold_by_default")]
     threshold: f64,
+    #[serde(default)]
     cooldown: usize,
+    #[serde(default)]
     min_size: f64,
-    size: f64,
+    #[serde(skip)]
+    memory: Memory,
+}
+
+/// What a run has learnt.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Memory {
+    size: Option<f64>,
     best: f64,
     waited: usize,
     cooling: usize,
 }
 
-impl ReduceOnPlateau {
-    /// From `initial` (positive) on.
-    pub fn new(initial: f64) -> Result<Self, Error> {
-        positive("the initial size of `ReduceOnPlateau`", initial)?;
-        Ok(Self {
-            initial,
-            factor: 0.1,
-            patience: 10,
-            threshold: 1e-4,
-            cooldown: 0,
-            min_size: 0.0,
-            size: initial,
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            size: None,
             best: f64::INFINITY,
             waited: 0,
             cooling: 0,
-        })
+        }
+    }
+}
+
+impl ReduceOnPlateau {
+    /// From `initial` (positive) on.
+    pub fn new(initial: f64) -> Result<Self, Error> {
+        let schedule = Self {
+            initial,
+            factor: Self::factor_by_default(),
+            patience: Self::patience_by_default(),
+            threshold: Self::threshold_by_default(),
+            cooldown: 0,
+            min_size: 0.0,
+            memory: Memory::default(),
+        };
+        schedule.check_settings()?;
+        Ok(schedule)
+    }
+
+    fn factor_by_default() -> f64 {
+        0.1
+    }
+
+    fn patience_by_default() -> usize {
+        10
+    }
+
+    fn threshold_by_default() -> f64 {
+        1e-4
     }
 
     /// What the size is multiplied by, above 0 and below 1; 0.1 by default.
@@ -88,61 +123,59 @@ impl ReduceOnPlateau {
     }
 
     fn look_at(&mut self, loss: f64) -> f64 {
-        if loss < self.best * (1.0 - self.threshold) || self.best.is_infinite() {
-            self.best = loss;
-            self.waited = 0;
+        let memory = &mut self.memory;
+        let size = memory.size.get_or_insert(self.initial);
+        if loss < memory.best * (1.0 - self.threshold) || memory.best.is_infinite() {
+            memory.best = loss;
+            memory.waited = 0;
         } else {
-            self.waited = self.waited.saturating_add(1);
+            memory.waited = memory.waited.saturating_add(1);
         }
-        if self.cooling > 0 {
-            self.cooling -= 1;
-            self.waited = 0;
+        if memory.cooling > 0 {
+            memory.cooling -= 1;
+            memory.waited = 0;
         }
-        if self.waited > self.patience {
-            self.size = (self.size * self.factor).max(self.min_size.min(self.size));
-            self.cooling = self.cooldown;
-            self.waited = 0;
+        if memory.waited > self.patience {
+            *size = (*size * self.factor).max(self.min_size.min(*size));
+            memory.cooling = self.cooldown;
+            memory.waited = 0;
         }
-        self.size
+        *size
+    }
+
+    fn check_settings(&self) -> Result<(), Error> {
+        positive("`initial` of `ReduceOnPlateau::new`", self.initial)?;
+        within_unit("`ReduceOnPlateau::factor`", self.factor)?;
+        below_one("`ReduceOnPlateau::threshold`", self.threshold)?;
+        not_negative("`ReduceOnPlateau::min_size`", self.min_size)
     }
 }
+
+checked_serde!(ReduceOnPlateau);
 
 impl<T: Float> Schedule<T> for ReduceOnPlateau {
     fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
         T::lit(self.look_at(state.loss().as_f64()))
     }
 
-    fn check(&self, _: Kind) -> Result<(), Error> {
-        let Self {
-            factor,
-            threshold,
-            min_size,
-            ..
-        } = *self;
-        require(
-            factor > 0.0 && factor < 1.0,
-            "`ReduceOnPlateau::factor`",
-            factor,
-            "above 0 and below 1",
-        )?;
-        let range = (0.0..1.0).contains(&threshold);
-        require(
-            range,
-            "`ReduceOnPlateau::threshold`",
-            threshold,
-            "at least 0 and below 1",
-        )?;
-        let size = min_size.is_finite() && min_size >= 0.0;
-        require(size, "`ReduceOnPlateau::min_size`", min_size, "finite and at least 0")
+    fn check(&self, _: DirectionKind) -> Result<(), Error> {
+        self.check_settings()
     }
 
-    kept!(
-        "ReduceOnPlateau";
-        settings: initial, factor, patience, threshold, cooldown, min_size;
-        memory: size, best, waited, cooling
-    );
-}
+    fn save(&self) -> Option<Record> {
+        let Memory { size, best, waited, cooling } = self.memory;
+        let record = Record::of("ReduceOnPlateau", self).with("size", size).with("best", best);
+        Some(record.with("waited", waited).with("cooling", cooling))
+    }
 
-serialised!(ReduceOnPlateau {
-    initial: f64, factor: f64, patience: usize, threshold: f64, cooldown: usize, min_size: f64,
-} => Self::new(initial).map(|new| Self { factor, patience, threshold, cooldown, min_size, ..new }));
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        record.agree_on("ReduceOnPlateau", self)?;
+        self.memory = Memory {
+            size: record.get("size")?,
+            best: record.get("best")?,
+            waited: record.get("waited")?,
+            cooling: record.get("cooling")?,
+        };
+        Ok(())
+    }
+}

@@ -1,18 +1,18 @@
 //! Polyak's step size.
 
-use super::decay::positive;
-use super::{Schedule, StepState, gradient_only, require};
+use super::{Schedule, StepState, gradient_only};
 use crate::error::Error;
 use crate::float::Float;
-use crate::method::Kind;
-use crate::record::kept;
-use crate::serial::serialised;
+use crate::method::DirectionKind;
+use crate::record::Record;
+use crate::setting::{checked_serde, not_negative, positive};
+use serde::{Deserialize, Serialize};
 
 /// `size = scaling min((L - minimum) / (||grad L||^2 + eps), max)`.
 ///
 /// Follows `optax.polyak_sgd`, defaults included, as documented there; with a scaling other than 1 its code (version
 /// 0.2.8) divides by the norm of the scaled gradient. The minimum of the loss is 0 for a network wide enough to
-/// interpolate. Costs two sweeps a step that do the work of one. For methods that follow the gradient.
+/// interpolate. Each step takes two sweeps, which together do the work of one. For methods that follow the gradient.
 ///
 /// ```
 /// use expnet::{Dataset, Initializer, Trainer, schedule::Polyak};
@@ -23,7 +23,9 @@ use crate::serial::serialised;
 /// assert!(report.residual_norm() <= 1e-6);
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
+#[must_use]
 pub struct Polyak {
     scaling: f64,
     max: f64,
@@ -76,30 +78,32 @@ impl Polyak {
         };
         self.scaling * size.min(self.max).max(0.0)
     }
+
+    fn check_settings(&self) -> Result<(), Error> {
+        positive("`Polyak::scaling`", self.scaling)?;
+        positive("`Polyak::max`", self.max)?;
+        not_negative("`Polyak::minimum`", self.minimum)?;
+        not_negative("`Polyak::eps`", self.eps)
+    }
 }
+
+checked_serde!(Polyak);
 
 impl<T: Float> Schedule<T> for Polyak {
     fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
         T::lit(self.at(state.loss().as_f64(), state.gradient_norm_squared().as_f64()))
     }
 
-    fn check(&self, kind: Kind) -> Result<(), Error> {
-        gradient_only("Polyak", kind)?;
-        positive("`Polyak::scaling`", self.scaling)?;
-        positive("`Polyak::max`", self.max)?;
-        let least = |setting, value: f64| {
-            require(
-                value.is_finite() && value >= 0.0,
-                setting,
-                value,
-                "finite and at least 0",
-            )
-        };
-        least("`Polyak::minimum`", self.minimum)?;
-        least("`Polyak::eps`", self.eps)
+    fn check(&self, kind: DirectionKind) -> Result<(), Error> {
+        gradient_only("`Polyak`", kind)?;
+        self.check_settings()
     }
 
-    kept!("Polyak"; settings: scaling, max, minimum, eps);
-}
+    fn save(&self) -> Option<Record> {
+        Some(Record::of("Polyak", self))
+    }
 
-serialised!(Polyak { scaling: f64, max: f64, minimum: f64, eps: f64 } => Ok(Self { scaling, max, minimum, eps }));
+    fn restore(&mut self, record: &Record) -> Result<(), Error> {
+        record.agree_on("Polyak", self)
+    }
+}

@@ -1,10 +1,10 @@
 //! The largest eigenvalue of G = J J^T, from products with it.
 
-use super::lanczos::Lanczos;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::float::Float;
-use nalgebra::{DMatrix, DVector, SymmetricEigen};
+use crate::linalg::leading;
+use nalgebra::{DMatrix, DVector};
 
 /// The bound may lie this far above the eigenvalue, relatively.
 const TOLERANCE: f64 = 0.02;
@@ -17,9 +17,6 @@ const SCATTER: f64 = 0.1;
 
 /// With more coordinates their k x k products are too large to be worth it.
 const COORDINATES: usize = 1024;
-
-/// Lanczos iterations at most; three are usual.
-const ITERATIONS: usize = 200;
 
 /// lambda_max(G) on the current samples, at the current weights: see `StepState::largest_kernel_eigenvalue`.
 ///
@@ -102,52 +99,6 @@ impl GaussianKernel {
     }
 }
 
-/// An eigenvalue, from above, and a unit vector close to its eigenvector.
-struct Leading {
-    value: f64,
-    vector: DVector<f64>,
-}
-
-/// The largest eigenvalue of a positive semidefinite matrix known by its products: a Ritz value plus its residual norm, once
-/// that norm is below `tolerance` of the value. NaN where the products are not finite.
-///
-/// Full reorthogonalisation, O(n k^2) beside k products.
-fn leading(
-    start: DVector<f64>,
-    tolerance: f64,
-    mut multiply: impl FnMut(&DVector<f64>) -> Result<DVector<f64>, Error>,
-) -> Result<Leading, Error> {
-    let n = start.len();
-    let mut space = Lanczos::new(start);
-    loop {
-        let product = space
-            .basis
-            .last()
-            .map_or_else(|| Ok(DVector::zeros(n)), &mut multiply)?;
-        space.extend(product);
-        let size = space.diagonal.len();
-        let rest = space.beside[size - 1];
-        let (value, coefficients) = leading_ritz_pair(&space.diagonal, &space.beside);
-        let bound = rest * coefficients[size - 1].abs();
-        if !(value.is_finite() && bound.is_finite()) {
-            let value = f64::NAN;
-            return Ok(Leading {
-                value,
-                vector: DVector::zeros(n),
-            });
-        }
-        let exhausted = size >= n.min(ITERATIONS) || rest <= f64::EPSILON * value;
-        if bound <= tolerance * value || exhausted {
-            let mut vector = DVector::zeros(n);
-            for (v, c) in space.basis.iter().zip(&coefficients) {
-                vector.axpy(*c, v, 1.0);
-            }
-            let value = value + bound.min(tolerance * value);
-            return Ok(Leading { value, vector });
-        }
-    }
-}
-
 /// A unit vector, positive, and not a multiple of anything with symmetry.
 fn fixed_vector(n: usize) -> DVector<f64> {
     DVector::from_fn(n, |i, _| 1.0 + 0.3 * (1.0 + i as f64 * 0.618_033_988_749_895).sin()).normalize()
@@ -158,57 +109,12 @@ fn scattered(n: usize) -> DVector<f64> {
     DVector::from_fn(n, |i, _| ((i * i + 1) as f64 * 0.618_033_988_749_895).sin()).normalize()
 }
 
-/// The largest eigenvalue of the tridiagonal matrix and its eigenvector.
-fn leading_ritz_pair(diagonal: &[f64], beside: &[f64]) -> (f64, Vec<f64>) {
-    let k = diagonal.len();
-    let tridiagonal = DMatrix::from_fn(k, k, |i, j| match i.abs_diff(j) {
-        0 => diagonal[i],
-        1 => beside[i.min(j)],
-        _ => 0.0,
-    });
-    if tridiagonal.iter().any(|x| !x.is_finite()) {
-        return (f64::NAN, vec![f64::NAN; k]);
-    }
-    let eigen = SymmetricEigen::new(tridiagonal);
-    let top = eigen.eigenvalues.imax();
-    let vector = eigen.eigenvectors.column(top).iter().copied().collect();
-    (eigen.eigenvalues[top].max(0.0), vector)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::init::Initializer;
     use crate::{Memory, network::ExpNetwork};
-
-    fn of(matrix: &DMatrix<f64>) -> f64 {
-        let start = (fixed_vector(matrix.nrows()) + SCATTER * scattered(matrix.nrows())).normalize();
-        leading(start, TOLERANCE, |v| Ok(matrix * v)).unwrap().value
-    }
-
-    #[test]
-    fn is_within_two_percent_from_above() {
-        for n in [1, 2, 3, 10, 60] {
-            for power in [0.5, 2.0, 6.0] {
-                let root = DMatrix::from_fn(n, n, |i, j| {
-                    ((3 * i + 7 * j * j) as f64).sin() / ((j + 1) as f64).powf(power)
-                });
-                let matrix = &root * root.transpose();
-                let exact = SymmetricEigen::new(matrix.clone()).eigenvalues.max();
-                let found = of(&matrix);
-                assert!(
-                    found >= exact * (1.0 - 1e-9) && found <= 1.02 * exact,
-                    "{n} {power}: {found} {exact}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn knows_zero_and_overflow() {
-        assert_eq!(of(&DMatrix::zeros(4, 4)), 0.0);
-        assert!(of(&DMatrix::from_element(3, 3, f64::INFINITY)).is_nan());
-    }
+    use nalgebra::SymmetricEigen;
 
     fn points(k: usize, n: usize) -> DMatrix<f64> {
         DMatrix::from_fn(k, n, |c, i| {

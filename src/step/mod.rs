@@ -2,20 +2,23 @@
 
 mod direction;
 mod eigenvalue;
-mod lanczos;
+mod linearization;
 mod position;
 
 pub use direction::{Direction, Evaluation, Outcome};
-pub(crate) use lanczos::Lanczos;
-pub(crate) use position::{Position, Proposal, half_square};
+pub(crate) use linearization::Linearization;
+pub(crate) use position::{Position, Proposal};
 
 use crate::float::Float;
 
 /// What a [`Schedule`](crate::schedule::Schedule) may ask before it answers with a step size.
 ///
 /// The method has already chosen the direction d of the step (for gradient descent d = -grad L).
-/// What costs a pass over the neurons is computed only when asked for, and only once a step. With
-/// minibatches everything here speaks of the current batch.
+/// What costs a pass over the neurons is computed only when asked for, and only once per step. With
+/// minibatches everything here refers to the current batch.
+///
+/// What costs a pass is NaN where the engine fails (no memory, or another rank has failed): a schedule then answers whatever
+/// it likes, and the step returns the engine's error.
 ///
 /// ```
 /// use expnet::schedule::{Schedule, StepState};
@@ -53,32 +56,32 @@ impl<'a, T: Float> StepState<'a, T> {
 
     /// The step about to be taken: 0 for the first.
     pub fn iteration(&self) -> usize {
-        self.position.iteration().saturating_sub(self.start)
+        self.position.at().iteration().saturating_sub(self.start)
     }
 
     /// The loss L = 1/2 ||e||^2 at the current weights.
     pub fn loss(&self) -> T {
-        T::lit(self.position.loss())
+        T::lit(self.position.at().loss())
     }
 
     /// ||e||_2 at the current weights.
     pub fn residual_norm(&self) -> T {
-        T::lit(self.position.residual_norm())
+        T::lit((2.0 * self.position.at().loss()).sqrt())
     }
 
     /// The number of samples n (of the batch, with minibatches).
     pub fn samples(&self) -> usize {
-        self.position.residual().len()
+        self.position.at().residual().len()
     }
 
     /// The dimension d of the points.
     pub fn dimension(&self) -> usize {
-        self.position.dimension()
+        self.position.at().dimension()
     }
 
     /// The number m of neurons.
     pub fn width(&self) -> usize {
-        self.position.width()
+        self.position.at().width()
     }
 
     /// The size of the last step, as it was really taken; `None` before the first.
@@ -86,10 +89,10 @@ impl<'a, T: Float> StepState<'a, T> {
         self.position.last_step_size().map(T::lit)
     }
 
-    /// ||grad L||^2 (Frobenius norm). Costs a backward sweep the first time it is asked in a step,
+    /// ||grad L||^2 (Frobenius norm). Costs a backward sweep the first time it is asked for in a step,
     /// which the step itself then saves.
     pub fn gradient_norm_squared(&mut self) -> T {
-        T::lit(self.position.gradient_norm_squared())
+        T::lit(self.position.at_mut().gradient_norm_squared())
     }
 
     /// The loss after a step of this size: a trial. Costs a pass, which the step saves if it is
@@ -104,29 +107,29 @@ impl<'a, T: Float> StepState<'a, T> {
     /// from above. Gradient descent on a fixed G is stable below 2 / `lambda_max`.
     ///
     /// Matrix-free Lanczos iteration until the residual is below 2%: two or three passes for weights that are about normally
-    /// distributed, less than ten for most others, the first time it is asked in a step. It starts from the
-    /// leading eigenvector of the kernel of normal weights with the mean and covariance that these have, so the value is
+    /// distributed, fewer than ten for most others, the first time it is asked for in a step. It starts from the
+    /// leading eigenvector of the kernel of normal weights with the mean and covariance of the current ones, so the value is
     /// reproducible. Where several eigenvalues lie close together the iteration may end at another of them, a few percent below.
     pub fn largest_kernel_eigenvalue(&mut self) -> T {
-        T::lit(self.position.largest_kernel_eigenvalue())
+        T::lit(self.position.at_mut().largest_kernel_eigenvalue())
     }
 
     /// <grad L, d>, where a step of size s moves the weights by s d (apart from momentum, see
-    /// [`carried`](Self::carried)): -||grad L||^2 for gradient descent, 1 + beta times that with Nesterov's momentum. A
-    /// method's pull towards the initial weights is left out.
+    /// [`momentum_slope`](Self::momentum_slope)): -||grad L||^2 for gradient descent, 1 + beta times that with Nesterov's
+    /// momentum. A method's pull towards the initial weights is left out.
     pub fn slope(&mut self) -> T {
         T::lit(self.position.slope())
     }
 
     /// <grad L, c>, where c is the part of the step that momentum adds whatever the step size:
     /// 0 without momentum. To first order a step of size s changes the loss by
-    /// `s * slope() + carried()`.
-    pub fn carried(&mut self) -> T {
-        T::lit(self.position.carried())
+    /// `s * slope() + momentum_slope()`.
+    pub fn momentum_slope(&mut self) -> T {
+        T::lit(self.position.momentum_slope())
     }
 
     /// <grad L now, grad L one step before>, or `None` in the first step of a run and the first
-    /// time it is asked: the gradients are kept from then on, which takes the memory of one or two
+    /// time it is asked for: the gradients are kept from then on, which takes the memory of one or two
     /// copies of the weights.
     pub fn gradient_dot_previous(&mut self) -> Option<T> {
         self.position.gradient_dot_previous().map(T::lit)

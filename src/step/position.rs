@@ -1,38 +1,14 @@
-//! Where a run stands: the engine, the residual, and what was computed lazily at these weights.
+//! Where a run stands: the network at the current weights, the direction chosen there, and trial steps along it.
 
-use super::Direction;
-use super::eigenvalue::largest_kernel_eigenvalue;
-use crate::engine::{Ahead, Engine, Move, Set, Sums};
+use super::{Direction, Evaluation, Linearization};
+use crate::engine::{Dual, Engine, Look, Move};
 use crate::error::Error;
 use crate::float::Float;
 use crate::record::Record;
+use crate::setting::not_negative;
 use nalgebra::{DMatrix, DVector};
 
-/// Which J^T v the engine keeps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Kept {
-    #[default]
-    Nothing,
-    /// J^T e.
-    Gradient,
-    /// J^T dual, where the dual is no multiple of the residual.
-    Direction,
-}
-
-/// What is known at the current weights beyond the loss.
-#[derive(Clone, Copy, Debug, Default)]
-struct Facts {
-    kept: Kept,
-    /// J^T v is known to be exactly 0.
-    is_zero: bool,
-    norm_squared: Option<f64>,
-    dot_previous: f64,
-    dot_velocity: f64,
-    slope: Option<f64>,
-    eigenvalue: Option<f64>,
-}
-
-/// A proposal that the engine holds: the step of this size, and the loss after it.
+/// A step that the engine has made and can still take back: its size, and the loss after it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Proposal {
     pub step_size: f64,
@@ -44,119 +20,103 @@ pub(crate) struct Proposal {
 /// The state of a run between two steps.
 #[derive(Debug)]
 pub(crate) struct Position<T: Float> {
-    engine: Engine<T>,
-    labels: DVector<T>,
-    /// The samples of the current step; empty for all.
-    batch: Vec<usize>,
-    residual: Vec<T>,
-    next_residual: Vec<T>,
-    loss: f64,
-    iteration: usize,
-    shape: (usize, usize),
-    pub direction: Direction<T>,
-    /// The dual is this multiple of the residual, where it is one.
-    multiple: Option<f64>,
-    facts: Facts,
+    at: Linearization<T>,
+    direction: Direction<T>,
+    known: Known,
     trial: Option<Proposal>,
     /// Gradients are kept from step to step since this one.
-    remembers: Option<usize>,
+    remembers_since: Option<usize>,
     trials: usize,
-    /// A query of a schedule has no way to return an error: the trainer finds it here.
-    failure: Option<Error>,
-    last_batch_size: usize,
     last_step_size: Option<f64>,
+    /// The number of samples of the step just accepted.
+    last_batch_size: usize,
+}
+
+/// What is known of the direction.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// The dual is this multiple of the residual, where it is one.
+    multiple: Option<f64>,
+    slope: Option<f64>,
+    /// J^T dual is exactly 0.
+    is_zero: bool,
 }
 
 impl<T: Float> Position<T> {
-    /// Evaluates the network once, on `batch` (empty for all samples).
+    /// Before the first evaluation of a network of this dimension and width.
     pub fn new(engine: Engine<T>, labels: DVector<T>, shape: (usize, usize)) -> Self {
-        let n = labels.len();
+        let dual = Vec::with_capacity(labels.len());
         Self {
-            engine,
-            batch: Vec::new(),
-            residual: Vec::with_capacity(n),
-            next_residual: Vec::with_capacity(n),
-            loss: f64::NAN,
-            iteration: 0,
-            shape,
+            at: Linearization::new(engine, labels, shape),
             direction: Direction {
-                dual: Vec::with_capacity(n),
-                carry: 0.0,
+                dual,
+                momentum: 0.0,
                 nesterov: false,
                 pull: 0.0,
             },
-            multiple: None,
-            facts: Facts::default(),
+            known: Known::default(),
             trial: None,
-            remembers: None,
+            remembers_since: None,
             trials: 0,
-            failure: None,
-            last_batch_size: 0,
             last_step_size: None,
-            labels,
+            last_batch_size: 0,
         }
     }
 
-    /// Evaluates the current weights on `batch` (empty for all samples), in one pass.
-    pub fn evaluate(&mut self, batch: &[usize]) -> Result<(), Error> {
-        self.engine.set_batch(batch)?;
-        self.engine.forward()?;
-        self.loss = self.read_outputs(batch);
-        self.enter(batch);
-        Ok(())
+    /// The network at the current weights.
+    pub fn at(&self) -> &Linearization<T> {
+        &self.at
     }
 
-    /// What went wrong in a query since the last call.
-    pub fn check(&mut self) -> Result<(), Error> {
-        self.failure.take().map_or(Ok(()), Err)
-    }
-
-    fn fail(&mut self, error: Error) -> f64 {
-        // The first is the cause of the others.
-        self.failure.get_or_insert(error);
-        f64::NAN
+    pub fn at_mut(&mut self) -> &mut Linearization<T> {
+        &mut self.at
     }
 
     pub fn engine(&self) -> &Engine<T> {
-        &self.engine
+        self.at.engine()
     }
 
     pub fn engine_mut(&mut self) -> &mut Engine<T> {
-        &mut self.engine
+        self.at.engine_mut()
     }
 
-    pub fn iteration(&self) -> usize {
-        self.iteration
+    /// Evaluates the current weights on the chosen batch, in one pass.
+    pub fn evaluate(&mut self) -> Result<(), Error> {
+        self.trial = None;
+        self.at.evaluate()
     }
 
-    pub fn loss(&self) -> f64 {
-        self.loss
-    }
-
-    pub fn residual_norm(&self) -> f64 {
-        (2.0 * self.loss).sqrt()
-    }
-
-    pub fn residual(&self) -> &[T] {
-        &self.residual
-    }
-
-    pub fn dimension(&self) -> usize {
-        self.shape.0
-    }
-
-    pub fn width(&self) -> usize {
-        self.shape.1
+    /// Lets a method choose the direction: `ask` finds it filled with plain gradient descent, and may change it.
+    pub fn choose(
+        &mut self,
+        initial: &DMatrix<T>,
+        ask: impl FnOnce(&mut Evaluation<'_, T>, &mut Direction<T>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let d = &mut self.direction;
+        d.dual.clear();
+        d.dual.extend_from_slice(self.at.residual());
+        (d.momentum, d.nesterov, d.pull) = (0.0, false, 0.0);
+        ask(&mut Evaluation::new(&mut self.at, initial), d)?;
+        self.at.check()?;
+        check(d, self.at.residual().len(), self.at.iteration())?;
+        for decided in [d.momentum.to_bits(), d.pull.to_bits(), u64::from(d.nesterov)] {
+            self.at.engine().link().note(decided);
+        }
+        self.known = Known {
+            multiple: multiple_of(&d.dual, self.at.residual()),
+            ..Known::default()
+        };
+        self.trial = None;
+        self.at.engine_mut().forget(Dual::Direction);
+        if d.pull != 0.0 {
+            self.at.engine_mut().keep_initial(initial)?;
+        }
+        Ok(())
     }
 
     /// The size of the last step.
     pub fn last_step_size(&self) -> Option<f64> {
         self.last_step_size
-    }
-
-    /// The number of samples in all.
-    pub fn samples(&self) -> usize {
-        self.labels.len()
     }
 
     /// The number of samples of the step just accepted.
@@ -169,83 +129,10 @@ impl<T: Float> Position<T> {
         self.trials
     }
 
-    /// Whether any step can still move: not so at a zero gradient without momentum or pull.
+    /// Whether no step can move the weights: at a zero gradient without momentum or pull.
     pub fn is_stationary(&self) -> bool {
         let d = &self.direction;
-        self.facts.is_zero && d.carry == 0.0 && d.pull == 0.0
-    }
-
-    /// Fills the direction with plain gradient descent, for the method to change.
-    pub fn reset_direction(&mut self) {
-        self.direction.dual.clear();
-        self.direction.dual.extend_from_slice(&self.residual);
-        self.direction.carry = 0.0;
-        self.direction.nesterov = false;
-        self.direction.pull = 0.0;
-    }
-
-    /// Notes what the method answered. Call after the direction was written.
-    pub fn direction_chosen(&mut self) -> Result<(), Error> {
-        let d = &self.direction;
-        if d.dual.len() != self.residual.len() {
-            return Err(Error::Shape {
-                what: "the length of the method's dual vector".into(),
-                expected: self.residual.len(),
-                found: d.dual.len(),
-                remedy: "answer with one number for each sample of the batch",
-            });
-        }
-        if let Some(i) = d.dual.iter().position(|v| !v.is_finite()) {
-            return Err(Error::NotFinite {
-                what: "the method's dual vector",
-                value: d.dual[i].as_f64(),
-                place: format!("sample {i} of step {}", self.iteration),
-                remedy: "check the method's arithmetic for overflow",
-            });
-        }
-        for (setting, value) in [("Direction::carry", d.carry), ("Direction::pull", d.pull)] {
-            if !(value.is_finite() && value >= 0.0) {
-                return Err(Error::Setting {
-                    setting,
-                    value: value.to_string(),
-                    expected: "finite and at least 0",
-                });
-            }
-        }
-        for decided in [d.carry.to_bits(), d.pull.to_bits(), u64::from(d.nesterov)] {
-            self.engine.link().note(decided);
-        }
-        self.multiple = multiple_of(&d.dual, &self.residual);
-        if self.multiple.is_none() && self.facts.kept == Kept::Direction {
-            self.facts.kept = Kept::Nothing;
-        }
-        self.trial = None;
-        self.facts.slope = None;
-        Ok(())
-    }
-
-    pub fn gradient_norm_squared(&mut self) -> f64 {
-        if self.facts.norm_squared.is_none()
-            && let Err(error) = self.keep_gradient()
-        {
-            return self.fail(error);
-        }
-        self.facts.norm_squared.unwrap_or(f64::NAN)
-    }
-
-    fn keep_gradient(&mut self) -> Result<(), Error> {
-        let sums = self.engine.gradient(&self.residual)?;
-        self.note_gradient(sums);
-        Ok(())
-    }
-
-    /// Files what a backward sweep along the residual found.
-    fn note_gradient(&mut self, sums: Sums) {
-        self.facts.kept = Kept::Gradient;
-        self.facts.is_zero = sums.is_zero;
-        self.facts.norm_squared = Some(sums.norm_squared);
-        self.facts.dot_previous = sums.dot_previous;
-        self.facts.dot_velocity = sums.dot_velocity;
+        self.known.is_zero && d.momentum == 0.0 && d.pull == 0.0
     }
 
     /// The loss after a step of this size; +inf where there is none.
@@ -258,218 +145,142 @@ impl<T: Float> Position<T> {
         {
             return trial.loss;
         }
-        if step_size == 0.0 && self.direction.carry == 0.0 {
-            return self.loss;
+        if step_size == 0.0 && self.direction.momentum == 0.0 {
+            return self.at.loss();
         }
-        let batch = std::mem::take(&mut self.batch);
-        let proposal = self.propose(step_size, &batch, true, true);
-        self.batch = batch;
+        self.at.engine_mut().stay_with_batch();
+        let proposal = self.propose(step_size, true, Look::BatchAndValidation);
         self.trials += 1;
         match proposal {
             Ok(proposal) => {
                 self.trial = Some(proposal);
                 proposal.loss
             }
-            Err(error) => self.fail(error),
+            Err(error) => self.at.fail(error),
         }
     }
 
-    /// The step of this size, with the samples of `next` evaluated after it; a trial of the same
-    /// size on the same samples is used again.
-    pub fn step_to(&mut self, step_size: f64, next: &[usize], watch: bool) -> Result<Proposal, Error> {
+    /// The step of this size, with the chosen batch evaluated after it; a trial of the same size on the same batch is used
+    /// again.
+    pub fn step_to(&mut self, step_size: f64, look: Look) -> Result<Proposal, Error> {
+        let engine = self.at.engine();
         match self.trial.take() {
-            Some(trial) if trial.step_size == step_size && next == self.batch => {
+            Some(trial) if trial.step_size == step_size && engine.next_batch() == engine.batch() => {
                 self.trials -= 1;
                 Ok(trial)
             }
-            _ => self.propose(step_size, next, self.remembers.is_some(), watch),
+            _ => self.propose(step_size, self.remembers_since.is_some(), look),
         }
     }
 
-    fn propose(&mut self, step_size: f64, next: &[usize], keep: bool, watch: bool) -> Result<Proposal, Error> {
-        self.engine.set_batch(next)?;
-        let ahead = if watch { Ahead::BatchAndWatched } else { Ahead::Batch };
-        let multiple = self.multiple;
+    fn propose(&mut self, step_size: f64, keep: bool, look: Look) -> Result<Proposal, Error> {
+        // A kept J^T e serves every multiple of the residual: the multiple joins the size.
+        let (dual, factor) = match self.known.multiple {
+            Some(multiple) if multiple != 0.0 && self.at.engine().keeps(Dual::Residual) => (Dual::Residual, multiple),
+            Some(1.0) => (Dual::Residual, 1.0),
+            _ => (Dual::Direction, 1.0),
+        };
         let d = &self.direction;
-        let mut step = Move {
-            step_size,
-            carry: d.carry,
+        let step = Move {
+            step_size: step_size * factor,
+            momentum: d.momentum,
             nesterov: d.nesterov,
-            pull: d.pull,
+            pull: d.pull / factor,
         };
-        let sums = match (self.facts.kept, multiple) {
-            // The kept gradient serves every multiple of the residual: the multiple joins the size.
-            (Kept::Gradient, Some(multiple)) if multiple != 0.0 => {
-                step.step_size *= multiple;
-                step.pull /= multiple;
-                self.engine.propose(None, step, keep, ahead)?
-            }
-            (Kept::Direction, None) => self.engine.propose(None, step, keep, ahead)?,
-            _ => {
-                let sums = self.engine.propose(Some(&self.direction.dual), step, keep, ahead)?;
-                match (keep, multiple) {
-                    (true, Some(1.0)) => self.note_gradient(sums),
-                    (true, _) => self.facts.kept = Kept::Direction,
-                    (false, _) => self.facts.kept = Kept::Nothing,
+        let proposed = self.at.engine_mut().propose(dual, &d.dual, step, keep, look)?;
+        match (proposed.gradient, dual) {
+            (Some(sums), _) => {
+                self.known.is_zero = sums.is_zero;
+                if keep && dual == Dual::Residual {
+                    self.at.note_gradient(sums);
                 }
-                self.facts.is_zero = sums.is_zero;
-                sums
             }
-        };
-        let loss = self.read_outputs(next);
-        let movement = self.engine.keeps_initial().then_some(sums.movement);
+            (None, Dual::Residual) => self.known.is_zero = self.at.gradient()?.is_zero,
+            (None, Dual::Direction) => {}
+        }
         Ok(Proposal {
             step_size,
-            loss,
-            movement,
+            loss: self.at.read_outputs(),
+            movement: proposed.movement,
         })
     }
 
-    /// The residual at the engine's last outputs, into `next_residual`, and its loss.
-    fn read_outputs(&mut self, batch: &[usize]) -> f64 {
-        let Self {
-            engine,
-            labels,
-            next_residual,
-            ..
-        } = self;
-        let mut sum = 0.0;
-        next_residual.clear();
-        next_residual.extend(engine.outputs().iter().enumerate().map(|(i, f)| {
-            let e = f - labels[batch.get(i).copied().unwrap_or(i)].as_f64();
-            sum += e * e;
-            T::lit(e)
-        }));
-        // Judged in T: what the type cannot hold is an overflow.
-        let loss = sum / 2.0;
-        if T::lit(loss).is_finite() && next_residual.iter().all(nalgebra::ComplexField::is_finite) {
-            loss
-        } else {
-            f64::INFINITY
-        }
-    }
-
-    fn enter(&mut self, batch: &[usize]) {
-        std::mem::swap(&mut self.residual, &mut self.next_residual);
-        self.batch.clear();
-        self.batch.extend_from_slice(batch);
-        self.facts = Facts::default();
-        self.trial = None;
-    }
-
     /// The proposal becomes the position.
-    pub fn accept(&mut self, proposal: Proposal, next: &[usize]) -> Result<(), Error> {
-        if self.remembers.is_some() && self.facts.kept != Kept::Gradient {
-            // A direction of another kind was followed: the gradient itself has to be swept for.
-            self.keep_gradient()?;
-        }
-        self.engine
-            .accept(self.direction.carry != 0.0, self.remembers.is_some());
-        self.last_batch_size = self.residual.len();
-        self.enter(next);
-        self.loss = proposal.loss;
+    pub fn accept(&mut self, proposal: Proposal) -> Result<(), Error> {
+        self.last_batch_size = self.at.residual().len();
+        let momentum = self.direction.momentum != 0.0;
+        self.at
+            .accept(proposal.loss, momentum, self.remembers_since.is_some())?;
+        self.trial = None;
         self.last_step_size = Some(proposal.step_size);
-        self.iteration += 1;
         Ok(())
     }
 
-    pub fn largest_kernel_eigenvalue(&mut self) -> f64 {
-        if let Some(value) = self.facts.eigenvalue {
-            return value;
-        }
-        let value = match largest_kernel_eigenvalue(&mut self.engine) {
-            Ok(value) => value,
-            Err(error) => return self.fail(error),
-        };
-        self.facts.eigenvalue = Some(value);
-        value
-    }
-
-    /// <grad L, -J^T dual>, times 1 + carry with Nesterov's variant, which uses the step twice. What `pull` adds is left
+    /// <grad L, -J^T dual>, times 1 + momentum with Nesterov's variant, which uses the step twice. What `pull` adds is left
     /// out.
     pub fn slope(&mut self) -> f64 {
-        if let Some(slope) = self.facts.slope {
+        if let Some(slope) = self.known.slope {
             return slope;
         }
-        let slope = if let Some(multiple) = self.multiple {
-            -multiple * self.gradient_norm_squared()
+        let slope = if let Some(multiple) = self.known.multiple {
+            -multiple * self.at.gradient_norm_squared()
         } else {
             // <J^T e, J^T v> = e^T G v.
             let dual: Vec<f64> = self.direction.dual.iter().map(|v| v.as_f64()).collect();
-            let mut product = vec![0.0; dual.len()];
-            if let Err(error) = self.engine.tangent_product(&dual, &mut product) {
-                return self.fail(error);
-            }
+            let product = match self.at.tangent_product(&dual) {
+                Ok(product) => product,
+                Err(error) => return self.at.fail(error),
+            };
             -product
                 .iter()
-                .zip(&self.residual)
+                .zip(self.at.residual())
                 .map(|(p, e)| p * e.as_f64())
                 .sum::<f64>()
         };
         let d = &self.direction;
-        let slope = if d.nesterov { (1.0 + d.carry) * slope } else { slope };
-        self.facts.slope = Some(slope);
-        slope
+        let slope = if d.nesterov { (1.0 + d.momentum) * slope } else { slope };
+        *self.known.slope.insert(slope)
     }
 
     /// <grad L, the part of the step that does not depend on its size>.
-    pub fn carried(&mut self) -> f64 {
+    pub fn momentum_slope(&mut self) -> f64 {
         let d = &self.direction;
-        if d.carry == 0.0 {
+        if d.momentum == 0.0 {
             return 0.0;
         }
-        let share = if d.nesterov { d.carry * d.carry } else { d.carry };
-        self.gradient_norm_squared();
-        share * self.facts.dot_velocity
+        let share = if d.nesterov { d.momentum * d.momentum } else { d.momentum };
+        match self.at.gradient() {
+            Ok(gradient) => share * gradient.dot_velocity,
+            Err(error) => self.at.fail(error),
+        }
     }
 
+    /// <grad L now, grad L one step before>, once gradients have been kept for a step.
     pub fn gradient_dot_previous(&mut self) -> Option<f64> {
-        let since = *self.remembers.get_or_insert(self.iteration);
-        if self.facts.kept != Kept::Gradient
-            && let Err(error) = self.keep_gradient()
-        {
-            self.fail(error);
-            return None;
+        let iteration = self.at.iteration();
+        let since = *self.remembers_since.get_or_insert(iteration);
+        let kept = if self.at.engine().keeps(Dual::Residual) {
+            self.at.gradient()
+        } else {
+            self.at.keep_gradient()
+        };
+        match kept {
+            Ok(gradient) => (iteration > since).then_some(gradient.dot_previous),
+            Err(error) => {
+                self.at.fail(error);
+                None
+            }
         }
-        (self.iteration > since).then_some(self.facts.dot_previous)
     }
 
-    pub fn tangent_product(&mut self, vector: &[f64]) -> Result<Vec<f64>, Error> {
-        if vector.len() != self.residual.len() {
-            return Err(Error::Shape {
-                what: "the length of the vector".into(),
-                expected: self.residual.len(),
-                found: vector.len(),
-                remedy: "give one number for each sample of the batch",
-            });
-        }
-        let mut product = vec![0.0; vector.len()];
-        self.engine.tangent_product(vector, &mut product)?;
-        Ok(product)
-    }
-
-    /// J (W - W_0), for the initial weights given. No pass before the first step.
-    pub fn movement_product(&mut self, initial: &DMatrix<T>) -> Result<Vec<f64>, Error> {
-        let mut product = vec![0.0; self.residual.len()];
-        if self.iteration > 0 {
-            self.engine.keep_initial(initial)?;
-            self.engine.movement_product(&mut product)?;
-        }
-        Ok(product)
-    }
-
-    pub fn tangent_gram(&mut self) -> Result<DMatrix<f64>, Error> {
-        self.engine.tangent_gram()
-    }
-
-    /// Where the run stands, beside the engine's arrays. Between two steps nothing else is remembered.
+    /// Where the run stands, apart from the engine's arrays. Between two steps nothing else is remembered.
     pub fn save(&self) -> Record {
         Record::new("position")
-            .with("step", self.iteration)
-            .with("batch", self.batch.clone())
-            .with("remembers_gradients_since", self.remembers)
-            .with("keeps_initial_weights", self.engine.keeps_initial())
-            .with("passes", self.engine.passes())
+            .with("step", self.at.iteration())
+            .with("batch", self.engine().batch().to_vec())
+            .with("remembers_gradients_since", self.remembers_since)
+            .with("keeps_initial_weights", self.engine().keeps_initial())
+            .with("passes", self.engine().passes())
             .with("trials", self.trials)
             .with("last_step_size", self.last_step_size)
     }
@@ -477,38 +288,46 @@ impl<T: Float> Position<T> {
     /// Takes up where the record stands; the engine has its arrays already. Evaluates the network once.
     pub fn restore(&mut self, record: &Record, initial: &DMatrix<T>) -> Result<(), Error> {
         record.agree_on_kind("position")?;
-        self.iteration = record.count("step")?;
-        self.remembers = record.get("remembers_gradients_since")?;
+        self.at.set_iteration(record.count("step")?);
+        self.remembers_since = record.get("remembers_gradients_since")?;
         self.trials = record.count("trials")?;
         self.last_step_size = record.get("last_step_size")?;
         let batch: Vec<usize> = record.get("batch")?;
-        if batch.iter().any(|&i| i >= self.samples()) {
-            return Err(record.bad("batch", "holds a sample that the data set lacks"));
+        if batch.iter().any(|&i| i >= self.at.samples()) {
+            return Err(record.damaged("batch", "holds a sample that the data set lacks"));
         }
         let passes = record.count("passes")?;
         if record.get("keeps_initial_weights")? {
-            self.engine.keep_initial(initial)?;
+            self.engine_mut().keep_initial(initial)?;
         }
-        self.evaluate(&batch)?;
-        self.engine.set_passes(passes);
+        self.engine_mut().choose_batch(&batch)?;
+        self.evaluate()?;
+        self.engine_mut().set_passes(passes);
         Ok(())
-    }
-
-    /// The loss on all samples at the current weights. Costs a pass.
-    pub fn loss_of_all(&mut self) -> Result<f64, Error> {
-        Ok(half_square(self.engine.evaluate(Set::All)?, &self.labels))
     }
 }
 
-/// 1/2 sum of (outputs - labels)^2, infinite where T cannot hold it.
-pub(crate) fn half_square<T: Float>(outputs: &[f64], labels: &DVector<T>) -> f64 {
-    let loss = outputs
-        .iter()
-        .zip(labels)
-        .map(|(f, y)| (f - y.as_f64()).powi(2))
-        .sum::<f64>()
-        / 2.0;
-    if T::lit(loss).is_finite() { loss } else { f64::INFINITY }
+/// That a method has written a direction.
+fn check<T: Float>(direction: &Direction<T>, samples: usize, iteration: usize) -> Result<(), Error> {
+    let dual = &direction.dual;
+    if dual.len() != samples {
+        return Err(Error::Shape {
+            what: "the length of the method's dual vector".into(),
+            expected: samples,
+            found: dual.len(),
+            remedy: "write one number for each sample of the batch",
+        });
+    }
+    if let Some(i) = dual.iter().position(|v| !v.is_finite()) {
+        return Err(Error::NotFinite {
+            what: "the method's dual vector",
+            value: dual[i].as_f64(),
+            place: format!("sample {i} of step {iteration}"),
+            remedy: "check the method's arithmetic for overflow",
+        });
+    }
+    not_negative("`Direction::momentum`", direction.momentum)?;
+    not_negative("`Direction::pull`", direction.pull)
 }
 
 /// c with dual = c residual exactly as computed in T, where there is one.

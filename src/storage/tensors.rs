@@ -6,7 +6,7 @@
 mod streams;
 
 use super::{failed, open, write, write_numbers};
-use crate::digest::Digest;
+use crate::checksum::{self, Checksum};
 use crate::error::Error;
 use crate::float::Float;
 use safetensors::Dtype;
@@ -54,7 +54,7 @@ impl<'a> Tensor<'a> {
             shape: shape.to_vec(),
             dtype: dtype::<T>(),
             bytes: size_of_val(numbers),
-            checksum: Some(Digest::of(numbers).to_string()),
+            checksum: Some(Checksum::of(numbers).to_string()),
             write: Box::new(|writer| write_numbers(writer, numbers)),
         }
     }
@@ -172,15 +172,18 @@ impl TensorFile {
     pub(crate) fn numbers<T: Float>(&mut self, name: &str, shape: &[usize]) -> Result<Vec<T>, Error> {
         let bytes = self.checked::<T>(name, shape)?;
         let numbers = self.parts::<T>(name, shape, 0)?.next(bytes.len() / size_of::<T>())?;
-        match self.checksums.get(name) {
-            Some(checksum) if checksum.as_str() != Some(&Digest::of(&numbers).to_string()) => Err(self.damaged(name)),
-            _ => Ok(numbers),
-        }
+        self.check(name, Checksum::of(&numbers).finish())?;
+        Ok(numbers)
     }
 
-    /// That the numbers of a tensor are others than those that were written.
-    pub(crate) fn damaged(&self, name: &str) -> Error {
-        self.wrong(format!("tensor {name:?} is damaged: its checksum is another"))
+    /// That this is the checksum of a tensor, where the file has one.
+    pub(crate) fn check(&self, name: &str, checksum: u64) -> Result<(), Error> {
+        match self.checksums.get(name) {
+            Some(stored) if stored.as_str() != Some(checksum::name(checksum).as_str()) => {
+                Err(self.wrong(format!("tensor {name:?} is damaged: its checksum does not match")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Where the numbers of a tensor lie, which must be of this type and have this shape.

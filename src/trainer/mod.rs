@@ -1,6 +1,9 @@
 //! The one loop that everything runs in.
 
+mod limits;
+mod saving;
 mod session;
+mod validation;
 
 pub use session::Session;
 
@@ -9,17 +12,18 @@ use crate::dataset::Dataset;
 use crate::engine::Memory;
 use crate::error::Error;
 use crate::float::Float;
-use crate::method::{GradientDescent, Kind, Method};
+use crate::method::{DirectionKind, GradientDescent, Method};
 use crate::network::ExpNetwork;
 use crate::observer::Observer;
 use crate::report::FitReport;
 use crate::schedule::{KernelStable, Schedule};
+use crate::setting::at_least_one;
+use limits::{Limits, Stall};
 use std::any::type_name_of_val;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// Records within each other that a checkpoint can hold: JSON is read to 128 levels, two a record.
-const DEEPEST: usize = 48;
+use validation::Validation;
 
 /// Trains a network: which way by a [`Method`], how far by a [`Schedule`].
 ///
@@ -38,22 +42,26 @@ const DEEPEST: usize = 48;
 /// assert!(report.residual_norm() <= 1e-3);
 /// # Ok::<(), expnet::Error>(())
 /// ```
+#[must_use]
 pub struct Trainer<'a, T: Float> {
     /// `None` is the method's natural schedule.
     schedule: Option<Box<dyn Schedule<T> + 'a>>,
     method: Box<dyn Method<T> + 'a>,
     observers: Vec<Box<dyn Observer<T> + 'a>>,
-    validation: Option<(&'a Dataset<T>, usize)>,
-    max_steps: usize,
-    tolerance: f64,
-    max_time: Option<Duration>,
-    stall: Option<(usize, f64)>,
+    validation: Option<Validation<'a, T>>,
+    limits: Limits,
     memory: Memory,
     communicator: Box<dyn Communicator>,
     checkpoint: Option<(PathBuf, usize)>,
     resume: Option<PathBuf>,
-    /// The types of schedule and method, for errors.
-    names: [&'static str; 2],
+    names: Names,
+}
+
+/// The types of schedule and method, for messages.
+#[derive(Clone, Copy, Debug)]
+struct Names {
+    schedule: &'static str,
+    method: &'static str,
 }
 
 impl<T: Float> Default for Trainer<'_, T> {
@@ -64,15 +72,15 @@ impl<T: Float> Default for Trainer<'_, T> {
             method: Box::new(GradientDescent::default()),
             observers: Vec::new(),
             validation: None,
-            max_steps: 1000,
-            tolerance: 0.0,
-            max_time: None,
-            stall: None,
+            limits: Limits::default(),
             memory: Memory::default(),
             communicator: Box::new(Solo),
             checkpoint: None,
             resume: None,
-            names: ["the natural schedule", "gradient descent"],
+            names: Names {
+                schedule: "the natural schedule",
+                method: "gradient descent",
+            },
         }
     }
 }
@@ -81,50 +89,51 @@ impl<'a, T: Float> Trainer<'a, T> {
     /// Gradient descent with the given schedule: a number, a closure, or one of [`schedule`](crate::schedule).
     pub fn new(schedule: impl Schedule<T> + 'a) -> Self {
         let mut trainer = Self::default();
-        trainer.names[0] = type_name_of_val(&schedule);
+        trainer.names.schedule = type_name_of_val(&schedule);
         trainer.schedule = Some(Box::new(schedule));
         trainer
     }
 
     /// Which way to step; gradient descent by default.
     pub fn method(mut self, method: impl Method<T> + 'a) -> Self {
-        self.names[1] = type_name_of_val(&method);
+        self.names.method = type_name_of_val(&method);
         self.method = Box::new(method);
         self
     }
 
     /// The run ends after this many steps; 1000 by default, 0 is allowed.
     pub fn max_steps(mut self, steps: usize) -> Self {
-        self.max_steps = steps;
+        self.limits.max_steps = steps;
         self
     }
 
     /// The run ends when ||F - y||_2 over all samples is at most `tolerance`; 0 by default.
     ///
-    /// Tested before each step and after the last; with minibatches at the start and once an epoch.
+    /// Tested before each step and after the last; with minibatches at the start and once per epoch.
     pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
+        self.limits.tolerance = tolerance;
         self
     }
 
-    /// The run ends once this time has passed, looked at after each step; unlimited by default.
+    /// The run ends once this time has passed; tested after each step, unlimited by default.
     pub fn max_time(mut self, limit: Duration) -> Self {
-        self.max_time = Some(limit);
+        self.limits.max_time = Some(limit);
         self
     }
 
     /// Early stopping: the run ends when the loss on `data` has not improved for `patience` steps, and
     /// the weights that were best on `data` are put back, whatever ends the run.
     ///
-    /// With minibatches the loss is looked at once an epoch. Costs 2 k d m flops a step for k points.
+    /// With minibatches the loss is evaluated once per epoch. Costs 2 k d m flops per step for k points.
     pub fn validation(mut self, data: &'a Dataset<T>, patience: usize) -> Self {
-        self.validation = Some((data, patience));
+        let best = None;
+        self.validation = Some(Validation { data, patience, best });
         self
     }
 
     /// The run ends when the loss has not fallen by the fraction `relative` within `window` steps; off by default.
     pub fn stall(mut self, window: usize, relative: f64) -> Self {
-        self.stall = Some((window, relative));
+        self.limits.stall = Some(Stall { window, relative });
         self
     }
 
@@ -134,19 +143,19 @@ impl<'a, T: Float> Trainer<'a, T> {
         self
     }
 
-    /// Keeps the whole state of the run in the file at `path`: after each `every`-th step (at least 1), and when the run
-    /// is finished, whatever ends it but an error. [`resume`](Self::resume) goes on from there.
+    /// Saves the whole state of the run in the file at `path`: after each `every`-th step (at least 1), and at the end of the
+    /// run, unless it ends in an error. [`resume`](Self::resume) continues from there.
     ///
-    /// The file is replaced whole or not at all, so that a kill at any moment leaves the last checkpoint or the new
-    /// one. A step without one costs nothing more. Writing takes the current weights, the initial ones, and where there are
-    /// some the velocity, the best weights and the last gradient, each of d m numbers at most (k m for d > n, where the run
+    /// The file is replaced as a whole or not at all, so that a kill at any moment leaves the last checkpoint or the new
+    /// one. Steps in between cost nothing more. The file holds the current weights, the initial ones, and in runs that have
+    /// them the velocity, the best weights and the last gradient, each of d m numbers at most (k m for d > n, where the run
     /// needs k coordinates only): 2 to 5 copies of the weights.
     ///
     /// On several ranks all ask for it, with the same interval, and rank 0 writes the file: that of the whole network, which any
-    /// number of ranks can take up. The numbers pass rank 0 a message at a time, so that no rank holds more than its
+    /// number of ranks can resume from. The numbers pass rank 0 a message at a time, so that no rank holds more than its
     /// share. Costs an exchange of all that is written.
     ///
-    /// Errors, before the first step: a schedule or method whose `save` gives nothing. Later: [`Error::Io`] where the file
+    /// Errors, before the first step: a schedule or method whose `save` returns `None`. Later: [`Error::Io`] where the file
     /// cannot be written ([`Error::Ranks`] on the ranks that don't write); the run then ends, the last checkpoint is still whole,
     /// and the network gets its weights.
     pub fn checkpoint(mut self, path: impl AsRef<Path>, every: usize) -> Self {
@@ -154,18 +163,18 @@ impl<'a, T: Float> Trainer<'a, T> {
         self
     }
 
-    /// Goes on from the checkpoint at `path`, to the same bits as if the run had never stopped.
+    /// Continues from the checkpoint at `path`, to the same bits as if the run had never stopped.
     ///
-    /// Give the same schedule, method, data, validation data and output weights as then; others are refused by name. What may
-    /// be others: the limits (steps, time, tolerance, stall, patience), the observers, [`memory`](Self::memory), the number
-    /// of threads, and that of ranks. On another SIMD level the run goes on from the same weights with the rounding of that level. The weights
-    /// of the network that is given to [`fit`](Self::fit) are not looked at: the checkpoint has the current ones, and the initial
-    /// ones, which movement and pull are measured from.
+    /// Give the same schedule, method, data, validation data and output weights as before; others are refused by name. These may
+    /// change: the limits (steps, time, tolerance, stall, patience), the observers, [`memory`](Self::memory), the number
+    /// of threads, and that of ranks. On another SIMD level the run continues from the same weights with the rounding of that
+    /// level. The weights of the network that is given to [`fit`](Self::fit) do not matter: the checkpoint has the current ones,
+    /// and the initial ones, from which movement and pull are measured.
     ///
-    /// On several ranks each reads its own neurons from the file, which all have to see. On as many ranks as before, with the
-    /// same shares, the bits are the same; on another number, sums over neurons are rounded otherwise.
+    /// On several ranks each reads its own neurons from the file, which all must be able to open. On as many ranks as before,
+    /// with the same shares, the bits are the same; on another number, sums over neurons are rounded differently.
     ///
-    /// Steps, passes and time are counted on from where they were, and observers are told to start at the step reached.
+    /// Steps, passes and time continue to count from where they were, and observers are started at the step reached.
     ///
     /// ```
     /// use expnet::{Dataset, Initializer, Trainer, schedule::KernelStable};
@@ -187,7 +196,7 @@ impl<'a, T: Float> Trainer<'a, T> {
     /// # Ok::<(), expnet::Error>(())
     /// ```
     ///
-    /// Errors, before the first step: no such file, one that is damaged or of another kind or version, another run's.
+    /// Errors, before the first step: no such file, one that is damaged, of another kind or version, or of another run.
     pub fn resume(mut self, path: impl AsRef<Path>) -> Self {
         self.resume = Some(path.as_ref().to_path_buf());
         self
@@ -206,16 +215,45 @@ impl<'a, T: Float> Trainer<'a, T> {
         self
     }
 
-    /// Adds an observer; they are called in this order.
+    /// Adds an observer; observers are called in the order in which they were added.
     pub fn observe(mut self, observer: impl Observer<T> + 'a) -> Self {
         self.observers.push(Box::new(observer));
         self
+    }
+
+    /// Adds an observer of your own that you keep, to look at after the run.
+    ///
+    /// ```
+    /// use expnet::observer::{Observer, Progress};
+    /// use expnet::{Dataset, Initializer, Trainer};
+    /// use std::ops::ControlFlow;
+    ///
+    /// #[derive(Default)]
+    /// struct Losses(Vec<f64>);
+    /// impl Observer<f64> for Losses {
+    ///     fn step(&mut self, progress: &Progress<'_, f64>) -> ControlFlow<()> {
+    ///         self.0.push(progress.loss());
+    ///         ControlFlow::Continue(())
+    ///     }
+    /// }
+    /// let data = Dataset::from_rows(&[[0.0, 1.0], [1.0, 0.0]], &[0.5, -0.5])?;
+    /// let mut net = Initializer::new(2, 64).build()?;
+    /// let mut losses = Losses::default();
+    /// Trainer::new(1e-3).max_steps(5).observe_mut(&mut losses).fit(&mut net, &data)?;
+    /// assert_eq!(losses.0.len(), 5);
+    /// # Ok::<(), expnet::Error>(())
+    /// ```
+    pub fn observe_mut(self, observer: &'a mut (impl Observer<T> + 'a)) -> Self {
+        self.observe(observer as &mut (dyn Observer<T> + 'a))
     }
 
     /// Trains `net` on `data`: [`start`](Self::start), [`step`](Session::step) to the end, [`finish`](Session::finish).
     ///
     /// A step costs 4 n d m flops and n m exponentials. The same inputs give the same bits on any
     /// number of threads.
+    ///
+    /// A trainer is neither `Send` nor `Sync`, so that schedules, methods and observers may share an `Rc` or a `Cell` with your
+    /// code: build it on the thread on which it runs.
     ///
     /// Errors: data of another dimension than the network, a bad setting, a schedule that makes no
     /// sense for the method, a bad step size, divergence. The network then holds the last weights at
@@ -244,101 +282,36 @@ impl<'a, T: Float> Trainer<'a, T> {
         Session::new(self, net, data)
     }
 
-    fn check(&mut self, net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<Kind, Error> {
+    /// Checks everything that can be checked before the first step; says which schedule the run has.
+    fn check(&mut self, net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<Box<dyn Schedule<T> + 'a>, Error> {
         net.check_dimension(data.points())?;
-        if let Some((validation, _)) = self.validation {
-            net.check_dimension_of("the validation points", validation.points())?;
+        self.limits.check()?;
+        if let Some(Validation { data, patience, .. }) = self.validation {
+            net.check_dimension_of("the validation points", data.points())?;
+            at_least_one("`patience` of `Trainer::validation`", patience)?;
         }
-        let sound = |holds, setting, value: f64, expected| {
-            if holds {
-                Ok(())
-            } else {
-                Err(Error::Setting {
-                    setting,
-                    value: value.to_string(),
-                    expected,
-                })
-            }
-        };
-        let tolerance = self.tolerance;
-        sound(
-            tolerance.is_finite() && tolerance >= 0.0,
-            "`Trainer::tolerance`",
-            tolerance,
-            "finite and at least 0",
-        )?;
-        if let Some((window, relative)) = self.stall {
-            sound(window > 0, "the window of `Trainer::stall`", 0.0, "at least 1 step")?;
-            sound(
-                (0.0..1.0).contains(&relative),
-                "the fraction of `Trainer::stall`",
-                relative,
-                "at least 0 and below 1",
-            )?;
-        }
-        if let Some((_, 0)) = self.validation {
-            sound(false, "the patience of `Trainer::validation`", 0.0, "at least 1 step")?;
-        }
-        let kind = self.method.prepare(data.samples())?;
-        let schedule = self.schedule.get_or_insert_with(|| match kind {
-            Kind::Dual | Kind::Penalized => Box::new(1.0),
-            _ => Box::new(KernelStable::default()),
-        });
+        self.method.prepare(data.samples())?;
+        let kind = self.method.kind();
+        let schedule = self.schedule.take().unwrap_or_else(|| natural(kind));
         schedule.check(kind)?;
-        self.check_checkpoint()?;
-        Ok(kind)
-    }
-
-    /// That a checkpoint can be kept, where one is asked for.
-    fn check_checkpoint(&self) -> Result<(), Error> {
-        let Some((_, every)) = self.checkpoint else {
-            return Ok(());
-        };
-        if every == 0 {
-            return Err(Error::Setting {
-                setting: "the interval of `Trainer::checkpoint`",
-                value: "0".into(),
-                expected: "at least 1 step",
-            });
+        if let Some((_, every)) = self.checkpoint {
+            at_least_one("`every` of `Trainer::checkpoint`", every)?;
+            saving::check(&*schedule, &*self.method, self.names)?;
         }
-        let states = [
-            (
-                self.schedule.as_ref().map(Schedule::save),
-                "this schedule's `save` gives no state to resume from; implement `Schedule::save` and `restore`, \
-                 or put a function of the state alone into `schedule::stateless`",
-            ),
-            (
-                Some(self.method.save()),
-                "this method's `save` gives no state to resume from; implement `Method::save` and `restore`",
-            ),
-        ];
-        for ((state, unknown), with) in states.into_iter().zip(self.names) {
-            let reason = match state {
-                Some(None) => unknown,
-                Some(Some(record)) if record.depth() > DEEPEST => {
-                    "its state is nested more than 48 records deep, which a checkpoint cannot hold: a schedule of one's \
-                     own can do what so many combinators do"
-                }
-                _ => continue,
-            };
-            let what = "`Trainer::checkpoint`";
-            return Err(Error::Incompatible { what, with, reason });
-        }
-        Ok(())
-    }
-
-    /// The validation data.
-    fn watched(&self) -> Option<&'a Dataset<T>> {
-        self.validation.map(|(data, _)| data)
+        Ok(schedule)
     }
 
     /// What every rank must have been told alike.
     fn settings(&self) -> [u64; 8] {
-        let (window, relative) = self.stall.unwrap_or((0, 0.0));
-        let patience = self.validation.map_or(0, |(_, patience)| patience);
+        let Limits { stall, .. } = self.limits;
+        let Stall { window, relative } = stall.unwrap_or(Stall {
+            window: 0,
+            relative: 0.0,
+        });
+        let patience = self.validation.as_ref().map_or(0, |validation| validation.patience);
         [
-            self.max_steps as u64,
-            self.tolerance.to_bits(),
+            self.limits.max_steps as u64,
+            self.limits.tolerance.to_bits(),
             window as u64,
             relative.to_bits(),
             patience as u64,
@@ -346,5 +319,27 @@ impl<'a, T: Float> Trainer<'a, T> {
             self.checkpoint.as_ref().map_or(0, |(_, every)| *every as u64),
             u64::from(self.resume.is_some()),
         ]
+    }
+}
+
+/// The schedule of a method that is given none.
+fn natural<'a, T: Float>(kind: DirectionKind) -> Box<dyn Schedule<T> + 'a> {
+    match kind {
+        DirectionKind::Dual | DirectionKind::Penalized => Box::new(1.0),
+        _ => Box::new(KernelStable::default()),
+    }
+}
+
+impl<T: Float> fmt::Debug for Trainer<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trainer")
+            .field("schedule", &self.names.schedule)
+            .field("method", &self.names.method)
+            .field("observers", &self.observers.len())
+            .field("limits", &self.limits)
+            .field("memory", &self.memory)
+            .field("checkpoint", &self.checkpoint)
+            .field("resume", &self.resume)
+            .finish_non_exhaustive()
     }
 }

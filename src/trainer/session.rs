@@ -1,91 +1,82 @@
 //! A run between its start and its end.
 
-mod ending;
-mod saving;
-
-use super::Trainer;
-use crate::checkpoint::{Identity, Stored};
+use super::limits::{Clock, Ending, Limits, Look, Unfinished};
+use super::saving::Keeper;
+use super::validation::Validation;
+use super::{Names, Trainer};
+use crate::checkpoint::{Identity, Saved};
+use crate::checksum::Checksum;
 use crate::communicator::{Link, Solo, Sum};
 use crate::dataset::Dataset;
-use crate::digest::Digest;
-use crate::engine::Engine;
+use crate::engine::{Engine, Look as Ahead};
 use crate::error::Error;
 use crate::float::Float;
-use crate::method::{Evaluation, Outcome, Verdict};
+use crate::method::{Method, Outcome, Verdict};
 use crate::network::ExpNetwork;
-use crate::observer::Progress;
+use crate::numbers::overflow;
+use crate::observer::{Observer, Progress};
 use crate::report::{FitReport, Termination};
-use crate::schedule::StepState;
+use crate::schedule::{Schedule, StepState};
 use crate::step::{Position, Proposal};
 use nalgebra::DMatrix;
 use num_traits::ToPrimitive;
+use std::fmt;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
 
 /// A method may take back this many steps in a row before the run counts as stalled.
 const UNDO_LIMIT: usize = 100;
 
-/// Why a step did not come to its end: schedule and method have gone on then, and the weights have not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unfinished {
-    /// The method took it back, and every other.
-    TakenBack,
-    /// It was an error.
-    Failed,
-}
-
 /// A run in progress: see [`Trainer::start`].
 ///
 /// The network gets the current weights when the session is finished or dropped.
+#[must_use]
 pub struct Session<'s, 'a, T: Float> {
-    trainer: Trainer<'a, T>,
-    network: &'s mut ExpNetwork<T>,
-    position: Position<T>,
-    batches: Batches,
-    best: Option<Best>,
-    stall: (f64, usize),
-    last_step_size: Option<T>,
-    undone: usize,
-    initial_loss: f64,
-    /// The loss on all samples, where minibatches have looked at it.
-    epoch_loss: f64,
-    termination: Option<Termination>,
-    /// No step can move from here.
-    stationary: bool,
-    unfinished: Option<Unfinished>,
+    /// With the initial weights, until they are written back.
+    pub(super) network: &'s mut ExpNetwork<T>,
+    pub(super) position: Position<T>,
+    pub(super) schedule: Box<dyn Schedule<T> + 'a>,
+    pub(super) method: Box<dyn Method<T> + 'a>,
+    observers: Observers<'a, T>,
+    pub(super) validation: Option<Validation<'a, T>>,
+    limits: Limits,
+    pub(super) clock: Clock,
+    pub(super) epoch: Epoch,
+    pub(super) counts: Counts,
+    pub(super) ending: Ending,
+    pub(super) keeper: Keeper,
+}
+
+/// Those who watch.
+struct Observers<'a, T: Float> {
+    all: Vec<Box<dyn Observer<T> + 'a>>,
     /// Some rank has a clock or an observer that may end the run.
-    votes: bool,
-    started: Instant,
-    /// Time spent before the run was resumed.
-    spent: Duration,
-    identity: Option<Identity>,
-    /// The step of the last checkpoint.
-    saved: Option<usize>,
-    written_back: bool,
+    vote: bool,
 }
 
-/// The batches of a run: none of them for a full-batch method.
-#[derive(Default)]
-struct Batches {
-    wanted: bool,
-    next: Vec<usize>,
+/// The batches of a run: there are none for a full-batch method.
+#[derive(Debug, Default)]
+pub(super) struct Epoch {
+    pub batched: bool,
+    /// The samples of the next step.
+    dealt: Vec<usize>,
     /// Samples used since the last epoch began.
-    used: usize,
+    pub used: usize,
+    /// The loss on all samples, as of the last epoch that evaluated it.
+    pub loss: f64,
 }
 
-/// The best validation loss so far.
-struct Best {
-    loss: f64,
-    step: usize,
-    /// The one at the last look.
-    last: f64,
+/// What the report tells.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counts {
+    pub initial_loss: f64,
+    pub undone: usize,
 }
 
-/// What a rank makes ready by itself.
+/// What a rank prepares by itself.
 struct Packed<T: Float> {
     engine: Engine<T>,
     /// The checkpoint, and the initial weights in it.
-    resumed: Option<(Stored<T>, DMatrix<T>)>,
+    resumed: Option<(Saved<T>, DMatrix<T>)>,
 }
 
 impl<T: Float> Packed<T> {
@@ -98,17 +89,18 @@ impl<T: Float> Packed<T> {
     ) -> Result<Self, Error> {
         let resumed = match (&trainer.resume, identity) {
             (Some(path), Some(identity)) => {
-                let mut stored = Stored::open(path, identity, rank)?;
-                let initial = stored.initial()?;
-                Some((stored, initial))
+                let mut saved = Saved::open(path, identity, rank)?;
+                let initial = saved.initial()?;
+                Some((saved, initial))
             }
             _ => None,
         };
+        let validation = trainer.validation.as_ref().map(|validation| validation.data.points());
         let engine = Engine::new(
             resumed.as_ref().map_or(network.weights(), |(_, initial)| initial),
             network.output_weights(),
             data.points(),
-            trainer.watched().map(Dataset::points),
+            validation,
             trainer.memory,
         )?;
         Ok(Self { engine, resumed })
@@ -121,75 +113,74 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         network: &'s mut ExpNetwork<T>,
         data: &Dataset<T>,
     ) -> Result<Self, Error> {
-        let started = Instant::now();
+        let clock = Clock::start();
         let link = Link::new(std::mem::replace(&mut trainer.communicator, Box::new(Solo)));
         let checked = trainer.check(network, data);
-        link.pass(checked)?;
-        let (width, votes) = greet(&link, &trainer, network, data)?;
+        let schedule = link.pass(checked)?;
+        let (width, vote) = greet(&link, &trainer, network, data)?;
         let asked = trainer.checkpoint.is_some() || trainer.resume.is_some();
-        let identity = asked.then(|| Identity::of(&link, network, data, trainer.watched()));
+        let validation = trainer.validation.as_ref().map(|validation| validation.data);
+        let identity = asked.then(|| Identity::of(&link, network, data, validation));
         let identity = identity.transpose()?;
         let packed = Packed::new(&trainer, network, data, identity.as_ref(), link.rank());
         let Packed { engine, resumed } = link.pass(packed)?;
         let shape = (network.dimension(), width);
-        let resuming = resumed.is_some();
         let mut session = Self {
-            position: Position::new(engine.joined(link), data.labels().clone(), shape),
-            trainer,
             network,
-            batches: Batches::default(),
-            best: None,
-            stall: (f64::INFINITY, 0),
-            last_step_size: None,
-            undone: 0,
-            initial_loss: f64::NAN,
-            epoch_loss: f64::NAN,
-            termination: None,
-            stationary: false,
-            unfinished: None,
-            votes,
-            started,
-            spent: Duration::ZERO,
-            identity,
-            saved: None,
-            // Until it is known where the run stands.
-            written_back: resuming,
+            position: Position::new(engine.joined(link), data.labels().clone(), shape),
+            schedule,
+            method: trainer.method,
+            observers: Observers {
+                all: trainer.observers,
+                vote,
+            },
+            validation: trainer.validation,
+            limits: trainer.limits,
+            clock,
+            epoch: Epoch::default(),
+            counts: Counts {
+                initial_loss: f64::NAN,
+                undone: 0,
+            },
+            ending: Ending::default(),
+            // Until it is known where the run stands, there is nothing to write back.
+            keeper: Keeper::new(trainer.checkpoint, identity, trainer.names, resumed.is_some()),
         };
         let begun = match resumed {
-            Some((stored, initial)) => session.go_on(stored, initial),
+            Some((saved, initial)) => session.resume(saved, initial),
             None => session.begin(),
         };
         session.link().pass(begun)?;
         Ok(session)
     }
 
-    fn link(&self) -> &Link {
+    pub(super) fn link(&self) -> &Link<'static> {
         self.position.engine().link()
     }
 
     /// The first evaluation, and everyone's first look at it.
     fn begin(&mut self) -> Result<(), Error> {
         self.deal_batch()?;
-        self.position.evaluate(&self.batches.next)?;
+        self.position.evaluate()?;
         // Comparable with the loss of the report: on all samples.
-        self.initial_loss = if self.batches.wanted {
-            self.position.loss_of_all()?
+        let initial = if self.epoch.batched {
+            self.position.at_mut().loss_of_all()?
         } else {
-            self.position.loss()
+            self.position.at().loss()
         };
-        if !self.position.loss().is_finite() {
-            return Err(self.overflow());
+        (self.counts.initial_loss, self.epoch.loss) = (initial, initial);
+        if !self.position.at().loss().is_finite() {
+            return Err(self.position.at().overflow());
         }
-        if !self.initial_loss.is_finite() {
-            return Err(overflow_over_all::<T>(self.initial_loss));
+        if !initial.is_finite() {
+            return Err(overflow::<T>("the loss over all points", initial));
         }
-        self.epoch_loss = self.initial_loss;
-        self.validate(!self.batches.wanted)?;
+        self.validate(!self.epoch.batched)?;
         self.announce()
     }
 
     /// Tells the observers where the run starts.
-    fn announce(&mut self) -> Result<(), Error> {
+    pub(super) fn announce(&mut self) -> Result<(), Error> {
         let asked = self.notify(|_| true, |observer, progress| observer.start(progress));
         self.decide(asked)
     }
@@ -199,14 +190,14 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     /// Errors: a bad step size, a bad direction, divergence. The weights are then the last ones at
     /// which the loss was finite.
     pub fn step(&mut self) -> Result<Option<Termination>, Error> {
-        if self.termination.is_none() {
+        if self.ending.termination.is_none() {
             let stepped = self.try_step();
             if stepped.is_err() {
-                self.unfinished = Some(Unfinished::Failed);
+                self.ending.unfinished = Some(Unfinished::Failed);
             }
             self.link().pass(stepped)?;
         }
-        Ok(self.termination)
+        Ok(self.ending.termination)
     }
 
     fn try_step(&mut self) -> Result<(), Error> {
@@ -214,129 +205,143 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         let step_size = self.choose_step_size()?;
         self.deal_batch()?;
         let Some(proposal) = self.propose(step_size)? else {
-            self.unfinished = Some(Unfinished::TakenBack);
-            self.termination = Some(Termination::Stalled);
+            self.ending.unfinished = Some(Unfinished::TakenBack);
+            self.ending.termination = Some(Termination::Stalled);
             return Ok(());
         };
-        self.stationary = self.position.is_stationary() && !self.batches.wanted;
-        self.position.accept(proposal, &self.batches.next)?;
-        self.last_step_size = Some(T::lit(step_size));
+        self.ending.stationary = self.position.is_stationary() && !self.epoch.batched;
+        self.position.accept(proposal)?;
         self.look()?;
-        let step = self.position.iteration();
+        let step = self.steps();
         let asked = self.notify(
             |every| every > 0 && step.is_multiple_of(every),
             |observer, progress| observer.step(progress),
         );
         self.decide(asked)?;
-        match self.trainer.checkpoint {
-            Some((_, every)) if step.is_multiple_of(every) => self.save(),
-            _ => Ok(()),
-        }
+        if self.keeper.is_due(step) { self.save() } else { Ok(()) }
     }
 
     fn choose_direction(&mut self) -> Result<(), Error> {
-        self.position.reset_direction();
-        let mut direction = std::mem::take(&mut self.position.direction);
-        let answer = self.trainer.method.direction(
-            &mut Evaluation::new(&mut self.position, self.network.weights()),
-            &mut direction,
-        );
-        self.position.direction = direction;
-        answer?;
-        self.position.check()?;
-        self.position.direction_chosen()?;
-        if self.position.direction.pull != 0.0 {
-            self.position.engine_mut().keep_initial(self.network.weights())?;
-        }
-        Ok(())
+        let method = &mut self.method;
+        self.position.choose(self.network.weights(), |evaluation, direction| {
+            method.direction(evaluation, direction)
+        })
     }
 
     fn choose_step_size(&mut self) -> Result<f64, Error> {
-        let step = self.position.iteration();
-        let Some(schedule) = &mut self.trainer.schedule else {
-            return Ok(0.0);
-        };
-        let size = schedule.step_size(&mut StepState::new(&mut self.position)).as_f64();
-        self.position.check()?;
+        let size = self.schedule.step_size(&mut StepState::new(&mut self.position)).as_f64();
+        self.position.at_mut().check()?;
         if size.is_finite() && size >= 0.0 {
             return Ok(size);
         }
         Err(Error::StepSize {
-            step,
+            step: self.steps(),
             value: size,
             remedy: "a schedule must answer with a finite number that is not negative",
         })
     }
 
     fn deal_batch(&mut self) -> Result<(), Error> {
-        let samples = self.position.samples();
-        self.batches.next.clear();
-        self.trainer.method.batch(samples, &mut self.batches.next);
-        self.batches.wanted |= !self.batches.next.is_empty();
-        match self.batches.next.iter().find(|&&i| i >= samples) {
+        let samples = self.position.at().samples();
+        let dealt = &mut self.epoch.dealt;
+        dealt.clear();
+        self.method.batch(samples, dealt);
+        self.epoch.batched |= !dealt.is_empty();
+        match dealt.iter().find(|&&i| i >= samples) {
             Some(&i) => Err(Error::Shape {
                 what: format!("a sample of the method's batch is {i}: the largest allowed"),
                 expected: samples - 1,
                 found: i,
                 remedy: "samples are counted from 0",
             }),
-            None => Ok(()),
+            None => self.position.engine_mut().choose_batch(dealt),
         }
     }
 
     /// A step that the method keeps, or `None` where it takes back every one.
     fn propose(&mut self, step_size: f64) -> Result<Option<Proposal>, Error> {
-        let loss_before = self.position.loss();
+        let loss_before = self.position.at().loss();
+        let ahead = if self.epoch.batched {
+            Ahead::Batch
+        } else {
+            Ahead::BatchAndValidation
+        };
         for _ in 0..UNDO_LIMIT {
-            let watch = !self.batches.wanted;
-            let proposal = self.position.step_to(step_size, &self.batches.next, watch)?;
-            let outcome = Outcome {
+            let proposal = self.position.step_to(step_size, ahead)?;
+            let verdict = self.method.judge(&Outcome {
                 step_size,
                 loss_before,
                 loss_after: proposal.loss,
                 movement: proposal.movement,
-            };
-            let verdict = self.trainer.method.judge(&outcome);
-            if verdict != Verdict::Keep {
-                self.undone += 1;
-                if verdict == Verdict::GiveUp {
+            });
+            match verdict {
+                Verdict::Keep if proposal.loss.is_finite() => return Ok(Some(proposal)),
+                Verdict::Keep => {
+                    return Err(Error::Diverged {
+                        step: self.steps(),
+                        step_size,
+                        last_loss: loss_before,
+                    });
+                }
+                Verdict::Undo => {
+                    self.counts.undone += 1;
+                    self.choose_direction()?;
+                }
+                Verdict::GiveUp => {
+                    self.counts.undone += 1;
                     return Ok(None);
                 }
-                self.choose_direction()?;
-            } else if proposal.loss.is_finite() {
-                return Ok(Some(proposal));
-            } else {
-                let step = self.position.iteration();
-                return Err(Error::Diverged {
-                    step,
-                    step_size,
-                    last_loss: loss_before,
-                });
             }
         }
         Ok(None)
+    }
+
+    /// After a step: the validation loss, and the loss on all samples at the end of an epoch.
+    fn look(&mut self) -> Result<(), Error> {
+        if !self.epoch.batched {
+            self.epoch.loss = self.position.at().loss();
+            return self.validate(true);
+        }
+        self.epoch.used += self.position.last_batch_size();
+        if self.epoch.used >= self.position.at().samples() {
+            self.epoch.used = 0;
+            if self.limits.need_loss() {
+                self.epoch.loss = self.position.at_mut().loss_of_all()?;
+            }
+            self.validate(false)?;
+        }
+        Ok(())
+    }
+
+    /// Looks at the validation loss; `fresh` says that the last pass evaluated it.
+    fn validate(&mut self, fresh: bool) -> Result<(), Error> {
+        let step = self.steps();
+        match &mut self.validation {
+            Some(validation) => validation.look(self.position.engine_mut(), fresh, step),
+            None => Ok(()),
+        }
     }
 
     /// Calls the observers whose interval is `due`; true where one wants the run to stop.
     fn notify(
         &mut self,
         due: impl Fn(usize) -> bool,
-        call: impl Fn(&mut dyn crate::observer::Observer<T>, &Progress<'_, T>) -> ControlFlow<()>,
+        call: impl Fn(&mut dyn Observer<T>, &Progress<'_, T>) -> ControlFlow<()>,
     ) -> bool {
-        if self.trainer.observers.is_empty() {
+        if self.observers.all.is_empty() {
             return false;
         }
+        let best = self.validation.as_ref().and_then(|validation| validation.best);
         let progress = Progress {
             position: &self.position,
             network: self.network,
-            last_step_size: self.last_step_size,
-            validation_loss: self.best.as_ref().map(|best| T::lit(best.last)),
-            max_steps: self.trainer.max_steps,
-            tolerance: self.trainer.tolerance,
-            elapsed: self.spent + self.started.elapsed(),
+            validation_loss: best.map(|best| T::lit(best.last)),
+            max_steps: self.limits.max_steps,
+            tolerance: self.limits.tolerance,
+            elapsed: self.clock.elapsed(),
         };
         let mut stop = false;
-        for observer in &mut self.trainer.observers {
+        for observer in &mut self.observers.all {
             if due(observer.every()) {
                 stop |= call(observer.as_mut(), &progress).is_break();
             }
@@ -344,113 +349,139 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         stop
     }
 
+    /// Decides whether the run is over, and why.
+    fn decide(&mut self, asked: bool) -> Result<(), Error> {
+        let late = self.limits.max_time.is_some_and(|limit| self.clock.elapsed() >= limit);
+        let [asked, late] = self.vote([asked, late])?;
+        let step = self.steps();
+        let validation = self.validation.as_ref();
+        let look = Look {
+            step,
+            loss: self.epoch.loss,
+            asked,
+            late,
+            impatient: validation.is_some_and(|validation| validation.is_impatient(step)),
+        };
+        self.ending.decide(&self.limits, &look);
+        Ok(())
+    }
+
+    /// What holds on any rank: clocks and observers are a rank's own.
+    fn vote(&self, own: [bool; 2]) -> Result<[bool; 2], Error> {
+        if self.link().is_solo() || !self.observers.vote {
+            return Ok(own);
+        }
+        let mut votes = own.map(|vote| f64::from(u8::from(vote)));
+        self.link().sum(Sum::Vote, &mut votes)?;
+        Ok(votes.map(|votes| votes > 0.0))
+    }
+
+    /// Ends the run as [`Termination::Stopped`], unless it is over already.
+    pub fn stop(&mut self) {
+        self.ending.termination.get_or_insert(Termination::Stopped);
+    }
+
     /// Ends the run where it stands: puts the best weights back, where validation was asked for,
     /// and gives the network its weights.
     ///
-    /// Costs a pass where the loss on all samples is not known yet. Errors: a checkpoint that cannot be written; with minibatches, a loss on all samples that
-    /// overflows, where those of the batches did not.
+    /// Costs a pass where the loss on all samples is not known yet. Errors: a checkpoint that cannot be written; with
+    /// minibatches, a loss on all samples that overflows, where those of the batches did not.
     pub fn finish(mut self) -> Result<FitReport<T>, Error> {
         self.save()?;
-        let steps = self.position.iteration();
-        let restored = self.best.as_ref().is_some_and(|best| best.step != steps);
-        if restored {
+        let steps = self.steps();
+        let best = self.validation.as_ref().and_then(|validation| validation.best);
+        let recalled = best.is_some_and(|best| best.step != steps);
+        if recalled {
             self.position.engine_mut().recall_best();
         }
-        let loss = if restored || self.batches.wanted {
-            self.position.loss_of_all()?
+        let loss = if recalled || self.epoch.batched {
+            self.position.at_mut().loss_of_all()?
         } else {
-            self.position.loss()
+            self.position.at().loss()
         };
         let written = self.write_back();
         self.link().pass(written)?;
         self.link().finish()?;
         if !loss.is_finite() {
             // Minibatches only: their own losses were finite.
-            return Err(overflow_over_all::<T>(loss));
+            return Err(overflow::<T>("the loss over all points", loss));
         }
         let mut report = FitReport {
-            termination: self.termination.unwrap_or(Termination::Stopped),
+            termination: self.ending.termination.unwrap_or(Termination::Stopped),
             steps,
             passes: self.position.engine().passes(),
             trial_steps: self.position.trials(),
-            undone_steps: self.undone,
-            initial_loss: T::lit(self.initial_loss),
+            undone_steps: self.counts.undone,
+            initial_loss: T::lit(self.counts.initial_loss),
             loss: T::lit(loss),
             residual_norm: T::lit((2.0 * loss).sqrt()),
-            last_step_size: self.last_step_size,
-            validation: self.best.as_ref().map(|best| (T::lit(best.loss), best.step)),
-            elapsed: self.elapsed(),
+            last_step_size: self.position.last_step_size().map(T::lit),
+            validation_loss: best.map(|best| T::lit(best.loss)),
+            best_step: best.map(|best| best.step),
+            elapsed: self.clock.elapsed(),
             problems: Vec::new(),
         };
-        for observer in &mut self.trainer.observers {
-            observer.end(&report);
-        }
-        report.problems = self
-            .trainer
-            .observers
-            .iter()
-            .filter_map(|observer| observer.problem())
-            .collect();
+        let observers = &mut self.observers.all;
+        observers.iter_mut().for_each(|observer| observer.end(&report));
+        report.problems = observers.iter().filter_map(|observer| observer.problem()).collect();
         Ok(report)
     }
 
     /// The number of steps taken so far.
     pub fn steps(&self) -> usize {
-        self.position.iteration()
+        self.position.at().iteration()
     }
 
     /// The loss at the current weights (on the coming batch, with minibatches).
     pub fn loss(&self) -> T {
-        T::lit(self.position.loss())
+        T::lit(self.position.at().loss())
     }
 
     /// ||e||_2 at the current weights (on the coming batch, with minibatches).
     pub fn residual_norm(&self) -> T {
-        T::lit(self.position.residual_norm())
+        T::lit((2.0 * self.position.at().loss()).sqrt())
     }
 
     /// Why the run is over, once it is.
     pub fn termination(&self) -> Option<Termination> {
-        self.termination
+        self.ending.termination
     }
 
-    fn elapsed(&self) -> Duration {
-        self.spent + self.started.elapsed()
+    /// Copies the current weights, d x m, into `weights`, which may have any shape. Costs O(d m).
+    ///
+    /// ```
+    /// # use expnet::{Dataset, Initializer, Trainer};
+    /// # use nalgebra::DMatrix;
+    /// # let data = Dataset::from_rows(&[[0.0, 1.0], [1.0, 0.0]], &[0.5, -0.5])?;
+    /// # let mut net = Initializer::new(2, 64).antisymmetric(true).build::<f64>()?;
+    /// let mut weights = DMatrix::zeros(0, 0);
+    /// let mut session = Trainer::new(1e-3).start(&mut net, &data)?;
+    /// session.step()?;
+    /// session.weights_into(&mut weights)?;
+    /// session.stop();
+    /// session.finish()?;
+    /// assert_eq!(net.weights(), &weights);
+    /// # Ok::<(), expnet::Error>(())
+    /// ```
+    ///
+    /// Errors: no memory for it.
+    pub fn weights_into(&self, weights: &mut DMatrix<T>) -> Result<(), Error> {
+        weights.clone_from(self.network.weights());
+        self.position.engine().advance(weights)
     }
 
     fn write_back(&mut self) -> Result<(), Error> {
-        if !self.written_back {
+        if !self.keeper.written_back {
             self.position.engine().advance(self.network.weights_mut())?;
-            self.written_back = true;
+            self.keeper.written_back = true;
         }
         Ok(())
-    }
-
-    fn overflow(&self) -> Error {
-        let residual = self.position.residual();
-        let (place, value) = match residual.iter().position(|e| !e.is_finite()) {
-            Some(i) => (format!("sample {i}"), residual[i].as_f64()),
-            None => ("the sum over all samples".into(), f64::INFINITY),
-        };
-        Error::Overflow {
-            place,
-            value,
-            dtype: T::NAME,
-        }
-    }
-}
-
-fn overflow_over_all<T: Float>(loss: f64) -> Error {
-    Error::Overflow {
-        place: "the loss over all points".into(),
-        value: loss,
-        dtype: T::NAME,
     }
 }
 
 /// The first exchange: the width of the whole network, and whether any rank may want to end the run by itself.
 fn greet<T: Float>(
-    link: &Link,
+    link: &Link<'_>,
     trainer: &Trainer<'_, T>,
     network: &ExpNetwork<T>,
     data: &Dataset<T>,
@@ -458,17 +489,18 @@ fn greet<T: Float>(
     if link.is_solo() {
         return Ok((network.width(), true));
     }
-    let mut replicated = Digest::default();
-    for data in [Some(data), trainer.watched()].into_iter().flatten() {
+    let mut replicated = Checksum::default();
+    let validation = trainer.validation.as_ref().map(|validation| validation.data);
+    for data in [Some(data), validation].into_iter().flatten() {
         replicated.word(data.samples() as u64);
-        let numbers = data.points().iter().chain(data.labels());
-        numbers.for_each(|x| replicated.word(x.as_f64().to_bits()));
+        replicated.feed(data.points().as_slice());
+        replicated.feed(data.labels().as_slice());
     }
     trainer.settings().iter().for_each(|&setting| replicated.word(setting));
     replicated.word(size_of::<T>() as u64);
     link.note(replicated.finish());
-    let votes = trainer.max_time.is_some() || !trainer.observers.is_empty();
-    let mut numbers = [network.width() as f64, f64::from(u8::from(votes))];
+    let vote = trainer.limits.max_time.is_some() || !trainer.observers.is_empty();
+    let mut numbers = [network.width() as f64, f64::from(u8::from(vote))];
     link.sum(Sum::Start, &mut numbers)?;
     Ok((numbers[0].to_usize().unwrap_or(usize::MAX), numbers[1] > 0.0))
 }
@@ -480,5 +512,18 @@ impl<T: Float> Drop for Session<'_, '_, T> {
         }
         // Fails only where no memory is left for one panel; there is no one to tell here.
         let _ = self.write_back();
+    }
+}
+
+impl<T: Float> fmt::Debug for Session<'_, '_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Names { schedule, method } = self.keeper.names();
+        f.debug_struct("Session")
+            .field("schedule", &schedule)
+            .field("method", &method)
+            .field("steps", &self.steps())
+            .field("loss", &self.position.at().loss())
+            .field("termination", &self.ending.termination)
+            .finish_non_exhaustive()
     }
 }

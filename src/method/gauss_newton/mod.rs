@@ -1,18 +1,18 @@
 //! Gauss-Newton in the dual: Levenberg-Marquardt, a frozen kernel, ridge, and a variant without matrices.
 
-mod factor;
-mod krylov;
+mod dense;
 mod model;
 
-use super::{Direction, Evaluation, Kind, Method, Outcome, Verdict};
+use super::{Direction, DirectionKind, Evaluation, Method, Outcome, Verdict};
 use crate::error::Error;
 use crate::float::Float;
+use crate::linalg::{Krylov, Solution};
 use crate::record::Record;
-use crate::serial::serialised;
-use factor::Dense;
-use krylov::{Krylov, Solution};
+use crate::setting::{at_least_one, checked_serde, not_negative, positive, within_unit};
+use dense::Dense;
 use model::{Damping, Model};
 use nalgebra::DVector;
+use serde::{Deserialize, Serialize};
 
 /// A frozen G serves while steps keep this share of what it promises: with a fifth of the residual left, 0.96 of the loss is gone.
 const SATISFIED: f64 = 0.96;
@@ -23,11 +23,11 @@ const SATISFIED: f64 = 0.96;
 /// minimise over the step d    1/2 ||e + J d||^2 + ridge / 2 ||W + d - W_0||^2 + mu / 2 ||d||^2
 ///
 /// (G + (mu + ridge) I) v = e - p J (W - W_0),   p = ridge / (mu + ridge),   G = J J^T        (n x n)
-/// W <- W - eta (J^T v + p (W - W_0)),           eta = 1 by nature
+/// W <- W - eta (J^T v + p (W - W_0)),           natural step size eta = 1
 /// ```
 ///
-/// The same step as that of the primal equations in d m unknowns, from n of them. All work of size n x n is in `f64`, also for
-/// networks in `f32`.
+/// The step is that of the primal equations in d m unknowns, computed from n of them. All work of size n x n is in `f64`, for
+/// networks in `f32` too.
 ///
 /// | constructor | G | cost beside the step's own pass |
 /// |---|---|---|
@@ -52,30 +52,30 @@ const SATISFIED: f64 = 0.96;
 /// # Ok::<(), expnet::Error>(())
 /// ```
 ///
-/// The factor is nalgebra's, or with the feature `faer` that library's, which matters from n = 1000 on.
-///
-/// Goes with a constant step size and with [`Backtracking`](crate::schedule::Backtracking) (without ridge); schedules that are
+/// Works with a constant step size and with [`Backtracking`](crate::schedule::Backtracking) (without ridge); schedules that are
 /// derived from the gradient are refused.
 ///
 /// Reference: K. Madsen, H. B. Nielsen, O. Tingleff, *Methods for non-linear least squares problems*, 2004, section 3.2.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
+#[must_use]
 pub struct GaussNewton {
-    plan: Plan,
+    gram: Gram,
     ridge: f64,
     initial_damping: f64,
     fixed_damping: Option<f64>,
     accuracy: f64,
-    most_products: usize,
-    state: State,
+    max_products: usize,
+    #[serde(skip)]
+    run: Run,
 }
 
 /// The kind of its record.
 const KIND: &str = "GaussNewton";
 
 /// Where G comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-enum Plan {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Gram {
     Anew,
     Frozen,
     MatrixFree,
@@ -83,7 +83,7 @@ enum Plan {
 
 /// What a run has learnt.
 #[derive(Clone, Debug, Default)]
-struct State {
+struct Run {
     samples: usize,
     damping: Option<Damping>,
     /// ||W - W_0||^2.
@@ -102,140 +102,82 @@ struct State {
 impl Default for GaussNewton {
     /// Levenberg-Marquardt.
     fn default() -> Self {
-        Self::new(Plan::Anew)
+        Self::new(Gram::Anew)
     }
 }
 
 impl GaussNewton {
-    fn new(plan: Plan) -> Self {
+    fn new(gram: Gram) -> Self {
         Self {
-            plan,
+            gram,
             ridge: 0.0,
             initial_damping: 1e-8,
             fixed_damping: None,
             accuracy: 0.01,
-            most_products: 100,
-            state: State::default(),
+            max_products: 100,
+            run: Run::default(),
         }
     }
 
     /// G is formed and factored once, and again when a step leaves more than a fifth of the residual that it promised to remove: a
     /// step costs what a gradient step costs. At large width G hardly moves, and one factor serves a whole run.
     pub fn frozen() -> Self {
-        Self::new(Plan::Frozen)
+        Self::new(Gram::Frozen)
     }
 
     /// Conjugate gradients on products with G, for n too large for an n x n factor.
     pub fn matrix_free() -> Self {
-        Self::new(Plan::MatrixFree)
+        Self::new(Gram::MatrixFree)
     }
 
     /// Pulls towards the initial weights, for noisy data: minimises 1/2 ||e||^2 + lambda / 2 ||W - W_0||_F^2. At least 0;
     /// 0, the default, is none.
     ///
-    /// Costs a pass more a step (J (W - W_0)) and a copy of the weights.
+    /// Costs one more pass per step (J (W - W_0)) and a copy of the weights.
     pub fn ridge(mut self, lambda: f64) -> Self {
         self.ridge = lambda;
         self
     }
 
-    /// Where the damping starts, as a share of trace(G) / n (without matrices: of the curvature e^T G e / ||e||^2); positive,
+    /// Where the damping starts, as a share of trace(G) / n (matrix-free: of the curvature e^T G e / ||e||^2); positive,
     /// 1e-8 by default. Larger values are more careful with the first steps.
     pub fn initial_damping(mut self, share: f64) -> Self {
         self.initial_damping = share;
         self
     }
 
-    /// A damping mu that stays as it is, at least 0; no step is then taken back. Off by default.
+    /// A fixed damping mu, at least 0; no step is then taken back. Off by default.
     pub fn damping(mut self, mu: f64) -> Self {
         self.fixed_damping = Some(mu);
         self
     }
 
-    /// Without matrices: the residual, relative to the right-hand side, at which conjugate gradients stop. Above 0 and below
+    /// Matrix-free: the residual, relative to the right-hand side, at which conjugate gradients stop. Above 0 and below
     /// 1; 0.01 by default.
     pub fn accuracy(mut self, share: f64) -> Self {
         self.accuracy = share;
         self
     }
 
-    /// Without matrices: products with G for a step at most, at least 1; 100 by default. Each keeps n numbers.
-    pub fn most_products(mut self, count: usize) -> Self {
-        self.most_products = count;
+    /// Matrix-free: the largest number of products with G per step, at least 1; 100 by default. Each keeps n numbers.
+    pub fn max_products(mut self, count: usize) -> Self {
+        self.max_products = count;
         self
     }
 
-    fn settings(&self) -> Record {
-        Record::new(KIND)
-            .with("plan", format!("{:?}", self.plan))
-            .with("ridge", self.ridge)
-            .with("initial_damping", self.initial_damping)
-            .with("fixed_damping", self.fixed_damping)
-            .with("accuracy", self.accuracy)
-            .with("most_products", self.most_products)
-    }
-
-    fn agree(&self, record: &Record) -> Result<(), Error> {
-        record.agree("plan", format!("{:?}", self.plan))?;
-        record.agree("ridge", self.ridge)?;
-        record.agree("initial_damping", self.initial_damping)?;
-        record.agree("fixed_damping", self.fixed_damping)?;
-        record.agree("accuracy", self.accuracy)?;
-        record.agree("most_products", self.most_products)
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        let sound = |holds: bool, setting, value: String, expected| {
-            if holds {
-                Ok(())
-            } else {
-                Err(Error::Setting {
-                    setting,
-                    value,
-                    expected,
-                })
-            }
-        };
-        let (ridge, share, accuracy) = (self.ridge, self.initial_damping, self.accuracy);
-        sound(
-            ridge.is_finite() && ridge >= 0.0,
-            "`GaussNewton::ridge`",
-            ridge.to_string(),
-            "finite and at least 0",
-        )?;
-        sound(
-            share.is_finite() && share > 0.0,
-            "`GaussNewton::initial_damping`",
-            share.to_string(),
-            "positive and finite",
-        )?;
-        if let Some(mu) = self.fixed_damping {
-            sound(
-                mu.is_finite() && mu >= 0.0,
-                "`GaussNewton::damping`",
-                mu.to_string(),
-                "finite and at least 0",
-            )?;
-        }
-        sound(
-            accuracy > 0.0 && accuracy < 1.0,
-            "`GaussNewton::accuracy`",
-            accuracy.to_string(),
-            "above 0 and below 1",
-        )?;
-        sound(
-            self.most_products > 0,
-            "`GaussNewton::most_products`",
-            "0".into(),
-            "at least 1",
-        )
+    fn check_settings(&self) -> Result<(), Error> {
+        not_negative("`GaussNewton::ridge`", self.ridge)?;
+        positive("`GaussNewton::initial_damping`", self.initial_damping)?;
+        not_negative("`GaussNewton::damping`", self.fixed_damping.unwrap_or(0.0))?;
+        within_unit("`GaussNewton::accuracy`", self.accuracy)?;
+        at_least_one("`GaussNewton::max_products`", self.max_products)
     }
 
     /// The damping of the next step; `mean_eigenvalue` is asked for its scale, once.
     fn mu(&mut self, mean_eigenvalue: f64) -> f64 {
         let start = || Damping::new(self.initial_damping, mean_eigenvalue);
         self.fixed_damping
-            .unwrap_or_else(|| self.state.damping.get_or_insert_with(start).mu)
+            .unwrap_or_else(|| self.run.damping.get_or_insert_with(start).mu)
     }
 
     /// v, G v and the pull, from the factor of G.
@@ -245,29 +187,28 @@ impl GaussNewton {
         residual: &DVector<f64>,
         moved: Option<&DVector<f64>>,
     ) -> Result<(Solution, f64), Error> {
-        if self.state.renew {
-            self.state.dense.set(evaluation.tangent_gram()?)?;
-            (self.state.renew, self.state.age) = (false, 0);
+        if self.run.renew {
+            self.run.dense.set(evaluation.tangent_gram()?)?;
+            (self.run.renew, self.run.age) = (false, 0);
         }
-        let mean = self.state.dense.mean_eigenvalue();
+        let mean = self.run.dense.mean_eigenvalue();
         // A frozen factor is kept with the damping that it was made with.
-        let wanted = match self.state.dense.shift() {
-            Some(shift) if self.state.age > 0 => shift,
+        let wanted = match self.run.dense.shift() {
+            Some(shift) if self.run.age > 0 => shift,
             _ => self.mu(mean) + self.ridge,
         };
         if wanted + mean == 0.0 {
             return Ok((Solution::zeros(residual.len()), 0.0));
         }
-        let shift = self.state.dense.factor(wanted);
+        let shift = self.run.dense.factor(wanted)?;
         if shift > wanted
-            && let Some(damping) = &mut self.state.damping
+            && let Some(damping) = &mut self.run.damping
         {
             damping.mu = shift - self.ridge;
         }
         let pull = share(self.ridge, shift);
         let rhs = right_hand_side(residual, moved, pull);
-        let mut dual = rhs.clone();
-        self.state.dense.solve(&mut dual);
+        let dual = self.run.dense.solve(&rhs);
         let solution = Solution {
             product: rhs - shift * &dual,
             dual,
@@ -283,26 +224,26 @@ impl GaussNewton {
         residual: &DVector<f64>,
         moved: Option<&DVector<f64>>,
     ) -> Result<(Solution, f64), Error> {
-        let mut krylov = std::mem::take(&mut self.state.krylov);
-        if self.state.renew {
+        let mut krylov = std::mem::take(&mut self.run.krylov);
+        if self.run.renew {
             krylov.clear();
-            (self.state.renew, self.state.age) = (false, 0);
+            (self.run.renew, self.run.age) = (false, 0);
         }
-        let curvature = match (self.state.damping, self.fixed_damping) {
+        let curvature = match (self.run.damping, self.fixed_damping) {
             (None, None) => krylov.curvature(residual, |v| evaluation.tangent_product(v))?,
             _ => 0.0,
         };
-        let (accuracy, most) = (self.accuracy, self.most_products);
+        let (accuracy, most) = (self.accuracy, self.max_products);
         loop {
             let shift = self.mu(curvature) + self.ridge;
             let pull = share(self.ridge, shift);
             let rhs = right_hand_side(residual, moved, pull);
             let solution = krylov.solve(&rhs, shift, accuracy, most, |v| evaluation.tangent_product(v))?;
-            match &mut self.state.damping {
+            match &mut self.run.damping {
                 // The same space solves for more damping, unless the ridge changes the right-hand side with it.
                 Some(damping) if !solution.reached && self.ridge == 0.0 => damping.refused(),
                 _ => {
-                    self.state.krylov = krylov;
+                    self.run.krylov = krylov;
                     return Ok((solution, pull));
                 }
             }
@@ -320,20 +261,22 @@ fn right_hand_side(residual: &DVector<f64>, moved: Option<&DVector<f64>>, pull: 
     moved.map_or_else(|| residual.clone(), |moved| residual - pull * moved)
 }
 
+checked_serde!(GaussNewton);
+
 impl<T: Float> Method<T> for GaussNewton {
     fn direction(&mut self, evaluation: &mut Evaluation<'_, T>, direction: &mut Direction<T>) -> Result<(), Error> {
         let residual = DVector::from_iterator(
             evaluation.residual().len(),
             evaluation.residual().iter().map(|e| e.as_f64()),
         );
-        let moved = match self.state.moved.take() {
+        let moved = match self.run.moved.take() {
             Some(moved) => Some(moved),
             None if self.ridge > 0.0 => Some(DVector::from_vec(evaluation.movement_product()?)),
             None => None,
         };
-        let (solution, pull) = match self.plan {
-            Plan::MatrixFree => self.solve_matrix_free(evaluation, &residual, moved.as_ref())?,
-            Plan::Anew | Plan::Frozen => self.solve_dense(evaluation, &residual, moved.as_ref())?,
+        let (solution, pull) = match self.gram {
+            Gram::MatrixFree => self.solve_matrix_free(evaluation, &residual, moved.as_ref())?,
+            Gram::Anew | Gram::Frozen => self.solve_dense(evaluation, &residual, moved.as_ref())?,
         };
         let Solution { dual, product, .. } = solution;
         let dual_square = dual.dot(&product);
@@ -341,7 +284,7 @@ impl<T: Float> Method<T> for GaussNewton {
         let change = moved
             .as_ref()
             .map_or_else(|| product.clone(), |moved| &product + pull * moved);
-        self.state.model = Model {
+        self.run.model = Model {
             along: residual.dot(&change),
             square: change.norm_squared(),
             dual_square,
@@ -349,7 +292,7 @@ impl<T: Float> Method<T> for GaussNewton {
             pull,
             ridge: self.ridge,
         };
-        self.state.moved = moved;
+        self.run.moved = moved;
         direction.pull = pull;
         for (to, v) in direction.dual.iter_mut().zip(&dual) {
             *to = T::lit(*v);
@@ -358,24 +301,24 @@ impl<T: Float> Method<T> for GaussNewton {
     }
 
     fn judge(&mut self, outcome: &Outcome) -> Verdict {
-        let state = &mut self.state;
+        let run = &mut self.run;
         if outcome.step_size == 0.0 {
             // Nothing has moved. A line search that found no size may blame an old G.
-            state.renew = state.age > 0 || self.plan == Plan::MatrixFree;
+            run.renew = run.age > 0 || self.gram == Gram::MatrixFree;
             // What is not in a checkpoint is found again, in a run that is resumed and in one that is not.
-            state.moved = None;
+            run.moved = None;
             return Verdict::Keep;
         }
         let movement = outcome.movement.unwrap_or(0.0);
-        let before = outcome.loss_before + 0.5 * self.ridge * state.movement;
+        let before = outcome.loss_before + 0.5 * self.ridge * run.movement;
         let after = outcome.loss_after + 0.5 * self.ridge * movement;
-        let promised = state.model.reduction(outcome.step_size, state.movement);
+        let promised = run.model.reduction(outcome.step_size, run.movement);
         let gain = (before - after) / promised;
         if self.fixed_damping.is_none() {
             let falls = after < before;
-            match &mut state.damping {
-                _ if !falls && state.age > 0 => {
-                    state.renew = true;
+            match &mut run.damping {
+                _ if !falls && run.age > 0 => {
+                    run.renew = true;
                     return Verdict::Undo;
                 }
                 // The step is lost in rounding, and more damping promises still less.
@@ -386,60 +329,62 @@ impl<T: Float> Method<T> for GaussNewton {
                     damping.refused();
                     return Verdict::Undo;
                 }
-                Some(damping) if state.age == 0 => damping.kept(gain),
+                Some(damping) if run.age == 0 => damping.kept(gain),
                 _ => {}
             }
         }
-        state.movement = movement;
-        state.moved = None;
-        state.renew = self.plan != Plan::Frozen || gain.is_nan() || gain < SATISFIED;
-        state.age += 1;
+        run.movement = movement;
+        run.moved = None;
+        run.renew = self.gram != Gram::Frozen || gain.is_nan() || gain < SATISFIED;
+        run.age += 1;
         Verdict::Keep
     }
 
-    fn prepare(&mut self, samples: usize) -> Result<Kind, Error> {
-        self.check()?;
-        self.state = State {
+    fn kind(&self) -> DirectionKind {
+        if self.ridge > 0.0 {
+            DirectionKind::Penalized
+        } else {
+            DirectionKind::Dual
+        }
+    }
+
+    fn prepare(&mut self, samples: usize) -> Result<(), Error> {
+        self.check_settings()?;
+        self.run = Run {
             samples,
             renew: true,
-            ..State::default()
+            ..Run::default()
         };
-        Ok(if self.ridge > 0.0 { Kind::Penalized } else { Kind::Dual })
+        Ok(())
     }
 
     fn save(&self) -> Option<Record> {
-        let State { dense, renew, .. } = &self.state;
+        let Run { dense, renew, .. } = &self.run;
+        let damping = self.run.damping.map(Damping::to_array);
+        let record = Record::of(KIND, self).with("damping", damping);
+        let record = record.with("movement", self.run.movement).with("age", self.run.age);
         // Where G is renewed before the next step, it need not be kept.
         let kept = dense.shift().filter(|_| !renew);
-        let gram = kept.map(|_| dense.lower_triangle());
-        let record = self.settings().with("damping", self.state.damping);
-        let record = record.with("movement", self.state.movement).with("age", self.state.age);
-        Some(record.with("gram", gram).with("shift", kept))
+        let record = record.with("shift", kept);
+        Some(match kept {
+            Some(_) => record.with_list("gram", dense.lower_triangle()),
+            None => record,
+        })
     }
 
     fn restore(&mut self, record: &Record) -> Result<(), Error> {
-        record.agree_on_kind(KIND)?;
-        self.agree(record)?;
-        let n = self.state.samples;
-        self.state.damping = record.get("damping")?;
-        self.state.movement = record.get("movement")?;
-        self.state.age = record.get("age")?;
-        if let (Some(gram), Some(shift)) = (record.get::<Option<Vec<f64>>>("gram")?, record.get("shift")?) {
+        record.agree_on(KIND, self)?;
+        let n = self.run.samples;
+        self.run.damping = record.get::<Option<_>>("damping")?.map(Damping::from_array);
+        self.run.movement = record.get("movement")?;
+        self.run.age = record.get("age")?;
+        if let (Some(gram), Some(shift)) = (record.list("gram"), record.get("shift")?) {
             if gram.len() != n * (n + 1) / 2 {
-                return Err(record.bad("gram", &format!("has {} numbers, not those of {n} samples", gram.len())));
+                return Err(record.damaged("gram", &format!("has {} numbers, not those of {n} samples", gram.len())));
             }
-            self.state.dense.restore(n, &gram, shift)?;
-            self.state.renew = false;
+            self.run.dense.restore(n, gram, shift)?;
+            self.run.renew = false;
         }
         Ok(())
     }
 }
-
-serialised!(GaussNewton {
-    plan: Plan,
-    ridge: f64,
-    initial_damping: f64,
-    fixed_damping: Option<f64>,
-    accuracy: f64,
-    most_products: usize,
-} => Ok(Self { plan, ridge, initial_damping, fixed_damping, accuracy, most_products, state: State::default() }));

@@ -1,7 +1,5 @@
 //! What a step promises, and how the damping follows from what it keeps of that.
 
-use crate::record::{Stored, Value};
-
 /// The objective along a step, were the outputs linear in the weights. For a step of size s against delta = J^T v + pull D,
 /// D = W - W_0:
 ///
@@ -41,21 +39,6 @@ pub(super) struct Damping {
     pub least: f64,
 }
 
-impl Stored for Damping {
-    fn into_value(self) -> Value {
-        vec![self.mu, self.growth, self.least].into_value()
-    }
-
-    fn from_value(value: &Value) -> Option<Self> {
-        let [mu, growth, least] = Vec::<f64>::from_value(value)?.try_into().ok()?;
-        Some(Self { mu, growth, least })
-    }
-
-    fn what() -> String {
-        "a damping and how it grows".into()
-    }
-}
-
 /// The first factor of a series of refusals.
 const GROWTH: f64 = 4.0;
 
@@ -67,6 +50,16 @@ impl Damping {
             growth: GROWTH,
             least: f64::EPSILON * mean_eigenvalue,
         }
+    }
+
+    /// What a record holds of it.
+    pub fn to_array(self) -> [f64; 3] {
+        [self.mu, self.growth, self.least]
+    }
+
+    /// From what a record holds.
+    pub fn from_array([mu, growth, least]: [f64; 3]) -> Self {
+        Self { mu, growth, least }
     }
 
     /// After a step that kept this share of its promise.

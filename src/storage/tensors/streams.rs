@@ -1,7 +1,7 @@
 //! Tensors that are written and read a part at a time.
 
 use super::{Tensor, TensorFile, dtype};
-use crate::digest::Digest;
+use crate::checksum;
 use crate::error::Error;
 use crate::float::Float;
 use crate::storage::{failed, read_numbers, write_numbers};
@@ -26,8 +26,8 @@ impl<'a> Tensor<'a> {
     }
 
     /// The same with the checksum of its numbers, which is not known without reading them all.
-    pub(crate) fn with_checksum(self, checksum: Digest) -> Self {
-        let checksum = Some(checksum.to_string());
+    pub(crate) fn with_checksum(self, checksum: u64) -> Self {
+        let checksum = Some(checksum::name(checksum));
         Self { checksum, ..self }
     }
 }

@@ -1,7 +1,9 @@
-//! The choice of path: which instructions, stored or recomputed activations, which coordinates.
+//! The plan of a run: which instructions, and whether activations are stored.
 
+use super::kernels::microkernel::{has_32_registers, lanes};
 use crate::float::Float;
-use fearless_simd::{Level, dispatch, prelude::*};
+use fearless_simd::Level;
+use serde::{Deserialize, Serialize};
 
 /// The environment variable that forces a lower SIMD level than the machine's best, to reproduce a
 /// run of another machine: `avx512`, `avx2`, `sse4.2` or `sse2`. A level that the machine
@@ -10,10 +12,9 @@ const LEVEL_VARIABLE: &str = "EXPNET_SIMD";
 
 /// Whether activations (n m numbers) are stored from one pass to the next, or computed again.
 ///
-/// The result is the same to the last bit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The results are the same, bit for bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Memory {
     /// Stores them while they take at most 1 GiB.
     #[default]
@@ -37,9 +38,9 @@ impl Memory {
     }
 }
 
-/// The path of a run.
+/// How a run computes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Path {
+pub(super) struct Plan {
     pub level: Level,
     /// Neurons side by side in a panel: two vectors.
     pub lanes: usize,
@@ -48,24 +49,18 @@ pub(super) struct Path {
     budget: usize,
 }
 
-impl Path {
+impl Plan {
     pub fn new<T: Float>(memory: Memory) -> Self {
         Self::at::<T>(level(), memory)
     }
 
     pub fn at<T: Float>(level: Level, memory: Memory) -> Self {
-        let units = if has_32_registers(level) { 3 } else { 1 };
         Self {
             level,
-            lanes: panel_width::<T>(level),
-            units,
+            lanes: lanes::<T>(level),
+            units: if has_32_registers(level) { 3 } else { 1 },
             budget: memory.budget(),
         }
-    }
-
-    /// Two vectors of T.
-    pub fn lanes_of<T: Float>(level: Level) -> usize {
-        panel_width::<T>(level)
     }
 
     /// For triangular points, whose blocks compute with the zeros of their own rows: smaller blocks have fewer.
@@ -103,23 +98,6 @@ fn forced(best: Level, name: &str) -> Option<Level> {
 #[cfg(not(target_arch = "x86_64"))]
 fn forced(_: Level, _: &str) -> Option<Level> {
     None
-}
-
-fn panel_width<T: Float>(level: Level) -> usize {
-    #[inline(always)]
-    fn lanes<S: Simd, T: Float>(_: S) -> usize {
-        T::Native::<S>::LEN
-    }
-    2 * dispatch!(level, s => lanes::<_, T>(s))
-}
-
-/// Whether a kernel can hold 24 accumulators: AVX-512 and NEON have 32 vector registers, the others 16.
-#[inline(always)]
-pub(super) fn has_32_registers(level: Level) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return level.as_avx512().is_some();
-    #[cfg(not(target_arch = "x86_64"))]
-    return cfg!(target_arch = "aarch64") && !level.is_fallback();
 }
 
 /// Every level this machine has, and the scalar fallback, for tests.

@@ -1,4 +1,4 @@
-//! The panel kernels: what happens to two vectors of neurons while they are in registers and L1.
+//! The kernels of a sweep: what happens to a panel, two vectors of neurons.
 //!
 //! ```text
 //!              coordinate                 sample                       lanes
@@ -6,69 +6,26 @@
 //! gradient  g [k][ b0 | b1 ]  <-backward-- E [i][ b0 | b1 ]
 //! ```
 //!
-//! One microkernel serves both halves: `acc[R][2] += splat(a[t][R]) * b[t][2 vectors]`, a row of
-//! `b` loaded once for R rows of `a`.
+//! One microkernel serves both halves.
 
 use super::exp::pow2;
-use super::pack::{Block, Points};
+use super::microkernel::{Pair, has_32_registers, load, multiply, store};
+use crate::engine::points::{Block, Points};
 use crate::float::Float;
 use fearless_simd::prelude::*;
 use std::ops::Range;
 
-/// Two vectors of neurons.
-type Pair<S, T> = [<T as SimdFloatElement>::Native<S>; 2];
-
-#[inline(always)]
-pub(super) fn load<S: Simd, T: Float>(s: S, from: &[T]) -> Pair<S, T> {
-    let n = T::Native::<S>::LEN;
-    [
-        T::Native::<S>::from_slice(s, &from[..n]),
-        T::Native::<S>::from_slice(s, &from[n..2 * n]),
-    ]
-}
-
-#[inline(always)]
-pub(super) fn store<S: Simd, T: Float>(pair: Pair<S, T>, to: &mut [T]) {
-    let n = T::Native::<S>::LEN;
-    pair[0].store_slice(&mut to[..n]);
-    pair[1].store_slice(&mut to[n..2 * n]);
-}
-
-/// acc[r] = sum over t of a[t][r] b[t], written to `out[r]`; `onto` adds to what stands there.
-#[inline(always)]
-fn multiply<S: Simd, T: Float, const R: usize>(s: S, a: &[T], b: &[T], out: &mut [T], onto: bool) {
-    let lanes = T::Native::<S>::LEN;
-    let mut acc = [[T::Native::<S>::splat(s, T::zero()); 2]; R];
-    if onto {
-        for (acc, out) in acc.iter_mut().zip(out.chunks_exact(2 * lanes)) {
-            *acc = load::<S, T>(s, out);
-        }
-    }
-    let (a, _) = a.as_chunks::<R>();
-    for (a, b) in a.iter().zip(b.chunks_exact(2 * lanes)) {
-        let [b0, b1] = load::<S, T>(s, b);
-        for r in 0..R {
-            let v = T::Native::<S>::splat(s, a[r]);
-            acc[r][0] = v.mul_add(b0, acc[r][0]);
-            acc[r][1] = v.mul_add(b1, acc[r][1]);
-        }
-    }
-    for (acc, out) in acc.into_iter().zip(out.chunks_exact_mut(2 * lanes)) {
-        store::<S, T>(acc, out);
-    }
-}
-
 /// The microkernel for `rows` = 4, 8 or 12. Levels with 16 registers have blocks of 4 only.
 #[inline(always)]
 fn multiply_rows<S: Simd, T: Float>(s: S, rows: usize, a: &[T], b: &[T], out: &mut [T], onto: bool) {
-    if super::path::has_32_registers(s.level()) {
+    if has_32_registers(s.level()) {
         match rows {
-            12 => return multiply::<S, T, 12>(s, a, b, out, onto),
-            8 => return multiply::<S, T, 8>(s, a, b, out, onto),
+            12 => return multiply::<S, T, 12>(s, a.as_chunks().0.iter(), b, out, onto),
+            8 => return multiply::<S, T, 8>(s, a.as_chunks().0.iter(), b, out, onto),
             _ => {}
         }
     }
-    multiply::<S, T, 4>(s, a, b, out, onto);
+    multiply::<S, T, 4>(s, a.as_chunks().0.iter(), b, out, onto);
 }
 
 #[inline(always)]
@@ -79,7 +36,7 @@ fn multiply_block<S: Simd, T: Float>(s: S, block: &Block, a: &[T], b: &[T], out:
 
 /// <x_i, w> for every point: a plain matrix product, [coordinate][P] to [point][P].
 #[inline(always)]
-pub(super) fn project<S: Simd, T: Float>(s: S, points: &Points<T>, weights: &[T], out: &mut [T]) {
+pub fn project<S: Simd, T: Float>(s: S, points: &Points<T>, weights: &[T], out: &mut [T]) {
     let panel = 2 * T::Native::<S>::LEN;
     for block in &points.sample_blocks {
         multiply_block(
@@ -99,7 +56,7 @@ pub(super) fn project<S: Simd, T: Float>(s: S, points: &Points<T>, weights: &[T]
 /// activations lie: fetched meanwhile, since all of the misses would otherwise fall in its first
 /// feature block.
 #[inline(always)]
-pub(super) fn forward<S: Simd, T: Float>(
+pub fn forward<S: Simd, T: Float>(
     s: S,
     points: &Points<T>,
     blocks: Range<usize>,
@@ -155,7 +112,7 @@ fn prefetch<T: Float>(row: &[T]) {
 /// g = a sum_i v_i E_i x_i, the panel's part of J^T v, from the packed dual: the samples of `range`, whose
 /// activations are given. Ranges come in order; the last one finishes g.
 #[inline(always)]
-pub(super) fn backward<S: Simd, T: Float>(
+pub fn backward<S: Simd, T: Float>(
     s: S,
     points: &Points<T>,
     range: Range<usize>,
@@ -191,7 +148,7 @@ pub(super) fn backward<S: Simd, T: Float>(
 ///
 /// log2(e) times that, since the points are packed so. `ahead` as in [`forward`].
 #[inline(always)]
-pub(super) fn tangent<S: Simd, T: Float>(
+pub fn tangent<S: Simd, T: Float>(
     s: S,
     points: &Points<T>,
     blocks: Range<usize>,
@@ -229,15 +186,15 @@ pub(super) fn tangent<S: Simd, T: Float>(
 
 /// A move of the weights in T: see `engine::Move`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Update<T> {
+pub struct Update<T> {
     pub step_size: T,
-    pub carry: T,
+    pub momentum: T,
     pub nesterov: bool,
     pub pull: T,
 }
 
 /// What an update reads and writes, row by row: [coordinate][P] each, empty where not in use.
-pub(super) struct Rows<'a, T> {
+pub struct Rows<'a, T> {
     pub gradient: &'a [T],
     pub current: &'a [T],
     pub next: &'a mut [T],
@@ -251,10 +208,10 @@ pub(super) struct Rows<'a, T> {
 /// Moves a panel. Says whether every new weight is finite.
 #[allow(clippy::eq_op)]
 #[inline(always)]
-pub(super) fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: &mut Rows<'_, T>) -> bool {
+pub fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: &mut Rows<'_, T>) -> bool {
     let panel = 2 * T::Native::<S>::LEN;
     let splat = |x: T| T::Native::<S>::splat(s, x);
-    let (eta, carry, pull) = (splat(-step.step_size), splat(step.carry), splat(step.pull));
+    let (eta, momentum, pull) = (splat(-step.step_size), splat(step.momentum), splat(step.pull));
     // x - x is 0 for a finite x, NaN otherwise.
     let mut poison = [splat(T::zero()); 2];
     let mut ahead = rows.ahead.chunks_exact(panel);
@@ -270,10 +227,10 @@ pub(super) fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: &mut Rows<'
         let next = match velocity {
             None => std::array::from_fn(|v| eta.mul_add(g[v], w[v])),
             Some(u) => {
-                let u: Pair<S, T> = std::array::from_fn(|v| eta.mul_add(g[v], carry * u[v]));
+                let u: Pair<S, T> = std::array::from_fn(|v| eta.mul_add(g[v], momentum * u[v]));
                 store::<S, T>(u, &mut rows.next_velocity[at..]);
                 if step.nesterov {
-                    std::array::from_fn(|v| eta.mul_add(g[v], carry.mul_add(u[v], w[v])))
+                    std::array::from_fn(|v| eta.mul_add(g[v], momentum.mul_add(u[v], w[v])))
                 } else {
                     std::array::from_fn(|v| w[v] + u[v])
                 }
@@ -287,7 +244,7 @@ pub(super) fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: &mut Rows<'
 
 /// Whether all of a panel is 0.
 #[inline(always)]
-pub(super) fn is_zero<S: Simd, T: Float>(s: S, gradient: &[T]) -> bool {
+pub fn is_zero<S: Simd, T: Float>(s: S, gradient: &[T]) -> bool {
     let zero = T::Native::<S>::splat(s, T::zero());
     gradient
         .chunks_exact(T::Native::<S>::LEN)

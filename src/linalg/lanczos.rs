@@ -1,20 +1,116 @@
-//! (G + shift I) v = rhs from products with G alone.
+//! Lanczos' iteration on a symmetric matrix known by its products, and what it is good for: the leading eigenvalue, and systems
+//! with many shifts.
 
+use super::tridiagonal;
 use crate::error::Error;
-use crate::step::Lanczos;
 use nalgebra::DVector;
+
+/// Lanczos iterations at most; three are usual.
+const ITERATIONS: usize = 200;
+
+/// An orthonormal basis V of the Krylov space of a vector, in which the matrix is tridiagonal:
+///
+/// ```text
+/// A V_k = V_k T_k + off_diagonal_k v_(k+1) e_k^T       T_k: `diagonal` on the diagonal, `off_diagonal` next to it
+/// ```
+///
+/// Reorthogonalised in full: O(n k) per product.
+#[derive(Clone, Debug)]
+struct Lanczos {
+    /// k + 1 vectors; k where the space is exhausted.
+    basis: Vec<DVector<f64>>,
+    /// k numbers.
+    diagonal: Vec<f64>,
+    /// k numbers; the last is what leads out of the space.
+    off_diagonal: Vec<f64>,
+}
+
+impl Lanczos {
+    /// The space of `start`, a unit vector.
+    fn new(start: DVector<f64>) -> Self {
+        Self {
+            basis: vec![start],
+            diagonal: Vec::new(),
+            off_diagonal: Vec::new(),
+        }
+    }
+
+    /// Adds a dimension: `product` is the matrix times the last vector of the basis.
+    fn extend(&mut self, mut product: DVector<f64>) {
+        if let Some(last) = self.basis.last() {
+            self.diagonal.push(last.dot(&product));
+        }
+        // Twice is enough: once leaves components of the size of the rounding times the matrix.
+        for _ in 0..2 {
+            for v in &self.basis {
+                product.axpy(-v.dot(&product), v, 1.0);
+            }
+        }
+        let rest = product.norm();
+        self.off_diagonal.push(rest);
+        if rest > 0.0 {
+            self.basis.push(product / rest);
+        }
+    }
+}
+
+/// An eigenvalue, from above, and a unit vector close to its eigenvector.
+pub(crate) struct Leading {
+    pub value: f64,
+    pub vector: DVector<f64>,
+}
+
+/// The largest eigenvalue of a positive semidefinite matrix known by its products: a Ritz value plus its residual norm, once
+/// that norm is below `tolerance` of the value. NaN where the products are not finite.
+///
+/// O(n k^2) flops and k products.
+pub(crate) fn leading(
+    start: DVector<f64>,
+    tolerance: f64,
+    mut multiply: impl FnMut(&DVector<f64>) -> Result<DVector<f64>, Error>,
+) -> Result<Leading, Error> {
+    let n = start.len();
+    let mut space = Lanczos::new(start);
+    loop {
+        let product = space
+            .basis
+            .last()
+            .map_or_else(|| Ok(DVector::zeros(n)), &mut multiply)?;
+        space.extend(product);
+        let size = space.diagonal.len();
+        let rest = space.off_diagonal[size - 1];
+        let (value, coefficients) = tridiagonal::leading_pair(&space.diagonal, &space.off_diagonal);
+        let bound = rest * coefficients[size - 1].abs();
+        if !(value.is_finite() && bound.is_finite()) {
+            let value = f64::NAN;
+            return Ok(Leading {
+                value,
+                vector: DVector::zeros(n),
+            });
+        }
+        let exhausted = size >= n.min(ITERATIONS) || rest <= f64::EPSILON * value;
+        if bound <= tolerance * value || exhausted {
+            let mut vector = DVector::zeros(n);
+            for (v, c) in space.basis.iter().zip(&coefficients) {
+                vector.axpy(*c, v, 1.0);
+            }
+            let value = value + bound.min(tolerance * value);
+            return Ok(Leading { value, vector });
+        }
+    }
+}
 
 /// Conjugate gradients in the form of Lanczos: the Krylov space of a right-hand side is the same for every shift, so that a
 /// second solve with more damping costs no product.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Krylov {
+pub(crate) struct Krylov {
     rhs: DVector<f64>,
     norm: f64,
     space: Option<Lanczos>,
 }
 
 /// What a solve found.
-pub(super) struct Solution {
+pub(crate) struct Solution {
     pub dual: DVector<f64>,
     /// G times the dual.
     pub product: DVector<f64>,
@@ -69,9 +165,9 @@ impl Krylov {
         };
         loop {
             let size = space.diagonal.len();
-            let weights = solve_tridiagonal(&space.diagonal, &space.beside, shift, self.norm);
-            let rest = match (space.beside.last(), weights.last()) {
-                (Some(beside), Some(weight)) => beside * weight,
+            let weights = tridiagonal::solve(&space.diagonal, &space.off_diagonal, shift, self.norm);
+            let rest = match (space.off_diagonal.last(), weights.last()) {
+                (Some(off_diagonal), Some(weight)) => off_diagonal * weight,
                 _ => f64::INFINITY,
             };
             let reached = rest.abs() <= accuracy * self.norm;
@@ -80,7 +176,7 @@ impl Krylov {
                 let mut product = DVector::zeros(n);
                 for (k, v) in space.basis.iter().enumerate() {
                     dual.axpy(weights.get(k).copied().unwrap_or(0.0), v, 1.0);
-                    product.axpy(tridiagonal_row(&space.diagonal, &space.beside, k, &weights), v, 1.0);
+                    product.axpy(tridiagonal::row(&space.diagonal, &space.off_diagonal, k, &weights), v, 1.0);
                 }
                 return Ok(Solution { dual, product, reached });
             }
@@ -106,52 +202,10 @@ fn extend(space: &mut Lanczos, multiply: &mut impl FnMut(&[f64]) -> Result<Vec<f
     Ok(())
 }
 
-/// Entry k of T y, of which the last leads out of the space.
-fn tridiagonal_row(diagonal: &[f64], beside: &[f64], k: usize, y: &[f64]) -> f64 {
-    let at = |k: usize| y.get(k).copied().unwrap_or(0.0);
-    let own = diagonal.get(k).map_or(0.0, |d| d * at(k));
-    let before = k.checked_sub(1).map_or(0.0, |j| beside[j] * at(j));
-    let after = beside.get(k).map_or(0.0, |b| b * at(k + 1));
-    own + before + after
-}
-
-/// (T + shift I) y = norm e_1 for a tridiagonal T that is positive semidefinite but for rounding: pivots that rounding has
-/// eaten are damped.
-fn solve_tridiagonal(diagonal: &[f64], beside: &[f64], shift: f64, norm: f64) -> Vec<f64> {
-    let size = |(d, b): (&f64, &f64)| d.abs() + b.abs();
-    let largest = diagonal.iter().zip(beside).map(size).fold(0.0, f64::max);
-    if largest + shift == 0.0 {
-        return vec![0.0; diagonal.len()];
-    }
-    let least = (diagonal.len() as f64 * f64::EPSILON * largest).max(f64::MIN_POSITIVE);
-    let mut pivots: Vec<f64> = Vec::with_capacity(diagonal.len());
-    let mut y: Vec<f64> = Vec::with_capacity(diagonal.len());
-    for (k, d) in diagonal.iter().enumerate() {
-        let (pivot, right) = match k.checked_sub(1) {
-            None => (d + shift, norm),
-            Some(j) => {
-                let factor = beside[j] / pivots[j];
-                (d + shift - factor * beside[j], -factor * y[j])
-            }
-        };
-        pivots.push(f64::max(pivot, least));
-        y.push(right);
-    }
-    for k in (0..diagonal.len()).rev() {
-        let after = if k + 1 < diagonal.len() {
-            beside[k] * y[k + 1]
-        } else {
-            0.0
-        };
-        y[k] = (y[k] - after) / pivots[k];
-    }
-    y
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nalgebra::DMatrix;
+    use nalgebra::{DMatrix, SymmetricEigen};
 
     fn matrix(n: usize, power: f64) -> DMatrix<f64> {
         let root = DMatrix::from_fn(n, n, |i, j| {
@@ -209,5 +263,34 @@ mod tests {
         assert_eq!(none.unwrap().dual, DVector::zeros(3));
         let singular = Krylov::default().solve(&DVector::from_element(3, 1.0), 0.0, 1e-3, 10, |_| Ok(vec![0.0; 3]));
         assert_eq!(singular.unwrap().dual, DVector::zeros(3));
+    }
+
+    fn of(matrix: &DMatrix<f64>) -> f64 {
+        let start = DVector::from_fn(matrix.nrows(), |i, _| 1.0 + 0.3 * ((i * i + 1) as f64).sin()).normalize();
+        leading(start, 0.02, |v| Ok(matrix * v)).unwrap().value
+    }
+
+    #[test]
+    fn is_within_two_percent_from_above() {
+        for n in [1, 2, 3, 10, 60] {
+            for power in [0.5, 2.0, 6.0] {
+                let root = DMatrix::from_fn(n, n, |i, j| {
+                    ((3 * i + 7 * j * j) as f64).sin() / ((j + 1) as f64).powf(power)
+                });
+                let matrix = &root * root.transpose();
+                let exact = SymmetricEigen::new(matrix.clone()).eigenvalues.max();
+                let found = of(&matrix);
+                assert!(
+                    found >= exact * (1.0 - 1e-9) && found <= 1.02 * exact,
+                    "{n} {power}: {found} {exact}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn knows_zero_and_overflow() {
+        assert_eq!(of(&DMatrix::zeros(4, 4)), 0.0);
+        assert!(of(&DMatrix::from_element(3, 3, f64::INFINITY)).is_nan());
     }
 }

@@ -1,8 +1,8 @@
-//! Packing: the layout in which the kernels read points, duals and weights.
+//! Points in the layout in which the kernels read them, the dual vector packed with them, and panels of weights.
 //!
 //! ```text
-//! weights      [panel][coordinate][P]     P = two vectors of neurons, side by side
-//! activations  [panel][sample][P]
+//! weights             [panel][coordinate][P]           P = two vectors of neurons, side by side
+//! activations         [panel][sample][P]
 //! points, forward     [sample block][coordinate][R]    times log2(e); coordinates up to the block's depth
 //! points, backward    [feature block][sample][R]       from the block's first sample on
 //! ```
@@ -11,6 +11,7 @@
 //! the points are triangular (see `reduce`), sample j has j + 1 coordinates, and depth and first
 //! sample leave out the zeros: half of the work.
 
+use super::memory::Aligned;
 use crate::error::Error;
 use crate::float::Float;
 use nalgebra::DMatrix;
@@ -18,53 +19,6 @@ use std::ops::Range;
 
 /// Rows of a block are a multiple of this.
 pub(super) const UNIT: usize = 4;
-
-/// Zeros in memory that starts at a cache line.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Aligned<T> {
-    memory: Vec<T>,
-    start: usize,
-    len: usize,
-}
-
-impl<T: Float> Aligned<T> {
-    /// `len` zeros, or `Error::TooLarge`.
-    pub fn zeros(len: usize) -> Result<Self, Error> {
-        let slack = 64 / size_of::<T>();
-        let total = len.checked_add(slack).ok_or_else(|| too_large(len))?;
-        Vec::<T>::new().try_reserve_exact(total).map_err(|_| too_large(len))?;
-        let memory = vec![T::zero(); total];
-        let start = memory.as_ptr().align_offset(64).min(slack);
-        Ok(Self { memory, start, len })
-    }
-
-    /// The first `len` of the numbers may be used; grows if need be.
-    pub fn set_len(&mut self, len: usize) -> Result<(), Error> {
-        if self.start + len > self.memory.len() {
-            *self = Self::zeros(len)?;
-        }
-        self.len = len;
-        Ok(())
-    }
-
-    #[inline(always)]
-    pub fn get(&self) -> &[T] {
-        &self.memory[self.start..][..self.len]
-    }
-
-    #[inline(always)]
-    pub fn get_mut(&mut self) -> &mut [T] {
-        &mut self.memory[self.start..][..self.len]
-    }
-}
-
-pub(super) fn too_large(len: usize) -> Error {
-    Error::TooLarge {
-        what: "a work buffer of the engine",
-        dimension: 1,
-        width: len,
-    }
-}
 
 /// Rows that the microkernel treats at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +52,7 @@ fn split(len: usize, units: usize) -> impl Iterator<Item = (usize, usize)> {
 /// Points in the coordinates of a run, before they are packed.
 #[derive(Clone, Debug)]
 pub(super) struct Coordinates<T> {
-    /// k x n, a point a column.
+    /// k x n, one point per column.
     pub matrix: DMatrix<T>,
     /// Coordinates of point i at and beyond `extent[i]` are zero.
     pub extent: Vec<usize>,
@@ -120,7 +74,7 @@ impl<T: Float> Coordinates<T> {
 pub(super) struct Points<T> {
     pub samples: usize,
     pub sample_blocks: Vec<Block>,
-    /// Ranges of sample blocks with about 1024 samples each.
+    /// Ranges of sample blocks with at most 256 samples each.
     pub groups: Vec<Range<usize>>,
     pub forward: Aligned<T>,
     pub feature_blocks: Vec<Block>,
@@ -131,7 +85,7 @@ pub(super) struct Points<T> {
 
 impl<T: Float> Points<T> {
     /// Packs the samples `batch` (empty: all), whose first `trained` coordinates a step moves along, into
-    /// blocks of at most `units` times 4 rows. Uses the memory of a former packing again.
+    /// blocks of at most `units` times 4 rows. Reuses the memory of an earlier packing.
     pub fn pack(&mut self, from: &Coordinates<T>, batch: &[usize], trained: usize, units: usize) -> Result<(), Error> {
         self.pack_forward(from, batch, units, std::f64::consts::LOG2_E)?;
         self.pack_backward(from, batch, trained, units)
@@ -294,17 +248,6 @@ mod tests {
                 assert_eq!(next, len.next_multiple_of(UNIT));
             }
         }
-    }
-
-    #[test]
-    fn buffers_start_at_a_cache_line() {
-        for len in [1, 7, 4096] {
-            let buffer = Aligned::<f32>::zeros(len).unwrap();
-            assert_eq!(buffer.get().as_ptr().align_offset(64), 0);
-            assert_eq!(buffer.get().len(), len);
-        }
-        assert!(Aligned::<f64>::zeros(usize::MAX / 2).is_err());
-        assert!(Aligned::<f64>::zeros(usize::MAX).is_err());
     }
 
     #[test]

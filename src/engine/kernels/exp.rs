@@ -47,7 +47,7 @@ const Q32: [f64; 6] = [
 
 /// 2^z in every lane.
 #[inline(always)]
-pub(super) fn pow2<S: Simd, T: Float>(s: S, z: T::Native<S>) -> T::Native<S> {
+pub fn pow2<S: Simd, T: Float>(s: S, z: T::Native<S>) -> T::Native<S> {
     #[cfg(target_arch = "x86_64")]
     if let Some(avx512) = s.level().as_avx512() {
         if let Some(z) = same::<_, fearless_simd::f64x8<S>>(z) {
@@ -198,7 +198,7 @@ mod avx512 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::path::levels;
+    use crate::engine::plan::levels;
     use fearless_simd::{Level, dispatch};
 
     fn evaluate<T: Float>(level: Level, z: &[T]) -> Vec<T> {
@@ -219,7 +219,7 @@ mod tests {
 
     /// z, and 2^z as the sum of two doubles, from 60-digit arithmetic.
     fn exact() -> Vec<[f64; 3]> {
-        let rows = include_str!("../../tests/data/exp2.csv").lines();
+        let rows = include_str!("../../../tests/data/exp2.csv").lines();
         rows.map(|row| {
             let mut fields = row.split(',').map(|x| x.parse().unwrap());
             std::array::from_fn(|_| fields.next().unwrap())

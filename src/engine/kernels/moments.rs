@@ -1,0 +1,129 @@
+//! The kernel of the weights' moments.
+//!
+//! ```text
+//! weights  w [panel][coordinate][P]   -->   4 x 4 coordinates at a time:  acc [4][4][lanes] += a^2 w_k w_l, over all panels
+//! ```
+
+use super::microkernel::load;
+use crate::float::Float;
+use fearless_simd::prelude::*;
+use nalgebra::{DMatrix, DVector};
+
+/// Rows and columns of a tile.
+const TILE: usize = 4;
+
+/// Panels at a time.
+const BLOCK: usize = 8;
+
+/// Sums over neurons.
+#[derive(Debug)]
+pub struct MomentSums {
+    /// Of a_r^2.
+    pub zeroth: f64,
+    /// Of a_r^2 w_r.
+    pub first: DVector<f64>,
+    /// Of a_r^2 w_r w_r^T: the lower triangle.
+    pub second: DMatrix<f64>,
+}
+
+impl MomentSums {
+    pub fn zeros(k: usize) -> Self {
+        Self {
+            zeroth: 0.0,
+            first: DVector::zeros(k),
+            second: DMatrix::zeros(k, k),
+        }
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        self.zeroth += other.zeroth;
+        self.first += &other.first;
+        self.second += &other.second;
+    }
+}
+
+/// Adds those of some panels, [panel][coordinate][P], in their first coordinates: as many as `sums` has.
+#[inline(always)]
+pub fn add_moments<S: Simd, T: Float>(
+    s: S,
+    weights: &[T],
+    output_weights: &[T],
+    dimension: usize,
+    sums: &mut MomentSums,
+) {
+    let k = sums.first.len();
+    let lanes = 2 * T::Native::<S>::LEN;
+    let panels = weights.chunks(BLOCK * dimension * lanes);
+    let a = output_weights.chunks(BLOCK * lanes);
+    let zero = T::Native::<S>::splat(s, T::zero());
+    let squares = output_weights.iter().map(|a| a.as_f64() * a.as_f64());
+    sums.zeroth += squares.sum::<f64>();
+    let mut tiles = vec![[[zero; TILE]; TILE]; k.div_ceil(TILE)];
+    for rows in (0..k).step_by(TILE) {
+        tiles.fill([[zero; TILE]; TILE]);
+        let mut first = [zero; TILE];
+        for (panels, a) in panels.clone().zip(a.clone()) {
+            add_rows::<S, T>(s, (panels, a), dimension, (rows, k), &mut first, &mut tiles);
+        }
+        for (i, (first, r)) in (rows..k).zip(first.into_iter().zip(0..TILE)) {
+            sums.first[i] += sum_of_lanes::<S, T>(first);
+            for j in 0..=i {
+                sums.second[(i, j)] += sum_of_lanes::<S, T>(tiles[j / TILE][r][j % TILE]);
+            }
+        }
+    }
+}
+
+/// The same for the rows from `rows` on of the second moments, and a block of panels.
+#[inline(always)]
+fn add_rows<S: Simd, T: Float>(
+    s: S,
+    (panels, a): (&[T], &[T]),
+    dimension: usize,
+    (rows, k): (usize, usize),
+    first: &mut [T::Native<S>; TILE],
+    second: &mut [[[T::Native<S>; TILE]; TILE]],
+) {
+    let lanes = 2 * T::Native::<S>::LEN;
+    let zero = T::Native::<S>::splat(s, T::zero());
+    let mut scaled = [[[zero; 2]; TILE]; BLOCK];
+    for ((scaled, panel), a) in scaled
+        .iter_mut()
+        .zip(panels.chunks_exact(dimension * lanes))
+        .zip(a.chunks_exact(lanes))
+    {
+        let [a0, a1] = load::<S, T>(s, a);
+        *scaled = tile::<S, T>(s, panel, rows, k).map(|[w0, w1]| [a0 * a0 * w0, a1 * a1 * w1]);
+        for (sum, [w0, w1]) in first.iter_mut().zip(scaled) {
+            *sum = *sum + *w0 + *w1;
+        }
+    }
+    for (columns, second) in (0..=rows).step_by(TILE).zip(second) {
+        let mut sums = *second;
+        for (left, panel) in scaled.iter().zip(panels.chunks_exact(dimension * lanes)) {
+            let right = tile::<S, T>(s, panel, columns, k);
+            for i in 0..TILE {
+                for j in 0..TILE {
+                    let sum = left[i][0].mul_add(right[j][0], sums[i][j]);
+                    sums[i][j] = left[i][1].mul_add(right[j][1], sum);
+                }
+            }
+        }
+        *second = sums;
+    }
+}
+
+/// Rows `first` and following of a panel; the last of the k again where there are no more.
+#[inline(always)]
+fn tile<S: Simd, T: Float>(s: S, panel: &[T], first: usize, k: usize) -> [[T::Native<S>; 2]; TILE] {
+    let lanes = 2 * T::Native::<S>::LEN;
+    std::array::from_fn(|i| load::<S, T>(s, &panel[(first + i).min(k - 1) * lanes..]))
+}
+
+#[inline(always)]
+fn sum_of_lanes<S: Simd, T: Float>(vector: T::Native<S>) -> f64 {
+    let mut lanes = [T::zero(); 16];
+    let lanes = &mut lanes[..T::Native::<S>::LEN];
+    vector.store_slice(lanes);
+    lanes.iter().map(|x| x.as_f64()).sum()
+}

@@ -1,0 +1,448 @@
+//! A sweep: one job done with every panel of neurons, on all threads.
+//!
+//! ```text
+//! backward half   J^T v of the panel, from the activations at the current weights (stored, or computed again)
+//! update          the panel moves along it, into the next copy of the weights
+//! forward half    activations and outputs at the weights that it has reached
+//! ```
+
+use super::chunk::{Chunk, Roles, SCRATCH_ROWS};
+use super::kernels::microkernel::load;
+use super::kernels::panel::{self, Rows, Update};
+use super::points::Points;
+use crate::float::Float;
+use fearless_simd::{Level, dispatch, prelude::*};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Lane sums go to `f64` every so many panels: the rounding of an `f32` network does not grow with its width.
+const FLUSH: usize = 32;
+
+/// Below this much work in a sweep (multiply-adds, and eight for an exponential, times the bytes of a number) one thread
+/// is done before another has woken up: 15 microseconds on the machine of the README's table.
+pub(super) const ONE_THREAD: usize = 6_400_000;
+
+/// What a sweep does with each panel.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Job<T> {
+    /// The forward half alone.
+    Forward,
+    /// J^T v, which is kept, with its norm and its products with other vectors.
+    Gradient,
+    /// J times a direction, in the place of the outputs.
+    Product(Along),
+    /// A move along J^T v, then the forward half at the next weights.
+    Step { source: Source, update: Update<T> },
+}
+
+/// The direction of a tangent product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Along {
+    /// J^T v.
+    Gradient,
+    /// W - W_0.
+    Movement,
+}
+
+/// Where a step gets J^T v from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// It was kept.
+    Kept,
+    /// The backward half, which keeps it on request, as in [`Job::Gradient`].
+    Dual { keep: bool },
+}
+
+/// A job, and what it works on.
+pub(super) struct Sweep<'a, T> {
+    pub job: Job<T>,
+    pub roles: Roles,
+    /// The samples of the backward half, with the packed dual.
+    pub samples: &'a Points<T>,
+    /// Their activations are those of the last sweep; otherwise they are computed again.
+    pub activated: bool,
+    pub ahead: Option<Ahead<'a, T>>,
+}
+
+/// The forward half.
+pub(super) struct Ahead<'a, T> {
+    pub points: &'a Points<T>,
+    /// Their activations are stored.
+    pub store: bool,
+    /// Further points to evaluate.
+    pub validation: Option<&'a Points<T>>,
+}
+
+impl<'a, T: Float> Sweep<'a, T> {
+    /// F at these points, at the current weights; nothing is stored.
+    pub fn evaluation(roles: Roles, points: &'a Points<T>) -> Self {
+        Self {
+            job: Job::Forward,
+            roles,
+            samples: points,
+            activated: false,
+            ahead: Some(Ahead {
+                points,
+                store: false,
+                validation: None,
+            }),
+        }
+    }
+
+    /// Whether J^T v is kept, or was.
+    fn keeps_gradient(&self) -> bool {
+        match self.job {
+            Job::Gradient => true,
+            Job::Step { source, .. } => source != Source::Dual { keep: false },
+            Job::Forward | Job::Product(_) => false,
+        }
+    }
+
+    /// Samples, and all outputs.
+    fn outputs(&self) -> (usize, usize) {
+        match (&self.ahead, self.job) {
+            (Some(ahead), _) => {
+                let samples = ahead.points.samples;
+                (samples, samples + ahead.validation.map_or(0, |points| points.samples))
+            }
+            (None, Job::Product(_)) => (self.samples.samples, self.samples.samples),
+            (None, _) => (0, 0),
+        }
+    }
+
+    /// Multiply-adds, and eight for each exponential.
+    fn work(&self, trained: usize, width: usize) -> usize {
+        let backward = !matches!(self.job, Job::Forward);
+        let forward = self.ahead.is_some() || matches!(self.job, Job::Product(_));
+        let halves = usize::from(backward) + usize::from(forward);
+        (trained * halves + 8) * self.samples.samples * width
+    }
+}
+
+/// Runs a sweep over all chunks, on the caller's rayon pool where it is large enough: weights move along `trained`
+/// coordinates, and there are `width` neurons. `activations` are those of all chunks, one after the other.
+pub(super) fn run<T: Float>(
+    level: Level,
+    chunks: &mut [Chunk<T>],
+    activations: &mut [T],
+    sweep: &Sweep<'_, T>,
+    (trained, width): (usize, usize),
+) {
+    let one = |(chunk, activations): (&mut Chunk<T>, &mut [T])| {
+        dispatch!(level, s => sweep_chunk(s, chunk, activations, sweep));
+    };
+    // Only the last chunk may have fewer.
+    let part = chunks.first().map_or(1, |chunk| chunk.activations_len().max(1));
+    let small = sweep.work(trained, width) * size_of::<T>() < ONE_THREAD;
+    if small || chunks.len() < 2 || rayon::current_num_threads() < 2 {
+        chunks.iter_mut().zip(activations.chunks_mut(part)).for_each(one);
+    } else {
+        let activations = activations.par_chunks_mut(part);
+        chunks.par_iter_mut().zip(activations).for_each(one);
+    }
+}
+
+#[inline(always)]
+fn sweep_chunk<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mut [T], sweep: &Sweep<'_, T>) {
+    let (samples, outputs) = sweep.outputs();
+    chunk.partial.reset(outputs);
+    let sum_len = outputs * (chunk.shape.lanes / 2);
+    for panel in 0..chunk.shape.panels {
+        sweep_panel(s, chunk, activations, sweep, panel, samples);
+        if panel % FLUSH == FLUSH - 1 || panel + 1 == chunk.shape.panels {
+            let sums = &mut chunk.work.sums.get_mut()[..sum_len];
+            let outputs = &mut chunk.partial.outputs;
+            match T::Native::<S>::LEN {
+                2 => flush::<T, 2>(sums, outputs),
+                4 => flush::<T, 4>(sums, outputs),
+                8 => flush::<T, 8>(sums, outputs),
+                _ => flush::<T, 16>(sums, outputs),
+            }
+        }
+    }
+}
+
+/// Adds the lanes of each sample, and leaves zeros. Neighbours first: in an antisymmetric network they cancel exactly.
+#[inline(always)]
+fn flush<T: Float, const LANES: usize>(sums: &mut [T], outputs: &mut [f64]) {
+    for (lanes, output) in sums.as_chunks_mut::<LANES>().0.iter_mut().zip(outputs) {
+        let mut sum = lanes.map(Float::as_f64);
+        let mut left = LANES;
+        while left > 1 {
+            left /= 2;
+            for pair in 0..left {
+                sum[pair] = sum[2 * pair] + sum[2 * pair + 1];
+            }
+        }
+        *output += sum[0];
+        *lanes = [T::zero(); LANES];
+    }
+}
+
+/// Where a panel's numbers lie in its chunk's buffers.
+struct At {
+    panel: usize,
+    weights: Range<usize>,
+    gradient: Range<usize>,
+}
+
+#[inline(always)]
+fn sweep_panel<S: Simd, T: Float>(
+    s: S,
+    chunk: &mut Chunk<T>,
+    activations: &mut [T],
+    sweep: &Sweep<'_, T>,
+    panel: usize,
+    samples: usize,
+) {
+    let shape = chunk.shape;
+    let (weights, gradient) = (shape.dimension * shape.lanes, shape.gradient_rows * shape.lanes);
+    let at = At {
+        panel,
+        weights: panel * weights..(panel + 1) * weights,
+        gradient: panel * gradient..(panel + 1) * gradient,
+    };
+    let mut role = sweep.roles.current;
+    match sweep.job {
+        Job::Forward => {}
+        Job::Gradient => backward_half(s, chunk, activations, sweep, &at),
+        Job::Product(along) => tangent_product(s, chunk, activations, sweep, along, &at),
+        Job::Step { source, update } => {
+            if source != Source::Kept {
+                backward_half(s, chunk, activations, sweep, &at);
+            }
+            move_panel(s, chunk, sweep, update, &at);
+            role = sweep.roles.next;
+        }
+    }
+    if let Some(ahead) = &sweep.ahead {
+        forward_half(s, chunk, activations, ahead, role, &at, samples);
+    }
+}
+
+/// J^T v of the panel, into the kept gradient or the scratch memory, and its sums.
+#[inline(always)]
+fn backward_half<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mut [T], sweep: &Sweep<'_, T>, at: &At) {
+    let (lanes, kept) = (chunk.shape.lanes, chunk.activations);
+    let a = load::<S, T>(s, &chunk.output_weights.get()[at.panel * lanes..]);
+    let (scratch, own) = chunk.work.scratch.get_mut().split_at_mut(SCRATCH_ROWS * lanes);
+    let keep = sweep.keeps_gradient();
+    let gradient = match &mut chunk.gradient {
+        Some(kept) if keep => &mut kept.get_mut()[at.gradient.clone()],
+        _ => own,
+    };
+    let first = if kept.stored { at.panel * kept.rows * lanes } else { 0 };
+    let activations = &mut activations[first..];
+    let w = &chunk.weights[sweep.roles.current].get()[at.weights.clone()];
+    for (blocks, range, from) in groups(sweep.samples, kept.stored, lanes) {
+        let activations = &mut activations[from..];
+        if !sweep.activated {
+            panel::forward(
+                s,
+                sweep.samples,
+                blocks,
+                w,
+                None,
+                Some(activations),
+                scratch,
+                &mut [],
+                &[],
+            );
+        }
+        panel::backward(s, sweep.samples, range, activations, a, gradient);
+    }
+    let partial = &mut chunk.partial;
+    partial.is_zero = partial.is_zero && panel::is_zero(s, gradient);
+    if keep {
+        partial.norm_squared += dot(gradient, gradient);
+        if let Some(previous) = &chunk.previous {
+            partial.dot_previous += dot(gradient, &previous.get()[at.gradient.clone()]);
+        }
+        if let Some([velocity, _]) = &chunk.velocity {
+            partial.dot_velocity += dot(gradient, &velocity.get()[at.gradient.clone()]);
+        }
+    }
+}
+
+/// J times a direction, into the sums. Leaves the activations of the samples where they are stored.
+#[inline(always)]
+fn tangent_product<S: Simd, T: Float>(
+    s: S,
+    chunk: &mut Chunk<T>,
+    activations: &mut [T],
+    sweep: &Sweep<'_, T>,
+    along: Along,
+    at: &At,
+) {
+    let (lanes, kept) = (chunk.shape.lanes, chunk.activations);
+    let one_group = kept.stored || sweep.samples.groups.len() == 1;
+    // Where all activations are at hand after the backward half, the second loop need not compute them again.
+    let mut activated = sweep.activated;
+    if along == Along::Gradient {
+        backward_half(s, chunk, activations, sweep, at);
+        activated = one_group;
+    }
+    let a = load::<S, T>(s, &chunk.output_weights.get()[at.panel * lanes..]);
+    let (scratch, direction) = chunk.work.scratch.get_mut().split_at_mut(SCRATCH_ROWS * lanes);
+    let w = &chunk.weights[sweep.roles.current].get()[at.weights.clone()];
+    if let (Along::Movement, Some(initial)) = (along, &chunk.initial) {
+        subtract(w, &initial.get()[at.weights.clone()], direction);
+    }
+    let first = if kept.stored { at.panel * kept.rows * lanes } else { 0 };
+    let activations = &mut activations[first..];
+    for (blocks, _, from) in groups(sweep.samples, kept.stored, lanes) {
+        let len = if kept.stored {
+            kept.rows * lanes
+        } else {
+            activations.len()
+        };
+        let (activations, ahead) = activations.split_at_mut(len);
+        let activations = &mut activations[from..];
+        let ahead = ahead.get(from..).unwrap_or(&[]);
+        if !activated {
+            let store = Some(&mut *activations);
+            panel::forward(
+                s,
+                sweep.samples,
+                blocks.clone(),
+                w,
+                None,
+                store,
+                scratch,
+                &mut [],
+                &[],
+            );
+        }
+        let sums = chunk.work.sums.get_mut();
+        panel::tangent(
+            s,
+            sweep.samples,
+            blocks,
+            direction,
+            activations,
+            a,
+            scratch,
+            sums,
+            ahead,
+        );
+    }
+}
+
+/// Moves the panel along its J^T v, into the next copy of the weights.
+#[inline(always)]
+fn move_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>, update: Update<T>, at: &At) {
+    let gradient = match &chunk.gradient {
+        Some(gradient) if sweep.keeps_gradient() => &gradient.get()[at.gradient.clone()],
+        _ => &chunk.work.scratch.get()[SCRATCH_ROWS * chunk.shape.lanes..],
+    };
+    let roles = [sweep.roles.current, sweep.roles.next];
+    let Ok([current, next]) = chunk.weights.get_disjoint_mut(roles) else {
+        return; // the roles are always two different copies
+    };
+    let (velocity, next_velocity): (&[T], &mut [T]) = match &mut chunk.velocity {
+        Some([now, next]) if update.momentum != T::zero() => (
+            &now.get()[at.gradient.clone()],
+            &mut next.get_mut()[at.gradient.clone()],
+        ),
+        _ => (&[], &mut []),
+    };
+    let initial = match &chunk.initial {
+        Some(initial) if update.pull != T::zero() => &initial.get()[at.weights.clone()],
+        _ => &[],
+    };
+    let mut rows = Rows {
+        gradient: &gradient[..gradient.len().min(at.weights.len())],
+        current: &current.get()[at.weights.clone()],
+        next: &mut next.get_mut()[at.weights.clone()],
+        ahead: &current.get()[at.weights.end..],
+        initial,
+        velocity,
+        next_velocity,
+    };
+    chunk.partial.all_finite &= panel::update(s, update, &mut rows);
+    if let Some(initial) = &chunk.initial {
+        chunk.partial.movement += distance_squared(rows.next, &initial.get()[at.weights.clone()]);
+    }
+}
+
+/// The outputs at copy `role` of the weights, and the activations where they are stored.
+#[inline(always)]
+fn forward_half<S: Simd, T: Float>(
+    s: S,
+    chunk: &mut Chunk<T>,
+    activations: &mut [T],
+    ahead: &Ahead<'_, T>,
+    role: usize,
+    at: &At,
+    samples: usize,
+) {
+    let lanes = chunk.shape.lanes;
+    let a = load::<S, T>(s, &chunk.output_weights.get()[at.panel * lanes..]);
+    let scratch = &mut chunk.work.scratch.get_mut()[..SCRATCH_ROWS * lanes];
+    let w = &chunk.weights[role].get()[at.weights.clone()];
+    let points = ahead.points;
+    let (store, next) = if ahead.store {
+        let len = chunk.activations.rows * lanes;
+        let (store, next) = activations[at.panel * len..].split_at_mut(len);
+        (Some(store), &*next)
+    } else {
+        (None, &[][..])
+    };
+    let blocks = 0..points.sample_blocks.len();
+    let sums = chunk.work.sums.get_mut();
+    panel::forward(s, points, blocks, w, Some(a), store, scratch, sums, next);
+    if let Some(points) = ahead.validation {
+        let sums = &mut sums[samples * (lanes / 2)..];
+        let blocks = 0..points.sample_blocks.len();
+        panel::forward(s, points, blocks, w, Some(a), None, scratch, sums, &[]);
+    }
+}
+
+/// The groups of samples: their blocks, their samples, and where their activations lie in a panel's (all at the
+/// beginning where only one group's are kept).
+fn groups<T: Float>(
+    points: &Points<T>,
+    stored: bool,
+    lanes: usize,
+) -> impl Iterator<Item = (Range<usize>, Range<usize>, usize)> + '_ {
+    points.groups.iter().map(move |blocks| {
+        let first = points.sample_blocks[blocks.start].first;
+        let last = &points.sample_blocks[blocks.end - 1];
+        let at = if stored { first * lanes } else { 0 };
+        (blocks.clone(), first..last.first + last.valid, at)
+    })
+}
+
+/// difference = a - b, as far as it goes; 0 beyond them.
+#[inline(always)]
+fn subtract<T: Float>(a: &[T], b: &[T], difference: &mut [T]) {
+    let (within, beyond) = difference.split_at_mut(difference.len().min(a.len()));
+    beyond.fill(T::zero());
+    for ((d, &a), &b) in within.iter_mut().zip(a).zip(b) {
+        *d = a - b;
+    }
+}
+
+/// ||a - b||^2 in `f64`, in eight sums side by side.
+#[inline(always)]
+fn distance_squared<T: Float>(a: &[T], b: &[T]) -> f64 {
+    let mut sums = [0.0; 8];
+    for (a, b) in a.chunks(8).zip(b.chunks(8)) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += (a.as_f64() - b.as_f64()).powi(2);
+        }
+    }
+    sums.iter().sum()
+}
+
+/// <a, b> in `f64`, in eight sums side by side.
+#[inline(always)]
+fn dot<T: Float>(a: &[T], b: &[T]) -> f64 {
+    let mut sums = [0.0; 8];
+    for (a, b) in a.chunks(8).zip(b.chunks(8)) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a.as_f64() * b.as_f64();
+        }
+    }
+    sums.iter().sum()
+}

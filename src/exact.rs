@@ -1,0 +1,72 @@
+//! Numbers in JSON that come back as they were: JSON has no infinity, which the loss of an `f32` network can be.
+//!
+//! For `#[serde(with = "exact::number")]` and its siblings: a finite number is a number, another one is text.
+
+use crate::float::Float;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Number {
+    Finite(f64),
+    Other(String),
+}
+
+impl Number {
+    fn of<T: Float>(x: T) -> Self {
+        if x.is_finite() {
+            Self::Finite(x.as_f64())
+        } else {
+            Self::Other(x.to_string())
+        }
+    }
+
+    fn value<T: Float, E: Error>(&self) -> Result<T, E> {
+        match self {
+            Self::Finite(x) => Ok(T::lit(*x)),
+            Self::Other(text) => match text.parse() {
+                Ok(x) => Ok(T::lit(x)),
+                Err(_) => Err(E::custom(format!("{text:?} is not a number"))),
+            },
+        }
+    }
+}
+
+pub(crate) mod number {
+    use super::{Deserialize, Deserializer, Float, Number, Serialize, Serializer};
+
+    pub fn serialize<T: Float, S: Serializer>(x: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        Number::of(*x).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, T: Float, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        Number::deserialize(deserializer)?.value()
+    }
+}
+
+pub(crate) mod option {
+    use super::{Deserialize, Deserializer, Float, Number, Serialize, Serializer};
+
+    #[allow(clippy::ref_option)] // serde asks for this form
+    pub fn serialize<T: Float, S: Serializer>(x: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+        x.map(Number::of).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, T: Float, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+        let number = Option::<Number>::deserialize(deserializer)?;
+        number.map(|number| number.value()).transpose()
+    }
+}
+
+pub(crate) mod seconds {
+    use super::{Deserialize, Deserializer, Error, Serializer};
+    use std::time::Duration;
+
+    pub fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(time.as_secs_f64())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}

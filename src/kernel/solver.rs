@@ -1,0 +1,117 @@
+//! How kernel ridge regression solves its n x n system.
+
+use super::limit::Limit;
+use super::preconditioner::Preconditioner;
+use crate::error::Error;
+use crate::linalg::conjugate_gradient;
+use crate::setting::{at_least_one, checked_serde, within_unit};
+use nalgebra::DVector;
+use serde::{Deserialize, Serialize};
+
+/// How [`Predictor::ridge`](super::Predictor::ridge) solves its n x n system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Solver {
+    /// Cholesky up to 4096 points, conjugate gradients with their default settings beyond.
+    #[default]
+    Auto,
+    /// A Cholesky factor, whose condition is estimated: n^3 / 3 flops, n^2 numbers.
+    Cholesky,
+    /// Conjugate gradients: 2 n^2 d flops and n^2 exponentials per iteration, O(n) numbers.
+    ConjugateGradient(ConjugateGradient),
+}
+
+/// Settings of the conjugate gradient solver: [`Solver::ConjugateGradient`].
+///
+/// The preconditioner is a partial Cholesky factorisation with pivoting, Hcts ~ L L^T with L n x k: it takes the k
+/// points that say most about the others, and with them the largest eigenvalues out of the problem.
+///
+/// | setting | meaning | range | default |
+/// |---|---|---|---|
+/// | [`tolerance`](Self::tolerance) | ||y - (Hcts + lambda I) c|| / ||y|| at the end | above 0, below 1 | 1e-8 |
+/// | [`max_iterations`](Self::max_iterations) | the largest number of iterations | at least 1 | 1000 |
+/// | [`rank`](Self::rank) | the largest k of the preconditioner | 0 (none) or more | 256 |
+///
+/// Each iteration costs 2 n^2 d flops and n^2 exponentials, on all threads; the preconditioner 2 n k^2 flops. Memory is
+/// O(n (d + k)).
+///
+/// ```
+/// use expnet::Dataset;
+/// use expnet::kernel::{ConjugateGradient, Predictor, Solver};
+///
+/// let rows: Vec<[f64; 1]> = (0..60).map(|i| [f64::from(i) / 30.0 - 0.97]).collect();
+/// let labels: Vec<f64> = rows.iter().map(|[x]| (3.0 * x).sin()).collect();
+/// let predictor = Predictor::new(&Dataset::from_rows(&rows, &labels)?, 1.0)?;
+/// let iterations = |rank| {
+///     let solver = ConjugateGradient::default().rank(rank);
+///     predictor.clone().solver(Solver::ConjugateGradient(solver)).ridge(1e-3).map(|fit| fit.iterations())
+/// };
+/// assert!(iterations(8)? < iterations(0)?);
+/// # Ok::<(), expnet::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
+#[must_use]
+pub struct ConjugateGradient {
+    tolerance: f64,
+    max_iterations: usize,
+    rank: usize,
+}
+
+impl Default for ConjugateGradient {
+    fn default() -> Self {
+        Self {
+            tolerance: 1e-8,
+            max_iterations: 1000,
+            rank: 256,
+        }
+    }
+}
+
+impl ConjugateGradient {
+    /// The relative residual at which to stop, by default 1e-8. It is computed anew before it is believed. Less than about
+    /// 1e-16 (lambda_max + lambda) / lambda is out of reach of `f64`.
+    pub fn tolerance(mut self, tolerance: f64) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// The largest number of iterations, by default 1000; needing more is an error.
+    pub fn max_iterations(mut self, iterations: usize) -> Self {
+        self.max_iterations = iterations;
+        self
+    }
+
+    /// The rank of the preconditioner, by default at most 256 (fewer where what is left of the trace is below lambda);
+    /// with 0 there is none.
+    pub fn rank(mut self, rank: usize) -> Self {
+        self.rank = rank;
+        self
+    }
+
+    fn check_settings(&self) -> Result<(), Error> {
+        within_unit("`ConjugateGradient::tolerance`", self.tolerance)?;
+        at_least_one("`ConjugateGradient::max_iterations`", self.max_iterations)
+    }
+
+    /// The coefficients c, and how many iterations they took.
+    pub(super) fn solve(
+        &self,
+        limit: &Limit,
+        lambda: f64,
+        right: &DVector<f64>,
+    ) -> Result<(DVector<f64>, usize), Error> {
+        self.check_settings()?;
+        let preconditioner = Preconditioner::new(limit, lambda, self.rank)?;
+        let product = |vector: &DVector<f64>| limit.product(vector) + vector * lambda;
+        let precondition = |vector: &DVector<f64>| preconditioner.apply(vector);
+        let solved = conjugate_gradient(right, self.tolerance, self.max_iterations, product, precondition);
+        solved.map_err(|failed| Error::NotConverged {
+            what: "the conjugate gradient solver",
+            iterations: failed.iterations,
+            remedy: "give a larger lambda, a larger tolerance, a preconditioner of higher rank, or more iterations",
+        })
+    }
+}
+
+checked_serde!(ConjugateGradient);

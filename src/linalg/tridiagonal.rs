@@ -1,0 +1,158 @@
+//! Symmetric tridiagonal matrices: `diagonal`, and the `off_diagonal` numbers next to it.
+
+use nalgebra::{DMatrix, SymmetricEigen};
+use rayon::prelude::*;
+
+/// Eigenvalues that are bisected side by side, so that their divisions overlap.
+const LANES: usize = 8;
+
+/// Halvings: from Gershgorin's interval down to a quarter of the rounding of its larger end.
+const HALVINGS: usize = 56;
+
+/// All n >= 1 eigenvalues by bisection, largest first, each to within rounding of the largest in size. The squares of the
+/// off-diagonal numbers must be finite. O(n^2).
+#[cfg_attr(feature = "faer", allow(dead_code))]
+pub(super) fn eigenvalues(diagonal: &[f64], off_diagonal: &[f64]) -> Vec<f64> {
+    let n = diagonal.len();
+    let squares: Vec<f64> = off_diagonal.iter().map(|b| b * b).collect();
+    let (least, largest) = gershgorin(diagonal, off_diagonal);
+    let mut eigenvalues = vec![0.0; n];
+    let in_lanes = |(chunk, eigenvalues): (usize, &mut [f64])| {
+        // So many eigenvalues are smaller than that of lane l.
+        let smaller: [usize; LANES] = std::array::from_fn(|l| n.saturating_sub(1 + chunk * LANES + l));
+        let (mut low, mut high) = ([least; LANES], [largest; LANES]);
+        for _ in 0..HALVINGS {
+            let middle = std::array::from_fn(|l| low[l] + 0.5 * (high[l] - low[l]));
+            let below = count_below(diagonal, &squares, &middle);
+            for l in 0..LANES {
+                if below[l] > smaller[l] {
+                    high[l] = middle[l];
+                } else {
+                    low[l] = middle[l];
+                }
+            }
+        }
+        for (l, eigenvalue) in eigenvalues.iter_mut().enumerate() {
+            *eigenvalue = low[l] + 0.5 * (high[l] - low[l]);
+        }
+    };
+    eigenvalues.par_chunks_mut(LANES).enumerate().for_each(in_lanes);
+    eigenvalues
+}
+
+/// An interval that holds every eigenvalue.
+fn gershgorin(diagonal: &[f64], off_diagonal: &[f64]) -> (f64, f64) {
+    let side = |i: Option<usize>| i.and_then(|i| off_diagonal.get(i)).map_or(0.0, |b| b.abs());
+    let discs = diagonal
+        .iter()
+        .enumerate()
+        .map(|(i, &centre)| (centre, side(i.checked_sub(1)) + side(Some(i))));
+    discs.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (centre, radius)| {
+        (low.min(centre - radius), high.max(centre + radius))
+    })
+}
+
+/// How many eigenvalues lie below each of `x`: the signs of the pivots of T - x I (Sturm, Sylvester).
+fn count_below(diagonal: &[f64], squares: &[f64], x: &[f64; LANES]) -> [usize; LANES] {
+    let mut below = [0; LANES];
+    let mut pivot = [1.0; LANES];
+    for (i, &centre) in diagonal.iter().enumerate() {
+        let square = if i == 0 { 0.0 } else { squares[i - 1] };
+        for l in 0..LANES {
+            // A pivot of 0 counts as the smallest negative number: as if x were larger by less than rounding.
+            let safe = if pivot[l] == 0.0 { -f64::MIN_POSITIVE } else { pivot[l] };
+            pivot[l] = centre - x[l] - square / safe;
+            below[l] += usize::from(pivot[l] <= 0.0);
+        }
+    }
+    below
+}
+
+/// The largest eigenvalue of the tridiagonal matrix and its eigenvector.
+pub(super) fn leading_pair(diagonal: &[f64], off_diagonal: &[f64]) -> (f64, Vec<f64>) {
+    let k = diagonal.len();
+    let tridiagonal = DMatrix::from_fn(k, k, |i, j| match i.abs_diff(j) {
+        0 => diagonal[i],
+        1 => off_diagonal[i.min(j)],
+        _ => 0.0,
+    });
+    if tridiagonal.iter().any(|x| !x.is_finite()) {
+        return (f64::NAN, vec![f64::NAN; k]);
+    }
+    let eigen = SymmetricEigen::new(tridiagonal);
+    let top = eigen.eigenvalues.imax();
+    let vector = eigen.eigenvectors.column(top).iter().copied().collect();
+    (eigen.eigenvalues[top].max(0.0), vector)
+}
+
+/// Entry k of T y, of which the last leads out of the space.
+pub(super) fn row(diagonal: &[f64], off_diagonal: &[f64], k: usize, y: &[f64]) -> f64 {
+    let at = |k: usize| y.get(k).copied().unwrap_or(0.0);
+    let own = diagonal.get(k).map_or(0.0, |d| d * at(k));
+    let before = k.checked_sub(1).map_or(0.0, |j| off_diagonal[j] * at(j));
+    let after = off_diagonal.get(k).map_or(0.0, |b| b * at(k + 1));
+    own + before + after
+}
+
+/// (T + shift I) y = norm e_1 for a tridiagonal T that is positive semidefinite but for rounding: pivots that rounding has
+/// eaten are damped.
+pub(super) fn solve(diagonal: &[f64], off_diagonal: &[f64], shift: f64, norm: f64) -> Vec<f64> {
+    let size = |(d, b): (&f64, &f64)| d.abs() + b.abs();
+    let largest = diagonal.iter().zip(off_diagonal).map(size).fold(0.0, f64::max);
+    if largest + shift == 0.0 {
+        return vec![0.0; diagonal.len()];
+    }
+    let least = (diagonal.len() as f64 * f64::EPSILON * largest).max(f64::MIN_POSITIVE);
+    let mut pivots: Vec<f64> = Vec::with_capacity(diagonal.len());
+    let mut y: Vec<f64> = Vec::with_capacity(diagonal.len());
+    for (k, d) in diagonal.iter().enumerate() {
+        let (pivot, right) = match k.checked_sub(1) {
+            None => (d + shift, norm),
+            Some(j) => {
+                let factor = off_diagonal[j] / pivots[j];
+                (d + shift - factor * off_diagonal[j], -factor * y[j])
+            }
+        };
+        pivots.push(f64::max(pivot, least));
+        y.push(right);
+    }
+    for k in (0..diagonal.len()).rev() {
+        let after = if k + 1 < diagonal.len() {
+            off_diagonal[k] * y[k + 1]
+        } else {
+            0.0
+        };
+        y[k] = (y[k] - after) / pivots[k];
+    }
+    y
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::f64::consts::PI;
+
+    /// 2 on the diagonal, -1 next to it: 2 - 2 cos(k pi / (n + 1)).
+    #[test]
+    fn second_difference_matrix() {
+        for n in [1, 2, 3, 7, 8, 9, 100] {
+            let found = eigenvalues(&vec![2.0; n], &vec![-1.0; n - 1]);
+            for (k, found) in found.iter().rev().enumerate() {
+                let exact = 2.0 - 2.0 * ((k + 1) as f64 * PI / (n + 1) as f64).cos();
+                assert!((found - exact).abs() < 1e-15, "{n} {k}: {found} {exact}");
+            }
+        }
+    }
+
+    #[test]
+    fn pivots_of_zero_and_matrices_that_fall_apart() {
+        // The first halving asks at 0, where the pivots are 0, 1/0, …
+        assert_eq!(eigenvalues(&[0.0; 2], &[1.0]), [1.0, -1.0]);
+        assert_eq!(eigenvalues(&[0.0; 3], &[0.0; 2]), [0.0; 3]);
+        let found = eigenvalues(&[1.0, 0.0, 1e-200], &[1e-200, 1e-200]);
+        assert!(
+            (found[0] - 1.0).abs() < 1e-16 && found[1].abs() < 1e-16 && found[2].abs() < 1e-16,
+            "{found:?}"
+        );
+    }
+}

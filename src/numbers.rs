@@ -1,0 +1,38 @@
+//! Checks of numbers that must be finite, and the loss as every part of the crate computes it.
+
+use crate::error::Error;
+use crate::float::Float;
+use nalgebra::{Dim, Matrix, RawStorage};
+
+/// 1/2 sum of squares of the residual's entries, in `f64`; infinite where T cannot hold it.
+pub(crate) fn half_square<T: Float>(residual: impl Iterator<Item = f64>) -> f64 {
+    let loss = residual.map(|e| e * e).sum::<f64>() / 2.0;
+    if T::lit(loss).is_finite() { loss } else { f64::INFINITY }
+}
+
+/// That a network's output, or a sum over outputs, leaves the range of T.
+pub(crate) fn overflow<T: Float>(place: impl Into<String>, value: f64) -> Error {
+    Error::Overflow {
+        place: place.into(),
+        value,
+        dtype: T::NAME,
+    }
+}
+
+/// That all entries of a matrix are finite; `place` says where one at (row, column) is.
+pub(crate) fn check_finite<T: Float, R: Dim, C: Dim, S: RawStorage<T, R, C>>(
+    what: &'static str,
+    matrix: &Matrix<T, R, C, S>,
+    remedy: &'static str,
+    place: impl Fn(usize, usize) -> String,
+) -> Result<(), Error> {
+    match matrix.iter().position(|x| !x.is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(Error::NotFinite {
+            what,
+            value: matrix[at].as_f64(),
+            place: place(at % matrix.nrows(), at / matrix.nrows()),
+            remedy,
+        }),
+    }
+}

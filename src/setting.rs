@@ -1,0 +1,70 @@
+//! Checks of settings, and their form in files.
+
+use crate::error::Error;
+use std::fmt;
+
+/// The one form of a range check: `setting` is `value` and must be `expected`.
+///
+/// A setting is called what the user typed: "`Trainer::tolerance`", "`steps` of `Cosine::new`".
+pub(crate) fn require(
+    holds: bool,
+    setting: &'static str,
+    value: impl fmt::Display,
+    expected: &'static str,
+) -> Result<(), Error> {
+    if holds {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        setting,
+        value: value.to_string(),
+        expected,
+    })
+}
+
+pub(crate) fn positive(setting: &'static str, x: f64) -> Result<(), Error> {
+    let holds = x.is_finite() && x > 0.0;
+    require(holds, setting, format_args!("{x:?}"), "positive and finite")
+}
+
+pub(crate) fn not_negative(setting: &'static str, x: f64) -> Result<(), Error> {
+    let holds = x.is_finite() && x >= 0.0;
+    require(holds, setting, format_args!("{x:?}"), "finite and at least 0")
+}
+
+/// Above 0 and below 1.
+pub(crate) fn within_unit(setting: &'static str, x: f64) -> Result<(), Error> {
+    let holds = x > 0.0 && x < 1.0;
+    require(holds, setting, format_args!("{x:?}"), "above 0 and below 1")
+}
+
+/// At least 0 and below 1.
+pub(crate) fn below_one(setting: &'static str, x: f64) -> Result<(), Error> {
+    let holds = (0.0..1.0).contains(&x);
+    require(holds, setting, format_args!("{x:?}"), "at least 0 and below 1")
+}
+
+pub(crate) fn at_least_one(setting: &'static str, x: usize) -> Result<(), Error> {
+    require(x > 0, setting, x, "at least 1")
+}
+
+/// `Serialize` and `Deserialize` for settings that derive both with `#[serde(remote = "Self")]`: what is read is checked
+/// by `check_settings`, so that a bad setting is refused as if it had been given in code.
+macro_rules! checked_serde {
+    ($($name:ident),*) => {$(
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let settings = Self::deserialize(deserializer)?;
+                settings.check_settings().map_err(serde::de::Error::custom)?;
+                Ok(settings)
+            }
+        }
+    )*};
+}
+pub(crate) use checked_serde;

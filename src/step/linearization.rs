@@ -1,0 +1,232 @@
+//! The network at the current weights: residual, loss, and what is asked of its Jacobian.
+
+use super::eigenvalue::largest_kernel_eigenvalue;
+use crate::engine::{Dual, Engine, GradientSums};
+use crate::error::Error;
+use crate::float::Float;
+use crate::numbers::{half_square, overflow};
+use nalgebra::{ComplexField, DMatrix, DVector};
+
+/// The network at the current weights.
+#[derive(Debug)]
+pub(crate) struct Linearization<T: Float> {
+    engine: Engine<T>,
+    labels: DVector<T>,
+    residual: Vec<T>,
+    next_residual: Vec<T>,
+    loss: f64,
+    iteration: usize,
+    /// Dimension and width of the whole network.
+    shape: (usize, usize),
+    facts: Facts,
+    /// A query of a schedule has no way to return an error: the trainer finds it here.
+    failure: Option<Error>,
+}
+
+/// What has been asked for at these weights.
+#[derive(Clone, Copy, Debug, Default)]
+struct Facts {
+    /// Of J^T e.
+    gradient: Option<GradientSums>,
+    eigenvalue: Option<f64>,
+}
+
+impl<T: Float> Linearization<T> {
+    pub fn new(engine: Engine<T>, labels: DVector<T>, shape: (usize, usize)) -> Self {
+        let n = labels.len();
+        Self {
+            engine,
+            labels,
+            residual: Vec::with_capacity(n),
+            next_residual: Vec::with_capacity(n),
+            loss: f64::NAN,
+            iteration: 0,
+            shape,
+            facts: Facts::default(),
+            failure: None,
+        }
+    }
+
+    /// Evaluates the current weights on the chosen batch, in one pass.
+    pub fn evaluate(&mut self) -> Result<(), Error> {
+        self.engine.forward()?;
+        let loss = self.read_outputs();
+        self.enter(loss);
+        Ok(())
+    }
+
+    /// The proposal that the engine holds becomes the current weights, with this loss.
+    pub fn accept(&mut self, loss: f64, momentum: bool, keep_previous: bool) -> Result<(), Error> {
+        if keep_previous && !self.engine.keeps(Dual::Residual) {
+            // A direction of another kind was followed: the gradient itself has to be swept for.
+            self.keep_gradient()?;
+        }
+        self.engine.accept(momentum, keep_previous);
+        self.enter(loss);
+        self.iteration += 1;
+        Ok(())
+    }
+
+    fn enter(&mut self, loss: f64) {
+        std::mem::swap(&mut self.residual, &mut self.next_residual);
+        self.loss = loss;
+        self.facts = Facts::default();
+    }
+
+    /// The loss at the engine's last outputs, whose residual is that of the next weights if they are accepted.
+    pub fn read_outputs(&mut self) -> f64 {
+        let Self {
+            engine,
+            labels,
+            next_residual,
+            ..
+        } = self;
+        let batch = engine.next_batch();
+        next_residual.clear();
+        let entries = engine.outputs().iter().enumerate().map(|(i, f)| {
+            let e = f - labels[batch.get(i).copied().unwrap_or(i)].as_f64();
+            next_residual.push(T::lit(e));
+            e
+        });
+        let loss = half_square::<T>(entries);
+        // Judged in T: what the type cannot hold is an overflow.
+        if next_residual.iter().all(ComplexField::is_finite) {
+            loss
+        } else {
+            f64::INFINITY
+        }
+    }
+
+    /// What went wrong in a query since the last call.
+    pub fn check(&mut self) -> Result<(), Error> {
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// Keeps the error for [`check`](Self::check).
+    pub fn fail(&mut self, error: Error) -> f64 {
+        // The first is the cause of the others.
+        self.failure.get_or_insert(error);
+        f64::NAN
+    }
+
+    /// Says where the current loss has overflowed.
+    pub fn overflow(&self) -> Error {
+        match self.residual.iter().position(|e| !e.is_finite()) {
+            Some(i) => overflow::<T>(format!("sample {i}"), self.residual[i].as_f64()),
+            None => overflow::<T>("the sum over all samples", f64::INFINITY),
+        }
+    }
+
+    pub fn engine(&self) -> &Engine<T> {
+        &self.engine
+    }
+
+    pub fn engine_mut(&mut self) -> &mut Engine<T> {
+        &mut self.engine
+    }
+
+    /// The step about to be taken: 0 for the first.
+    pub fn iteration(&self) -> usize {
+        self.iteration
+    }
+
+    /// For a run that is resumed.
+    pub fn set_iteration(&mut self, iteration: usize) {
+        self.iteration = iteration;
+    }
+
+    pub fn loss(&self) -> f64 {
+        self.loss
+    }
+
+    pub fn residual(&self) -> &[T] {
+        &self.residual
+    }
+
+    pub fn dimension(&self) -> usize {
+        self.shape.0
+    }
+
+    pub fn width(&self) -> usize {
+        self.shape.1
+    }
+
+    /// The number of samples in all.
+    pub fn samples(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// The loss on all samples. Costs a pass.
+    pub fn loss_of_all(&mut self) -> Result<f64, Error> {
+        let outputs = self.engine.evaluate_all()?;
+        let residual = outputs.iter().zip(&self.labels).map(|(f, y)| f - y.as_f64());
+        Ok(half_square::<T>(residual))
+    }
+
+    /// ||J^T e||^2. A backward sweep the first time.
+    pub fn gradient_norm_squared(&mut self) -> f64 {
+        match self.gradient() {
+            Ok(gradient) => gradient.norm_squared,
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// What is known of J^T e. A backward sweep the first time.
+    pub fn gradient(&mut self) -> Result<GradientSums, Error> {
+        match self.facts.gradient {
+            Some(gradient) => Ok(gradient),
+            None => self.keep_gradient(),
+        }
+    }
+
+    /// Sweeps for J^T e, which the engine then keeps.
+    pub fn keep_gradient(&mut self) -> Result<GradientSums, Error> {
+        let sums = self.engine.gradient(Dual::Residual, &self.residual)?;
+        Ok(*self.facts.gradient.insert(sums))
+    }
+
+    /// Notes what a step along J^T e has found on the way.
+    pub fn note_gradient(&mut self, sums: GradientSums) {
+        self.facts.gradient = Some(sums);
+    }
+
+    /// lambda_max of G = J J^T.
+    pub fn largest_kernel_eigenvalue(&mut self) -> f64 {
+        if let Some(value) = self.facts.eigenvalue {
+            return value;
+        }
+        match largest_kernel_eigenvalue(&mut self.engine) {
+            Ok(value) => *self.facts.eigenvalue.insert(value),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// G `vector`. A pass.
+    pub fn tangent_product(&mut self, vector: &[f64]) -> Result<Vec<f64>, Error> {
+        if vector.len() != self.residual.len() {
+            return Err(Error::Shape {
+                what: "the length of the vector".into(),
+                expected: self.residual.len(),
+                found: vector.len(),
+                remedy: "give one number for each sample of the batch",
+            });
+        }
+        let mut product = vec![0.0; vector.len()];
+        self.engine.tangent_product(vector, &mut product)?;
+        Ok(product)
+    }
+
+    /// J (W - W_0), for the initial weights given. No pass before the first step.
+    pub fn movement_product(&mut self, initial: &DMatrix<T>) -> Result<Vec<f64>, Error> {
+        let mut product = vec![0.0; self.residual.len()];
+        if self.iteration > 0 {
+            self.engine.movement_product(initial, &mut product)?;
+        }
+        Ok(product)
+    }
+
+    /// G.
+    pub fn tangent_gram(&mut self) -> Result<DMatrix<f64>, Error> {
+        self.engine.tangent_gram()
+    }
+}

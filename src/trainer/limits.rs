@@ -1,0 +1,149 @@
+//! When a run ends.
+
+use crate::error::Error;
+use crate::report::Termination;
+use crate::setting::{at_least_one, below_one, not_negative};
+use std::time::{Duration, Instant};
+
+/// What ends a run, apart from validation and observers.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    pub max_steps: usize,
+    pub tolerance: f64,
+    pub max_time: Option<Duration>,
+    pub stall: Option<Stall>,
+}
+
+/// The run ends when the loss has not fallen by the fraction `relative` within `window` steps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stall {
+    pub window: usize,
+    pub relative: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_steps: 1000,
+            tolerance: 0.0,
+            max_time: None,
+            stall: None,
+        }
+    }
+}
+
+impl Limits {
+    pub fn check(&self) -> Result<(), Error> {
+        not_negative("`Trainer::tolerance`", self.tolerance)?;
+        if let Some(Stall { window, relative }) = self.stall {
+            at_least_one("`window` of `Trainer::stall`", window)?;
+            below_one("`relative` of `Trainer::stall`", relative)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the loss on all samples decides about anything.
+    pub fn need_loss(&self) -> bool {
+        self.tolerance > 0.0 || self.stall.is_some()
+    }
+}
+
+/// The time that a run has taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    pub started: Instant,
+    /// Before the run was resumed.
+    pub spent: Duration,
+}
+
+impl Clock {
+    pub fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            spent: Duration::ZERO,
+        }
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.spent + self.started.elapsed()
+    }
+}
+
+/// Why a step did not come to its end: schedule and method have moved on then, and the weights have not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unfinished {
+    /// The method took it back, and every other.
+    TakenBack,
+    /// It was an error.
+    Failed,
+}
+
+/// Whether a run is over, and what that depends on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ending {
+    pub termination: Option<Termination>,
+    /// No step can move from here.
+    pub stationary: bool,
+    pub unfinished: Option<Unfinished>,
+    /// The loss that [`Stall`] compares with, and the step at which it was reached.
+    pub stall: (f64, usize),
+}
+
+/// What a decision looks at.
+pub(super) struct Look {
+    pub step: usize,
+    /// On all samples.
+    pub loss: f64,
+    /// An observer, or the user, wants the run to stop.
+    pub asked: bool,
+    /// The time is up.
+    pub late: bool,
+    /// The validation loss has not improved for too long.
+    pub impatient: bool,
+}
+
+impl Default for Ending {
+    fn default() -> Self {
+        Self {
+            termination: None,
+            stationary: false,
+            unfinished: None,
+            stall: (f64::INFINITY, 0),
+        }
+    }
+}
+
+impl Ending {
+    /// Decides whether the run is over, and why.
+    pub fn decide(&mut self, limits: &Limits, look: &Look) {
+        self.termination = if (2.0 * look.loss).sqrt() <= limits.tolerance {
+            Some(Termination::Converged)
+        } else if self.stationary {
+            Some(Termination::Stationary)
+        } else if self.unfinished.is_some() {
+            Some(Termination::Stalled)
+        } else if look.asked {
+            Some(Termination::Stopped)
+        } else if look.impatient {
+            Some(Termination::NoImprovement)
+        } else if look.step >= limits.max_steps {
+            Some(Termination::MaxSteps)
+        } else if look.late {
+            Some(Termination::MaxTime)
+        } else {
+            self.has_stalled(limits, look).then_some(Termination::Stalled)
+        };
+    }
+
+    fn has_stalled(&mut self, limits: &Limits, look: &Look) -> bool {
+        let Some(Stall { window, relative }) = limits.stall else {
+            return false;
+        };
+        let (reference, since) = self.stall;
+        if look.loss < reference * (1.0 - relative) || reference.is_infinite() {
+            self.stall = (look.loss, look.step);
+            return false;
+        }
+        look.step - since >= window
+    }
+}
