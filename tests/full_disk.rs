@@ -4,7 +4,11 @@
 //! write as a full disk does.
 #![cfg(unix)]
 
+#[path = "all/support/folder.rs"]
+mod folder;
+
 use expnet::{Dataset, ExpNetwork, Initializer, Trainer};
+use folder::Folder;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -21,22 +25,6 @@ fn small() -> ExpNetwork<f64> {
 
 fn large() -> ExpNetwork<f64> {
     Initializer::new(4, 10_000).seed(2).build().unwrap()
-}
-
-fn folder(name: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("expnet-full-{}-{name}", std::process::id()));
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir_all(&path).unwrap();
-    path
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 /// Runs one of the tests below in a shell with the limit, where a write beyond it is an error and no signal.
@@ -75,13 +63,12 @@ fn save_under_limit() {
 
 #[test]
 fn a_full_disk_leaves_the_previous_model_whole() {
-    let folder = folder("save");
+    let folder = Folder::new("save");
     let path = folder.join("model");
     small().save(&path).unwrap();
-    assert_passed(&under_limit("save_under_limit", &folder));
+    assert_passed(&under_limit("save_under_limit", folder.path()));
     assert_eq!(ExpNetwork::<f64>::load(&path).unwrap(), small());
-    assert_eq!(names(&folder), ["another", "model"], "no temporary file");
-    fs::remove_dir_all(folder).unwrap();
+    assert_eq!(folder.names(), ["another", "model"], "no temporary file");
 }
 
 fn data() -> Dataset<f64> {
@@ -100,17 +87,16 @@ fn checkpoint_under_limit() {
 
 #[test]
 fn a_full_disk_leaves_the_previous_checkpoint_whole() {
-    let folder = folder("checkpoint");
+    let folder = Folder::new("checkpoint");
     let path = folder.join("run");
     let trainer = |steps| Trainer::new(1e-5).max_steps(steps).checkpoint(&path, 1);
     trainer(2).fit(&mut small(), &data()).unwrap();
     let before = fs::read(&path).unwrap();
-    assert_passed(&under_limit("checkpoint_under_limit", &folder));
+    assert_passed(&under_limit("checkpoint_under_limit", folder.path()));
     assert_eq!(fs::read(&path).unwrap(), before);
-    assert_eq!(names(&folder), ["run"], "no temporary file");
+    assert_eq!(folder.names(), ["run"], "no temporary file");
     let (mut resumed, mut whole) = (small(), small());
     trainer(4).resume(&path).fit(&mut resumed, &data()).unwrap();
     Trainer::new(1e-5).max_steps(4).fit(&mut whole, &data()).unwrap();
     assert_eq!(resumed, whole);
-    fs::remove_dir_all(folder).unwrap();
 }

@@ -2,13 +2,17 @@
 //! left alone.
 #![cfg(unix)]
 
+#[path = "all/support/folder.rs"]
+mod folder;
+
 use expnet::method::{GaussNewton, GradientDescent, Minibatch};
 use expnet::schedule::{BarzilaiBorwein, KernelStable};
 use expnet::{Dataset, ExpNetwork, Initializer, Memory, Trainer};
+use folder::Folder;
 use nalgebra::{DMatrix, DVector};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -77,18 +81,17 @@ fn worker() {
     trainer.fit(&mut net, &data).unwrap();
 }
 
-fn spawn(case: &str, folder: &Path) -> Child {
+fn spawn(case: &str, folder: &Folder) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "worker"])
-        .envs([(CASE, case), (FOLDER, folder.to_str().unwrap())])
+        .envs([(CASE, case), (FOLDER, folder.path().to_str().unwrap())])
         .stdout(Stdio::null())
         .spawn()
         .unwrap()
 }
 
-fn temporaries(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.filter(|path| path.file_name().unwrap() != "run").collect()
+fn temporaries(folder: &Folder) -> Vec<String> {
+    folder.names().into_iter().filter(|name| name != "run").collect()
 }
 
 /// When a worker is killed.
@@ -102,7 +105,7 @@ enum Moment {
     WhileWriting,
 }
 
-fn kill(mut worker: Child, folder: &Path, before: &[PathBuf], moment: Moment, rng: &mut ChaCha8Rng) {
+fn kill(mut worker: Child, folder: &Folder, before: &[String], moment: Moment, rng: &mut ChaCha8Rng) {
     let written = || {
         std::fs::metadata(folder.join("run"))
             .and_then(|found| found.modified())
@@ -126,7 +129,7 @@ fn kill(mut worker: Child, folder: &Path, before: &[PathBuf], moment: Moment, rn
     std::thread::sleep(Duration::from_micros(rng.random_range(0..50_000)));
     if moment == Moment::WhileWriting {
         wait_for("a temporary file", &|| {
-            temporaries(folder).iter().any(|path| !before.contains(path))
+            temporaries(folder).iter().any(|name| !before.contains(name))
         });
     }
     worker.kill().unwrap();
@@ -139,8 +142,7 @@ fn a_killed_run_ends_as_if_it_had_been_left_alone() {
     let mut rng = ChaCha8Rng::seed_from_u64(11);
     let (mut kills, mut while_writing, mut resumed) = (0, 0, 0);
     for case in CASES {
-        let folder = std::env::temp_dir().join(format!("expnet-kill-{case}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = Folder::new(case);
         let path = folder.join("run");
         let (data, start) = problem(case);
         let mut whole = start.clone();
@@ -154,7 +156,7 @@ fn a_killed_run_ends_as_if_it_had_been_left_alone() {
             let left = temporaries(&folder);
             // The one that a killed process left before was cleaned up, unless this one was killed before it looked.
             assert!(left.len() <= 1 + before.len(), "{left:?}");
-            while_writing += usize::from(left.iter().any(|path| !before.contains(path)));
+            while_writing += usize::from(left.iter().any(|name| !before.contains(name)));
         }
         let mut parts = start.clone();
         let report = trainer(case)
@@ -166,10 +168,9 @@ fn a_killed_run_ends_as_if_it_had_been_left_alone() {
         assert!(whole.weights() == parts.weights(), "{case}: the bits are others");
         assert_eq!(
             temporaries(&folder),
-            Vec::<PathBuf>::new(),
+            Vec::<String>::new(),
             "what was left is cleaned up"
         );
-        std::fs::remove_dir_all(&folder).unwrap();
     }
     println!("{kills} kills, {while_writing} while a checkpoint was being written, {resumed} runs resumed");
     assert!(

@@ -1,0 +1,122 @@
+//! Scaling.
+
+use super::two;
+use crate::support::refused;
+use expnet::{Dataset, Float, Initializer, Scaling};
+use nalgebra::DMatrix;
+
+fn named(names: &[&str]) -> Dataset<f64> {
+    let rows: Vec<Vec<f64>> = (0..3)
+        .map(|i| (0..names.len()).map(|k| f64::from(i) + k as f64).collect())
+        .collect();
+    let data = Dataset::from_rows(&rows, &[1.0, 2.0, 4.0]).unwrap();
+    data.with_names(names.iter().map(ToString::to_string).collect())
+        .unwrap()
+}
+
+fn a_constant_column<T: Float>() {
+    // 0.1 + 0.2 is not 0.3, but what parts them is rounding.
+    for value in [[0.0; 3], [7.0; 3], [0.3, 0.1 + 0.2, 0.3], [-1e30; 3]] {
+        let rows = [0, 1, 2].map(|i| [T::lit(i as f64), T::lit(value[i])]);
+        let data = Dataset::from_rows(&rows, &[0.0, 1.0, 2.0].map(T::lit)).unwrap();
+        refused(Scaling::fit(&data), &["column 1", "constant", "remove", "standardise"]);
+        let data = data.with_names(vec!["pH".into(), "alcohol".into()]).unwrap();
+        refused(Scaling::fit(&data), &["column 1 (\"alcohol\")", "constant"]);
+        assert!(Scaling::options().standardise(false).fit(&data).is_ok());
+    }
+}
+
+#[test]
+fn a_constant_column_in_either_type() {
+    a_constant_column::<f64>();
+    a_constant_column::<f32>();
+}
+
+#[test]
+fn a_million_equal_values_are_constant() {
+    let rows = vec![[0.1]; 1_000_000];
+    let data = Dataset::from_rows(&rows, &vec![1.0; rows.len()]).unwrap();
+    refused(Scaling::fit(&data), &["column 0", "constant"]);
+}
+
+#[test]
+fn constant_labels() {
+    let data = Dataset::from_rows(&[[1.0], [2.0]], &[5.0, 5.0]).unwrap();
+    refused(Scaling::fit(&data), &["label", "constant", "`labels` off"]);
+    assert!(Scaling::options().labels(false).fit(&data).is_ok());
+}
+
+#[test]
+fn a_single_point() {
+    let one = two::<f64>().select(&[0]).unwrap();
+    refused(Scaling::fit(&one), &["column 0", "constant"]);
+}
+
+#[test]
+fn points_of_another_dimension() {
+    let scaling = Scaling::fit(&two::<f64>()).unwrap();
+    let scaled = scaling.apply(&two()).unwrap();
+    refused(scaling.apply(&scaled), &["dimension", "expected 2", "found 3", "raw"]);
+    refused(scaling.apply_points(&DMatrix::zeros(1, 4)), &["expected 2", "found 1"]);
+    let net = Initializer::new(3, 4).build().unwrap();
+    refused(scaling.predict(&net, scaled.points()), &["expected 2", "found 3"]);
+}
+
+#[test]
+fn no_points() {
+    let scaling = Scaling::fit(&two::<f64>()).unwrap();
+    refused(scaling.apply_points(&DMatrix::zeros(2, 0)), &["points", "empty"]);
+}
+
+#[test]
+fn points_that_are_not_finite() {
+    let scaling = Scaling::fit(&named(&["pH", "alcohol"])).unwrap();
+    let mut points = DMatrix::zeros(2, 3);
+    points[(1, 2)] = f64::NAN;
+    let words = ["NaN", "point 2, coordinate 1 (\"alcohol\")"];
+    refused(scaling.apply_points(&points), &words);
+    let net = Initializer::new(3, 4).build().unwrap();
+    refused(scaling.predict(&net, &points), &words);
+}
+
+#[test]
+fn points_that_overflow() {
+    let train = Dataset::from_rows(&[[0.0], [1e-30_f32]], &[0.0, 1.0]).unwrap();
+    let scaling = Scaling::options().unit_sphere(false).fit(&train).unwrap();
+    refused(
+        scaling.apply_points(&DMatrix::from_element(1, 1, 1e30)),
+        &["inf", "point 0, coordinate 0"],
+    );
+}
+
+#[test]
+fn a_missing_column() {
+    let scaling = Scaling::fit(&named(&["pH", "alcohol"])).unwrap();
+    refused(scaling.apply(&named(&["pH"])), &["\"alcohol\"", "missing"]);
+    refused(scaling.apply(&named(&["pH", "sugar"])), &["\"alcohol\"", "missing"]);
+}
+
+#[test]
+fn columns_in_another_order() {
+    let scaling = Scaling::fit(&named(&["pH", "alcohol"])).unwrap();
+    refused(
+        scaling.apply(&named(&["alcohol", "pH"])),
+        &["column 0 (\"alcohol\")", "order"],
+    );
+}
+
+#[test]
+fn a_column_too_many() {
+    let scaling = Scaling::fit(&named(&["pH", "alcohol"])).unwrap();
+    refused(
+        scaling.apply(&named(&["pH", "alcohol", "sugar"])),
+        &["expected 2", "found 3"],
+    );
+}
+
+#[test]
+fn a_zero_point_on_the_sphere() {
+    let data = Dataset::from_rows(&[[1.0, 2.0], [0.0, 0.0]], &[1.0, 2.0]).unwrap();
+    let scaling = Scaling::options().standardise(false).bias(false).fit(&data).unwrap();
+    refused(scaling.apply(&data), &["unit_sphere", "point 1", "bias(true)"]);
+}

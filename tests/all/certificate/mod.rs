@@ -1,0 +1,118 @@
+//! Certificates of convergence: their formulas written out, and runs that keep their promises.
+
+mod formulas;
+mod narrowest;
+mod promises;
+mod refused;
+mod runs;
+mod width;
+mod words;
+
+use crate::support::problems::table_points;
+use expnet::certificate::{Certificate, certify};
+use expnet::{Dataset, ExpNetwork, Initializer, kernel};
+use nalgebra::{DMatrix, DVector};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+const C: f64 = 1.0 - std::f64::consts::FRAC_1_SQRT_2;
+
+/// The kinds of start the theorems are tried on.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    RandomSigns,
+    Antisymmetric,
+    AllEqual,
+    AnyOutputWeights,
+}
+
+/// All four in turn.
+fn kind(seed: u64) -> Kind {
+    match seed % 4 {
+        0 => Kind::RandomSigns,
+        1 => Kind::Antisymmetric,
+        2 => Kind::AllEqual,
+        _ => Kind::AnyOutputWeights,
+    }
+}
+
+/// n points, d coordinates, an even width of at least n neurons, all random but for the seed.
+fn problem(kind: Kind, seed: u64) -> (DMatrix<f64>, ExpNetwork<f64>) {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let (n, d) = (rng.random_range(1..=5), rng.random_range(1..=5));
+    // Equal neurons are as one: their kernel has rank d at most.
+    let n = if matches!(kind, Kind::AllEqual) { n.min(d) } else { n };
+    let width = 2 * rng.random_range(n..=24);
+    let scale = rng.random_range(0.5..1.5) / (d as f64).sqrt();
+    let points = DMatrix::from_fn(d, n, |_, _| scale * rng.random_range(-1.5..1.5));
+    let std_dev = rng.random_range(0.2..1.2);
+    let antisymmetric = matches!(kind, Kind::Antisymmetric);
+    let start = Initializer::new(d, width)
+        .std_dev(std_dev)
+        .antisymmetric(antisymmetric)
+        .seed(seed);
+    let net = start.build::<f64>().unwrap();
+    let (mut weights, mut output_weights) = (net.weights().clone(), net.output_weights().clone());
+    match kind {
+        Kind::AllEqual => {
+            let first = weights.column(0).into_owned();
+            weights
+                .column_iter_mut()
+                .for_each(|mut column| column.copy_from(&first));
+            output_weights.fill(1.0);
+        }
+        Kind::AnyOutputWeights => output_weights.apply(|a| *a *= rng.random_range(0.0..2.0)),
+        _ => {}
+    }
+    (points, ExpNetwork::from_parts(weights, output_weights).unwrap())
+}
+
+/// Labels for which e_0 is `residual`.
+fn with_residual(points: &DMatrix<f64>, net: &ExpNetwork<f64>, residual: &DVector<f64>) -> Dataset<f64> {
+    Dataset::new(points.clone(), net.forward(points).unwrap() - residual).unwrap()
+}
+
+/// A unit vector: random, or an eigenvector of the kernel with the least or largest eigenvalue.
+fn direction(points: &DMatrix<f64>, net: &ExpNetwork<f64>, seed: u64) -> DVector<f64> {
+    let n = points.ncols();
+    let spectrum = kernel::Spectrum::with_eigenvectors(&kernel::empirical_kernel(net, points).unwrap()).unwrap();
+    let vectors = spectrum.eigenvectors().unwrap();
+    let mut rng = StdRng::seed_from_u64(!seed);
+    match seed % 3 {
+        0 => vectors.column(n - 1).into_owned(),
+        1 => vectors.column(0).into_owned(),
+        _ => DVector::from_fn(n, |_, _| rng.random_range(-1.0..1.0)).normalize(),
+    }
+}
+
+/// The same start with e_0 along a direction, as large as theorem `k` of the certificate's three allows: it holds with less than 1% to
+/// spare. `None` where the kernel is too near to singular.
+fn at_the_edge(
+    k: usize,
+    points: &DMatrix<f64>,
+    net: &ExpNetwork<f64>,
+    seed: u64,
+) -> Option<(DVector<f64>, Certificate)> {
+    let direction = direction(points, net, seed);
+    let certified = |size: f64| certify(net, &with_residual(points, net, &(&direction * size))).unwrap();
+    let holds = |size: f64| certified(size).attempts()[k].holds();
+    let mut low = 1e-6;
+    if !holds(low) {
+        return None;
+    }
+    while holds(2.0 * low) {
+        low *= 2.0;
+    }
+    let mut high = 2.0 * low;
+    while high - low > 1e-6 * low && certified(low).attempts()[k].tightest().factor() < 0.995 {
+        let middle = f64::midpoint(low, high);
+        *(if holds(middle) { &mut low } else { &mut high }) = middle;
+    }
+    Some((&direction * low, certified(low)))
+}
+
+/// The points of the theory's tables, labels +1, -1, +1, …
+fn table_problem(n: usize, d: usize) -> Dataset<f64> {
+    let labels = DVector::from_fn(n, |i, _| if i % 2 == 0 { 1.0 } else { -1.0 });
+    Dataset::new(table_points(n, d), labels).unwrap()
+}

@@ -1,0 +1,66 @@
+//! The narrowest network that is certified.
+
+use super::table_problem;
+use crate::support::refused;
+use expnet::certificate::{certify, narrowest_certified, narrowest_certified_up_to};
+use expnet::schedule::Certified;
+use expnet::{Initializer, Trainer};
+
+#[test]
+fn narrowest_is_certified_and_its_neighbours_below_are_not() {
+    for (n, d, std_dev, seed, widths) in [
+        (6, 8, 1.0, 3, 20..400),
+        (8, 4, 1.0, 1, 1_200..8_000),
+        (8, 8, 1.0, 2, 50..300),
+        (16, 8, 1.0, 4, 160..1_100),
+    ] {
+        let data = table_problem(n, d);
+        let (net, proved) = narrowest_certified(&data, std_dev, seed).unwrap();
+        assert!(
+            proved.holds() && widths.contains(&net.width()),
+            "{} {proved}",
+            net.width()
+        );
+        assert_eq!(proved.width(), net.width());
+        // The neurons of the seed, at this width and any other.
+        let start = |width| {
+            Initializer::new(d, width)
+                .std_dev(std_dev)
+                .antisymmetric(true)
+                .seed(seed)
+        };
+        assert_eq!(net, start(net.width()).build().unwrap());
+        let again = certify(&net, &data).unwrap();
+        assert!(again.holds() && again.theorem() == proved.theorem(), "{again}");
+        assert!(
+            (again.spare() / proved.spare() - 1.0).abs() < 1e-9 && (again.rate() / proved.rate() - 1.0).abs() < 1e-9
+        );
+        // Some width within 1% (or 2 neurons) below is not certified.
+        let fails = |below: usize| {
+            !certify(&start(net.width() - 2 * below).build::<f64>().unwrap(), &data)
+                .unwrap()
+                .holds()
+        };
+        assert!((1..=(net.width() / 200).max(1)).any(fails), "{}", net.width());
+        let error = narrowest_certified_up_to(&data, std_dev, seed, n.div_ceil(d) * 2 + 2).unwrap_err();
+        assert!(error.to_string().contains("the widest allowed"), "{error}");
+    }
+    let data = table_problem(4, 4);
+    refused(
+        narrowest_certified_up_to(&data, 1.0, 1, 1),
+        &["`widest`", "is 1", "at least 2"],
+    );
+    refused(narrowest_certified(&data, f64::NAN, 1), &["std_dev", "NaN"]);
+    refused(narrowest_certified(&data, -1.0, 1), &["std_dev", "-1"]);
+}
+
+#[test]
+fn narrowest_works_in_f32() {
+    let data = table_problem(6, 8).cast::<f32>().unwrap();
+    let (mut net, proved) = narrowest_certified(&data, 1.0, 3).unwrap();
+    let schedule = Certified::new(&proved).unwrap();
+    let steps = usize::try_from(proved.steps_to(0.01)).unwrap();
+    let report = Trainer::new(schedule).max_steps(steps).fit(&mut net, &data).unwrap();
+    assert!(f64::from(report.last_step_size().unwrap()) <= proved.max_step_size());
+    assert!(report.residual_norm() <= 0.01, "{report}");
+}

@@ -1,0 +1,197 @@
+//! `Scaling`: each of its steps, and predictions in raw units.
+
+use expnet::{Dataset, ExpNetwork, Float, Initializer, Scaling, ScalingOptions};
+use nalgebra::{DMatrix, DVector};
+
+/// 40 points of 3 coordinates on very different scales.
+fn raw<T: Float>() -> Dataset<T> {
+    let points = DMatrix::from_fn(3, 40, |k, i| {
+        T::lit((((7 * i + 13 * k) as f64).sin() + k as f64) * [1e-3, 1.0, 1e4][k])
+    });
+    Dataset::new(points, DVector::from_fn(40, |i, _| T::lit(5.0 + (i as f64).cos()))).unwrap()
+}
+
+fn only() -> ScalingOptions {
+    Scaling::options()
+        .standardise(false)
+        .bias(false)
+        .unit_sphere(false)
+        .labels(false)
+}
+
+fn mean_and_std_dev(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let n = values.clone().count() as f64;
+    let mean = values.clone().sum::<f64>() / n;
+    (mean, (values.map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt())
+}
+
+fn standardised_columns_have_mean_0_and_deviation_1<T: Float>() {
+    let data = raw::<T>();
+    let scaled = only()
+        .standardise(true)
+        .labels(true)
+        .fit(&data)
+        .unwrap()
+        .apply(&data)
+        .unwrap();
+    let rows = scaled
+        .points()
+        .row_iter()
+        .map(|row| row.iter().copied().collect::<Vec<T>>());
+    for column in rows.chain([scaled.labels().as_slice().to_vec()]) {
+        let (mean, std_dev) = mean_and_std_dev(column.iter().map(|x| x.as_f64()));
+        let small = 4.0 * T::EPSILON.as_f64();
+        assert!(mean.abs() < small && (std_dev - 1.0).abs() < small, "{mean} {std_dev}");
+    }
+}
+
+#[test]
+fn standardised_columns_have_mean_0_and_deviation_1_f64() {
+    standardised_columns_have_mean_0_and_deviation_1::<f64>();
+}
+
+#[test]
+fn standardised_columns_have_mean_0_and_deviation_1_f32() {
+    standardised_columns_have_mean_0_and_deviation_1::<f32>();
+}
+
+fn all_steps_put_points_on_the_sphere<T: Float>() {
+    let data = raw::<T>();
+    let scaled = Scaling::fit(&data).unwrap().apply(&data).unwrap();
+    assert_eq!((scaled.dimension(), scaled.samples()), (4, 40));
+    let steps = Scaling::options()
+        .unit_sphere(false)
+        .fit(&data)
+        .unwrap()
+        .apply(&data)
+        .unwrap();
+    for (point, before) in scaled.points().column_iter().zip(steps.points().column_iter()) {
+        assert!((point.norm() - T::one()).abs() < T::lit(4.0) * T::EPSILON);
+        assert_eq!(before[3], T::one());
+        // The bias is appended before the point is normalised: both keep their ratio.
+        assert!((point[0] - before[0] * point[3]).abs() < T::lit(4.0) * T::EPSILON);
+    }
+}
+
+#[test]
+fn all_steps_put_points_on_the_sphere_f64() {
+    all_steps_put_points_on_the_sphere::<f64>();
+}
+
+#[test]
+fn all_steps_put_points_on_the_sphere_f32() {
+    all_steps_put_points_on_the_sphere::<f32>();
+}
+
+#[test]
+fn no_step_changes_nothing() {
+    let data = raw::<f64>();
+    let scaling = only().fit(&data).unwrap();
+    assert_eq!(scaling.apply(&data).unwrap(), data);
+    assert_eq!(&scaling.unscale_labels(data.labels()), data.labels());
+}
+
+#[test]
+fn every_step_works_alone() {
+    let data = raw::<f64>();
+    let scale = |options: ScalingOptions| options.fit(&data).unwrap().apply(&data).unwrap();
+    let biased = scale(only().bias(true));
+    assert_eq!(biased.points().rows(0, 3), data.points().rows(0, 3));
+    assert_eq!(biased.points().row(3), DMatrix::from_element(1, 40, 1.0));
+    let sphere = scale(only().unit_sphere(true));
+    assert!((sphere.points()[(1, 2)] - data.points()[(1, 2)] / data.points().column(2).norm()).abs() < 1e-15);
+    assert_eq!(sphere.labels(), data.labels());
+    let labels = scale(only().labels(true));
+    assert_eq!(labels.points(), data.points());
+    assert_ne!(labels.labels(), data.labels());
+}
+
+#[test]
+fn other_data_is_scaled_by_the_training_data() {
+    let train = Dataset::from_rows(&[[0.0], [2.0]], &[10.0, 30.0]).unwrap();
+    let test = Dataset::from_rows(&[[4.0]], &[20.0]).unwrap();
+    let scaling = Scaling::options().unit_sphere(false).fit(&train).unwrap();
+    let scaled = scaling.apply(&test).unwrap();
+    assert_eq!(
+        (scaled.points().as_slice(), scaled.labels().as_slice()),
+        (&[3.0, 1.0][..], &[0.0][..])
+    );
+}
+
+#[test]
+fn names_are_kept_and_the_bias_gets_one() {
+    let names = ["a", "b", "c"].map(String::from).to_vec();
+    let data = raw::<f64>().with_names(names).unwrap();
+    let scaled = Scaling::fit(&data).unwrap().apply(&data).unwrap();
+    assert_eq!(scaled.names().unwrap(), ["a", "b", "c", "bias"]);
+    // Data without names is taken by position.
+    assert!(Scaling::fit(&data).unwrap().apply(&raw()).unwrap().names().is_none());
+}
+
+/// A small spread about a large mean, and numbers near the end of the range.
+#[test]
+fn extreme_columns_are_standardised_to_full_precision() {
+    for (centre, spread) in [(1e9, 1e-3), (0.0, 1e-300), (0.0, 1e308), (-1e6, 2.0), (1e300, 1e290)] {
+        let rows: Vec<[f64; 1]> = [-1.0, 1.0, 1.0, -1.0_f64].map(|s| [centre + s * spread]).to_vec();
+        let data = Dataset::from_rows(&rows, &[0.0, 1.0, 2.0, 3.0]).unwrap();
+        let scaled = only().standardise(true).fit(&data).unwrap().apply(&data).unwrap();
+        for (x, sign) in scaled.points().iter().zip([-1.0, 1.0, 1.0, -1.0]) {
+            assert!((x - sign).abs() < 1e-12, "{centre} {spread}: {x}");
+        }
+    }
+}
+
+#[test]
+fn long_points_reach_the_sphere() {
+    for size in [1e200, 1e-200] {
+        let data = Dataset::from_rows(&[[3.0_f64 * size, 4.0 * size]], &[0.0]).unwrap();
+        let scaled = only().unit_sphere(true).fit(&data).unwrap().apply(&data).unwrap();
+        assert!((scaled.points()[0] - 0.6).abs() < 1e-15 && (scaled.points()[1] - 0.8).abs() < 1e-15);
+    }
+}
+
+fn predictions_are_in_raw_units<T: Float>() {
+    let data = raw::<T>();
+    let scaling = Scaling::fit(&data).unwrap();
+    // F = 0 everywhere: the prediction is the mean label.
+    let net: ExpNetwork<T> = Initializer::new(4, 6).antisymmetric(true).build().unwrap();
+    let mean = data.labels().iter().map(|y| y.as_f64()).sum::<f64>() / 40.0;
+    for y in scaling.predict(&net, data.points()).unwrap().iter() {
+        assert!((y.as_f64() - mean).abs() < 8.0 * T::EPSILON.as_f64() * mean);
+    }
+    let net: ExpNetwork<T> = Initializer::new(4, 7).seed(3).build().unwrap();
+    let by_hand = net.forward(scaling.apply(&data).unwrap().points()).unwrap();
+    assert_eq!(
+        scaling.predict(&net, data.points()).unwrap(),
+        scaling.unscale_labels(&by_hand)
+    );
+}
+
+#[test]
+fn predictions_are_in_raw_units_f64() {
+    predictions_are_in_raw_units::<f64>();
+}
+
+#[test]
+fn predictions_are_in_raw_units_f32() {
+    predictions_are_in_raw_units::<f32>();
+}
+
+fn labels_come_back<T: Float>() {
+    let data = raw::<T>();
+    let scaling = Scaling::fit(&data).unwrap();
+    let back = scaling.unscale_labels(scaling.apply(&data).unwrap().labels());
+    for (y, back) in data.labels().iter().zip(back.iter()) {
+        assert!((*y - *back).abs() <= T::lit(2.0) * T::EPSILON * y.abs());
+    }
+}
+
+#[test]
+fn labels_come_back_f64() {
+    labels_come_back::<f64>();
+}
+
+#[test]
+fn labels_come_back_f32() {
+    labels_come_back::<f32>();
+}

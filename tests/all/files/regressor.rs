@@ -1,0 +1,117 @@
+//! Saved regressors are loaded whole, and a damaged scaling or report is refused.
+
+use super::{awkward, fitted, problem, put, unchecked};
+use crate::support::Folder;
+use expnet::{ExpRegressor, Float, Scaling};
+use serde_json::{Value, json};
+use std::fs;
+
+fn a_regressor_comes_back<T: Float>() {
+    let folder = Folder::new(&format!("regressor-{}", T::NAME));
+    let path = folder.join("model");
+    let all = Scaling::options();
+    for (options, names) in [
+        (all, true),
+        (all.bias(false), false),
+        (all.labels(false).unit_sphere(false), true),
+    ] {
+        let (model, data) = fitted::<T>(options, names);
+        model.save(&path).unwrap();
+        let loaded = ExpRegressor::<T>::load(&path).unwrap();
+        assert_eq!(loaded.network(), model.network());
+        assert_eq!(loaded.scaling(), model.scaling());
+        assert_eq!(loaded.report(), model.report());
+        assert_eq!(
+            loaded.predict(data.points()).unwrap(),
+            model.predict(data.points()).unwrap()
+        );
+        let first = fs::read(&path).unwrap();
+        model.save(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), first, "the same bytes each time");
+    }
+}
+
+#[test]
+fn a_regressor_comes_back_whole() {
+    a_regressor_comes_back::<f32>();
+    a_regressor_comes_back::<f64>();
+}
+
+#[test]
+fn networks_and_regressors_are_not_mistaken_for_each_other() {
+    let folder = Folder::new("kinds");
+    let path = folder.join("model");
+    awkward::<f64>().save(&path).unwrap();
+    let error = ExpRegressor::<f64>::load(&path).unwrap_err().to_string();
+    assert!(error.ends_with("it holds a network, not a regressor"), "{error}");
+    fitted::<f64>(Scaling::options(), false).0.save(&path).unwrap();
+    assert_eq!(problem::<f64>(&path), "it holds a regressor, not a network");
+}
+
+#[test]
+fn a_damaged_scaling_or_report_is_refused() {
+    let folder = Folder::new("scaling");
+    let path = folder.join("model");
+    fitted::<f64>(Scaling::options(), true).0.save(&path).unwrap();
+    let (header, numbers) = unchecked(&path);
+    let text = header["__metadata__"]["expnet"].as_str().unwrap();
+    let document: Value = serde_json::from_str(text).unwrap();
+    let cases: &[(&str, Value, &str)] = &[
+        (
+            "/scaling/label_std_dev",
+            json!(0.0),
+            "its scaling cannot be used: the mean of the labels is",
+        ),
+        ("/scaling/label_mean", Value::Null, "its metadata is damaged"),
+        (
+            "/scaling/columns",
+            json!(["one"]),
+            "its scaling cannot be used: 1 names of 3 columns",
+        ),
+        (
+            "/scaling/standardise",
+            json!(false),
+            "its scaling cannot be used: a column should be left alone",
+        ),
+        (
+            "/scaling/bias",
+            json!(false),
+            "its scaling makes points of dimension 3, its network has 4",
+        ),
+        ("/scaling/unit_sphere", json!("yes"), "its metadata is damaged"),
+        (
+            "/report/termination",
+            json!("bored"),
+            "its report is damaged: \"bored\" is no end of a run",
+        ),
+        (
+            "/report/loss",
+            json!("much"),
+            "its report is damaged: \"much\" is not a number",
+        ),
+        ("/report/seconds", json!(-1.0), "its report is damaged"),
+        (
+            "/report/best_step",
+            Value::Null,
+            "its report is damaged: a validation loss and its step go together",
+        ),
+        ("/report/steps", json!(-1), "its metadata is damaged"),
+        ("/report", json!({}), "its metadata is damaged: missing field"),
+    ];
+    for (place, value, expected) in cases {
+        let (mut header, mut document) = (header.clone(), document.clone());
+        *document.pointer_mut(place).unwrap() = value.clone();
+        header["__metadata__"]["expnet"] = json!(document.to_string());
+        put(&path, &header, &numbers);
+        let error = ExpRegressor::<f64>::load(&path).unwrap_err().to_string();
+        assert!(error.contains(expected), "{place} = {value}: {error}");
+    }
+    let mut numbers = numbers;
+    numbers[..8].copy_from_slice(&f64::INFINITY.to_le_bytes());
+    put(&path, &header, &numbers);
+    let error = ExpRegressor::<f64>::load(&path).unwrap_err().to_string();
+    assert!(
+        error.contains("its scaling cannot be used: the mean of a column is inf"),
+        "{error}"
+    );
+}

@@ -1,0 +1,109 @@
+//! Settings, reports and histories survive serde; bad settings are refused there as in code.
+
+use crate::support::says;
+use expnet::method::{GaussNewton, GradientDescent, Minibatch};
+use expnet::observer::History;
+use expnet::schedule::{
+    Backtracking, BarzilaiBorwein, Constant, Cosine, Cyclic, DeltaBarDelta, ExponentialDecay, InverseTime,
+    KernelStable, OneCycle, Polyak, Polynomial, ReduceOnPlateau, Schedule, StepDecay,
+};
+use expnet::{Dataset, ExpRegressor, FitReport, Initializer, Memory, Scaling, Termination, Trainer};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
+
+fn comes_back<S: Serialize + DeserializeOwned + Debug>(settings: &S) {
+    let text = serde_json::to_string(settings).unwrap();
+    let back: S = serde_json::from_str(&text).unwrap();
+    assert_eq!(format!("{back:?}"), format!("{settings:?}"), "{text}");
+    assert_ne!(text, "null");
+}
+
+#[track_caller]
+fn not_read<S: DeserializeOwned + Debug>(text: &str, reason: &str) {
+    says(&serde_json::from_str::<S>(text).unwrap_err(), &[reason]);
+}
+
+#[test]
+fn settings_come_back() {
+    comes_back(&Constant::new(0.1).unwrap());
+    comes_back(&InverseTime::new(0.1, 0.5).unwrap().steps(7).staircase(true));
+    comes_back(&StepDecay::new(0.1, 0.5, 3).unwrap());
+    comes_back(
+        &ExponentialDecay::new(0.1, 0.5, 3)
+            .unwrap()
+            .begin(4)
+            .staircase(true)
+            .end(0.01),
+    );
+    comes_back(&Polynomial::new(0.1, 0.01, 9).unwrap().power(2.0).begin(3));
+    comes_back(&Cosine::new(0.1, 9).unwrap().alpha(0.25));
+    comes_back(&OneCycle::new(0.1, 9).unwrap());
+    comes_back(&Cyclic::new(0.1, 0.3, 9).unwrap().down(3).halving());
+    comes_back(&Cyclic::new(0.1, 0.3, 9).unwrap().decay(0.9));
+    comes_back(&ReduceOnPlateau::new(0.1).unwrap().factor(0.3).patience(3));
+    comes_back(&Backtracking::default().initial(0.3));
+    comes_back(&BarzilaiBorwein::default());
+    comes_back(&DeltaBarDelta::default());
+    comes_back(&KernelStable::default().factor(0.5).refresh(3));
+    comes_back(&Polyak::default());
+    comes_back(&GradientDescent::default().momentum(0.9).clip_norm(3.0));
+    comes_back(&Minibatch::new(9).seed(4).momentum(0.5));
+    comes_back(&GaussNewton::default());
+    comes_back(&GaussNewton::frozen());
+    comes_back(&Initializer::new(3, 64).std_dev(0.1).seed(u64::MAX).antisymmetric(true));
+    comes_back(&Scaling::options().bias(false));
+    comes_back(&ExpRegressor::options().width(64).patience(3));
+    comes_back(&Memory::Budget(7));
+    comes_back(&Termination::NoImprovement);
+}
+
+#[test]
+fn bad_settings_are_refused() {
+    not_read::<Constant>(r#"{"size":-1.0}"#, "the step size of `Constant` is -1");
+    not_read::<StepDecay>(
+        r#"{"initial":0.1,"factor":0.5,"every":0}"#,
+        "the period of `StepDecay` is 0",
+    );
+    not_read::<Constant>(r#"{"size":0.1,"rate":1}"#, "unknown field `rate`");
+    not_read::<Constant>("{}", "missing field `size`");
+    not_read::<Termination>(r#""Bored""#, "unknown variant");
+    // What code refuses at `fit` is refused there.
+    let schedule: Polyak = serde_json::from_str(r#"{"scaling":-1.0,"max":1.0,"minimum":0.0,"eps":0.0}"#).unwrap();
+    let data = Dataset::from_rows(&[[0.0], [1.0]], &[0.5, -0.5]).unwrap();
+    let mut net = Initializer::new(1, 4).build::<f64>().unwrap();
+    assert!(Trainer::new(schedule).fit(&mut net, &data).is_err());
+}
+
+/// What a run has learnt is no setting: the copy begins afresh and gives the same run.
+#[test]
+fn a_used_schedule_serialises_as_a_fresh_one() {
+    let data = Dataset::from_rows(&[[0.0, 1.0], [1.0, 0.0]], &[0.5, -0.5]).unwrap();
+    let start = Initializer::new(2, 64).antisymmetric(true).build::<f64>().unwrap();
+    let mut schedule = ReduceOnPlateau::new(1e-3).unwrap().patience(0).threshold(0.9);
+    let (mut first, mut second) = (start.clone(), start);
+    let lent = &mut schedule as &mut dyn Schedule<f64>;
+    Trainer::new(lent).max_steps(9).fit(&mut first, &data).unwrap();
+    let fresh: ReduceOnPlateau = serde_json::from_str(&serde_json::to_string(&schedule).unwrap()).unwrap();
+    assert_ne!(fresh, schedule, "the first has learnt something");
+    Trainer::new(fresh).max_steps(9).fit(&mut second, &data).unwrap();
+    assert_eq!(first, second);
+}
+
+#[test]
+fn reports_and_histories_come_back() {
+    let data = Dataset::from_rows(&[[0.0, 1.0], [1.0, 0.0]], &[0.5, -0.5]).unwrap();
+    let mut net = Initializer::new(2, 64).antisymmetric(true).build::<f32>().unwrap();
+    let mut history = History::default();
+    let trainer = Trainer::new(1e-3)
+        .max_steps(5)
+        .observe(&mut history)
+        .validation(&data, 9);
+    let report = trainer.fit(&mut net, &data).unwrap();
+    let text = serde_json::to_string(&report).unwrap();
+    assert_eq!(serde_json::from_str::<FitReport<f32>>(&text).unwrap(), report);
+    let text = serde_json::to_string(&history).unwrap();
+    assert_eq!(serde_json::from_str::<History>(&text).unwrap(), history);
+    let short = text.replacen("\"seconds\":[", "\"seconds\":[0.0,", 1);
+    not_read::<History>(&short, "the length of a list in a history");
+}

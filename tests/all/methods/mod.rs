@@ -1,0 +1,5 @@
+//! Gauss-Newton, and user-defined methods.
+
+mod gauss_newton;
+mod own_parts;
+mod tangent;

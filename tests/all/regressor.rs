@@ -1,0 +1,83 @@
+//! Scaling, network and training in one.
+
+use crate::support::problems::plane;
+use expnet::{Dataset, Error, ExpRegressor, Float, Scaling};
+use nalgebra::{DMatrix, DVector};
+
+fn regressor<T: Float>() -> Result<(), Error> {
+    let (train, test) = plane::<T>().split(0.75, 1)?;
+    let model: ExpRegressor<T> = ExpRegressor::options()
+        .width(128)
+        .std_dev(0.7)
+        .seed(5)
+        .validation(0.2)
+        .patience(50)
+        .max_steps(300)
+        .scaling(Scaling::options().unit_sphere(true))
+        .fit(&train)?;
+    assert!(model.score(&train)?.as_f64() > 0.8);
+    assert_eq!(model.predict(test.points())?.len(), test.samples());
+    assert_eq!(
+        (model.network().width(), model.report().best_step().is_some()),
+        (128, true)
+    );
+    assert_eq!(model.scaling().apply(&test)?.dimension(), 3);
+
+    let all = ExpRegressor::options().validation(0.0).fit(&train)?;
+    assert_eq!(all.report().best_step(), None);
+    assert!(all.score(&train)? > model.score(&train)?);
+    Ok(())
+}
+
+#[test]
+fn fits_predicts_and_scores() -> Result<(), Error> {
+    regressor::<f64>()?;
+    regressor::<f32>()
+}
+
+#[test]
+fn regressor_settings_are_checked() {
+    let data = plane::<f64>();
+    let message = |options: expnet::RegressorOptions| options.fit(&data).unwrap_err().to_string();
+    let options = ExpRegressor::options();
+    assert!(message(options.width(0)).contains("width is 0"));
+    assert!(message(options.width(7)).contains("even"));
+    assert!(message(options.std_dev(0.0)).contains("std_dev is 0.0"));
+    assert!(message(options.std_dev(f64::NAN)).contains("std_dev is NaN"));
+    assert!(message(options.validation(1.0)).contains("validation is 1.0"));
+    assert!(message(options.validation(-0.1)).contains("validation is -0.1"));
+    assert!(message(options.validation(f64::NAN)).contains("validation is NaN"));
+    assert!(message(options.validation(0.0).patience(3)).contains("`patience` does not go with `validation(0.0)`"));
+    assert!(message(options.patience(0)).contains("patience"));
+
+    let model = options.width(16).max_steps(5).fit(&data).unwrap();
+    let wrong = model.predict(&DMatrix::zeros(5, 1)).unwrap_err().to_string();
+    assert!(wrong.contains("expected 2, found 5"), "{wrong}");
+    let constant = Dataset::new(data.points().clone(), DVector::repeat(24, 1.0)).unwrap();
+    let wrong = model.score(&constant).unwrap_err().to_string();
+    assert!(wrong.contains("R² is not defined"), "{wrong}");
+    assert!(options.fit(&constant).is_err());
+    let single = data.select(&[0]).unwrap();
+    assert!(options.fit(&single).is_err());
+}
+
+/// On wine: better than least squares on average, within what this model reaches.
+#[cfg(feature = "csv")]
+#[test]
+fn explains_more_than_least_squares() -> Result<(), Error> {
+    let wines = Dataset::<f64>::from_csv_path(crate::support::problems::WINE, "quality")?;
+    let (mut network, mut plane) = (0.0, 0.0);
+    for seed in 1..5 {
+        let (train, test) = wines.split(0.8, seed)?;
+        network += ExpRegressor::fit(&train)?.score(&test)? / 4.0;
+
+        let design = |data: &Dataset<f64>| data.points().transpose().insert_column(data.dimension(), 1.0);
+        let coefficients = design(&train).svd(true, true).solve(train.labels(), 1e-12).unwrap();
+        let missed = (design(&test) * coefficients - test.labels()).norm_squared();
+        let mean = test.labels().mean();
+        plane += (1.0 - missed / test.labels().add_scalar(-mean).norm_squared()) / 4.0;
+    }
+    println!("R² on test wines: network {network:.3}, least squares {plane:.3}");
+    assert!(network > 0.36 && network > plane + 0.01);
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! Checkpoints of another run, and runs whose state cannot be saved.
+
+use super::{momentum, start};
+use crate::support::problems::sines;
+use crate::support::{Answers, Folder, refused, says};
+use expnet::method::Minibatch;
+use expnet::schedule::{self, Backtracking, Cosine, Schedule, StepState};
+use expnet::{Dataset, ExpNetwork, Float, Initializer, Trainer};
+use nalgebra::DVector;
+
+/// That the run of `keep` does not go on with other parts, and why.
+#[track_caller]
+fn resume_refused<T: Float>(
+    keep: Trainer<'_, f64>,
+    other: Trainer<'_, T>,
+    net: &ExpNetwork<T>,
+    data: &Dataset<T>,
+    words: &[&str],
+) {
+    let folder = Folder::new("refused");
+    let path = folder.join("run");
+    keep.max_steps(3)
+        .checkpoint(&path, 1)
+        .fit(&mut start::<f64>(3), &sines(12, 3))
+        .unwrap();
+    let mut after = net.clone();
+    refused(other.max_steps(6).resume(&path).fit(&mut after, data), words);
+    assert!(*net == after, "the network is left as it was");
+}
+
+fn plain() -> Trainer<'static, f64> {
+    Trainer::new(1e-3)
+}
+
+/// The data of the run that is kept, with labels that are 1e-15 away.
+fn moved() -> Dataset<f64> {
+    let data = sines::<f64>(12, 3);
+    Dataset::new(data.points().clone(), data.labels() + DVector::from_element(12, 1e-15)).unwrap()
+}
+
+fn another_problem_is_refused_by_name() {
+    let (d, net) = (sines::<f64>(12, 3), || start::<f64>(3));
+    let refused = |net: &ExpNetwork<f64>, data: &Dataset<f64>, words: &[&str]| {
+        resume_refused(plain(), plain(), net, data, words);
+    };
+    let shifted = Dataset::new(d.points() * 0.9, d.labels().clone()).unwrap();
+    refused(&net(), &moved(), &["fingerprint of the labels` of `data set`"]);
+    refused(&net(), &shifted, &["fingerprint of the points` of `data set`"]);
+    refused(
+        &net(),
+        &sines(11, 3),
+        &["`samples` of `data set` is 12 in the record, and 11 here"],
+    );
+    let wider = Initializer::new(3, 152).build().unwrap();
+    refused(&wider, &d, &["`width` of `network` is 150 in the record, and 152 here"]);
+    let flipped = ExpNetwork::from_parts(net().weights().clone(), -net().output_weights()).unwrap();
+    refused(&flipped, &d, &["fingerprint of the output weights` of `network`"]);
+    refused(
+        &start(40),
+        &sines(12, 40),
+        &["`dimension` of `network` is 3 in the record, and 40 here"],
+    );
+    let single = start::<f32>(3);
+    resume_refused(
+        plain(),
+        Trainer::new(1e-3),
+        &single,
+        &sines(12, 3),
+        &["`dtype` of `network` is \"f64\" in the record, and \"f32\" here"],
+    );
+}
+
+fn other_parts_are_refused_by_name() {
+    let (data, moved) = (sines::<f64>(12, 3), moved());
+    let refused = |keep: Trainer<'_, f64>, other: Trainer<'_, f64>, words: &[&str]| {
+        resume_refused(keep, other, &start(3), &data, words);
+    };
+    let schedule = Trainer::new(Backtracking::default());
+    refused(
+        plain(),
+        schedule,
+        &["the kind is `a number` in the record, and `Backtracking` here"],
+    );
+    refused(
+        plain(),
+        Trainer::new(2e-3),
+        &["`size` of `a number` is 0.001 in the record, and 0.002 here"],
+    );
+    let (one, two) = (Cosine::new(1e-3, 9).unwrap(), Cosine::new(1e-3, 9).unwrap().alpha(0.1));
+    refused(
+        Trainer::new(one.warmup(2)),
+        Trainer::new(two.warmup(2)),
+        &["`alpha` of `Cosine`"],
+    );
+    refused(
+        Trainer::new(one.warmup(2)),
+        Trainer::new(one.warmup(3)),
+        &["`steps` of `Warmup`"],
+    );
+    refused(
+        plain(),
+        momentum(1e-3),
+        &["`momentum` of `GradientDescent` is 0.0 in the record, and 0.9 here"],
+    );
+    let batches = |seed| plain().method(Minibatch::new(5).seed(seed));
+    refused(
+        plain(),
+        batches(0),
+        &["the kind is `GradientDescent` in the record, and `Minibatch` here"],
+    );
+    refused(
+        batches(1),
+        batches(2),
+        &["`seed` of `Minibatch` is 1 in the record, and 2 here"],
+    );
+    let watched = plain().validation(&data, 5);
+    refused(
+        plain(),
+        watched,
+        &["`validation` of `identity` is not set in the record"],
+    );
+    refused(
+        plain().validation(&data, 5),
+        plain().validation(&moved, 5),
+        &["fingerprint of the labels` of `validation data`"],
+    );
+    let closure = Trainer::new(schedule::from_fn(|_: &mut StepState<'_, f64>| 1e-3));
+    refused(plain(), closure, &["the record of `a number` has no taker"]);
+}
+
+#[test]
+fn another_run_is_refused_by_name() {
+    another_problem_is_refused_by_name();
+    other_parts_are_refused_by_name();
+}
+
+/// What can't be resumed is refused before the first step.
+#[test]
+fn unknown_states_are_refused_when_a_checkpoint_is_asked_for() {
+    let folder = Folder::new("unknown");
+    let path = folder.join("run");
+    let data = sines::<f64>(12, 3);
+    let text_of = |trainer: Trainer<'_, f64>, every: usize| {
+        let mut net = start(3);
+        let error = trainer
+            .checkpoint(&path, every)
+            .fit(&mut net, &data)
+            .unwrap_err()
+            .to_string();
+        assert!(net == start(3) && !path.exists());
+        error
+    };
+    let closure = |_: &mut StepState<'_, f64>| 1e-3;
+    let text = text_of(Trainer::new(closure), 1);
+    assert!(
+        text.starts_with("`Trainer::checkpoint` does not go with all::resume::refused::"),
+        "{text}"
+    );
+    assert!(
+        text.contains("{{closure}}") && text.contains("`schedule::stateless`"),
+        "{text}"
+    );
+    let text = text_of(Trainer::new(closure.warmup(3).then(5, 1e-3)), 1);
+    assert!(text.contains("expnet::schedule::combinators::Then<"), "{text}");
+
+    let text = text_of(Trainer::new(1e-3).method(Answers::plain()), 1);
+    says(&text, &["Answers", "`Method::save`"]);
+    let text = text_of(Trainer::new(1e-3), 0);
+    assert_eq!(
+        text,
+        "the interval of `Trainer::checkpoint` is 0; it must be at least 1 step"
+    );
+}
