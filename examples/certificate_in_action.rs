@@ -10,7 +10,7 @@
 mod common;
 
 use common::{BLACK, BLUE, Curve, Effort, GREEN, ORANGE, PURPLE, RED, dots, line, logarithms};
-use expnet::certificate::{Certificate, narrowest_certified};
+use expnet::certificate::{Certificate, NarrowestSearch};
 use expnet::kernel::{Spectrum, empirical_kernel};
 use expnet::observer::Progress;
 use expnet::{Dataset, Error, ExpNetwork, Trainer};
@@ -24,7 +24,7 @@ const SEED: u64 = 1;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (n, d) = Effort::from_arguments()?.pick((4, 4), (16, 8), (64, 16));
     let data = common::sphere(n, d, SEED)?;
-    let (net, certificate) = narrowest_certified(&data, 1.0, !SEED)?;
+    let (net, certificate) = NarrowestSearch::default().seed(!SEED).search(&data)?;
     println!("n = {n}, d = {d}, m = {}\n{certificate}\n", net.width());
 
     // As long as the certificate takes to a hundredth of the first residual.

@@ -67,7 +67,11 @@ fn certified(sizes: &[usize]) -> Result<Vec<Widths>, expnet::Error> {
     for &n in sizes {
         let problems = (0..PROVED).into_par_iter().map(|problem| {
             let (data, seed) = draw_problem(n, problem)?;
-            let narrowest = certificate::narrowest_certified(&data, 1.0, !seed)?.0.width();
+            let narrowest = certificate::NarrowestSearch::default()
+                .seed(!seed)
+                .search(&data)?
+                .0
+                .width();
             Ok((
                 narrowest as f64,
                 certificate::sufficient_width(&data, 1.0, 0.1)?.width() as f64,

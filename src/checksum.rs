@@ -65,10 +65,7 @@ pub(crate) fn name(checksum: u64) -> String {
 const CHUNK: usize = 8192;
 
 /// The bytes of the numbers, little-endian, some at a time.
-pub(crate) fn each_bytes<T: Float, E>(
-    numbers: &[T],
-    mut give: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<(), E> {
+pub(crate) fn each_bytes<T: Float, E>(numbers: &[T], mut give: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
     let mut bytes = Vec::with_capacity(CHUNK.min(numbers.len()) * size_of::<T>());
     for chunk in numbers.chunks(CHUNK) {
         bytes.clear();

@@ -62,7 +62,9 @@ impl<T: Float> ExpNetwork<T> {
             });
         }
         check_weights(&weights)?;
-        check_finite("an output weight", &output_weights, BE_FINITE, |r, _| format!("neuron {r}"))?;
+        check_finite("an output weight", &output_weights, BE_FINITE, |r, _| {
+            format!("neuron {r}")
+        })?;
         Ok(Self {
             weights,
             output_weights,
@@ -310,7 +312,9 @@ impl<T: Float> TryFrom<(DMatrix<T>, DVector<T>)> for ExpNetwork<T> {
 const BE_FINITE: &str = "give finite numbers";
 
 fn check_weights<T: Float>(weights: &DMatrix<T>) -> Result<(), Error> {
-    check_finite("a weight", weights, BE_FINITE, |k, r| format!("neuron {r}, coordinate {k}"))
+    check_finite("a weight", weights, BE_FINITE, |k, r| {
+        format!("neuron {r}, coordinate {k}")
+    })
 }
 
 fn finite_outputs<T: Float>(outputs: &[f64]) -> Result<DVector<T>, Error> {

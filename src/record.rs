@@ -384,7 +384,9 @@ mod tests {
     fn values_come_back_to_the_bit() {
         let odd = f64::from_bits(0x7ff8_0000_dead_beef);
         let many: Vec<f64> = (0..1000).map(|i| f64::from(i).sin()).collect();
-        let inner = Record::new("inner").with("kind", "x".to_string()).with_list("many", many[3..90].to_vec());
+        let inner = Record::new("inner")
+            .with("kind", "x".to_string())
+            .with_list("many", many[3..90].to_vec());
         let record = Record::new("all \"kinds\"")
             .with("flag", true)
             .with("count", u64::MAX)
@@ -415,7 +417,10 @@ mod tests {
         assert_eq!(back.get::<f64>("minus").unwrap().to_bits(), (-0.0_f64).to_bits());
         assert_eq!(back.get::<String>("text").unwrap(), "\u{1f600}\n x\"y");
         assert!(back.agree("few", vec![f64::NEG_INFINITY, -0.0, odd]).is_ok());
-        assert!(back.agree("few", vec![f64::NEG_INFINITY, 0.0, odd]).is_err(), "0 is not -0");
+        assert!(
+            back.agree("few", vec![f64::NEG_INFINITY, 0.0, odd]).is_err(),
+            "0 is not -0"
+        );
         assert_eq!(back.get::<Vec<usize>>("counts").unwrap(), [3, 1]);
         assert_eq!(back.get::<(f64, u64)>("pair").unwrap(), (2.0, 3));
         assert_eq!(back.get::<[f64; 3]>("array").unwrap(), [1.0, f64::INFINITY, 3.0]);

@@ -22,26 +22,36 @@ pub(crate) fn require(
     })
 }
 
+/// A number as people write it.
+struct Readable(f64);
+
+impl fmt::Display for Readable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{:?}", self.0);
+        f.write_str(text.strip_suffix(".0").unwrap_or(&text))
+    }
+}
+
 pub(crate) fn positive(setting: &'static str, x: f64) -> Result<(), Error> {
     let holds = x.is_finite() && x > 0.0;
-    require(holds, setting, format_args!("{x:?}"), "positive and finite")
+    require(holds, setting, Readable(x), "positive and finite")
 }
 
 pub(crate) fn not_negative(setting: &'static str, x: f64) -> Result<(), Error> {
     let holds = x.is_finite() && x >= 0.0;
-    require(holds, setting, format_args!("{x:?}"), "finite and at least 0")
+    require(holds, setting, Readable(x), "finite and at least 0")
 }
 
 /// Above 0 and below 1.
 pub(crate) fn within_unit(setting: &'static str, x: f64) -> Result<(), Error> {
     let holds = x > 0.0 && x < 1.0;
-    require(holds, setting, format_args!("{x:?}"), "above 0 and below 1")
+    require(holds, setting, Readable(x), "above 0 and below 1")
 }
 
 /// At least 0 and below 1.
 pub(crate) fn below_one(setting: &'static str, x: f64) -> Result<(), Error> {
     let holds = (0.0..1.0).contains(&x);
-    require(holds, setting, format_args!("{x:?}"), "at least 0 and below 1")
+    require(holds, setting, Readable(x), "at least 0 and below 1")
 }
 
 pub(crate) fn at_least_one(setting: &'static str, x: usize) -> Result<(), Error> {

@@ -265,7 +265,7 @@ mod tests {
         assert!(near(start.trace, gram.trace() / m as f64));
         assert!(near(start.points_norm, points.singular_values().max()));
         let inverse = gram.try_inverse().unwrap();
-        let leverages = start.leverages().unwrap();
+        let leverages = start.leverages().unwrap().unwrap();
         for (r, &leverage) in leverages.iter().enumerate() {
             let block = j.columns(3 * r, 3);
             let exact = (block.transpose() * &inverse * block).trace();

@@ -126,7 +126,10 @@ impl<'w> Link<'w> {
     /// How many neurons each rank has.
     pub fn widths(&self, own: usize) -> Result<Vec<usize>, Error> {
         let widths = self.table([own as f64])?;
-        Ok(widths.into_iter().map(|[width]| width.to_usize().unwrap_or(0)).collect())
+        Ok(widths
+            .into_iter()
+            .map(|[width]| width.to_usize().unwrap_or(0))
+            .collect())
     }
 
     /// `local`, if all goes well. An error of this rank is made known to the others, whatever they are waiting for.

@@ -30,11 +30,7 @@ use std::ops::Range;
 const SLAB: usize = 1 << 20;
 
 /// The samples `columns` of `from`, in this order.
-fn pack_samples<T: Float>(
-    plan: &Plan,
-    from: &Coordinates<T>,
-    columns: &[usize],
-) -> Result<SamplePanels<T>, Error> {
+fn pack_samples<T: Float>(plan: &Plan, from: &Coordinates<T>, columns: &[usize]) -> Result<SamplePanels<T>, Error> {
     let (width, coordinates) = (plan.lanes, from.matrix.nrows());
     let mut points = Aligned::zeros(columns.len().div_ceil(width) * coordinates * width)?;
     let mut depths = Vec::new();

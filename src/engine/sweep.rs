@@ -301,17 +301,7 @@ fn tangent_product<S: Simd, T: Float>(
         let ahead = ahead.get(from..).unwrap_or(&[]);
         if !activated {
             let store = Some(&mut *activations);
-            panel::forward(
-                s,
-                sweep.samples,
-                blocks.clone(),
-                w,
-                None,
-                store,
-                scratch,
-                &mut [],
-                &[],
-            );
+            panel::forward(s, sweep.samples, blocks.clone(), w, None, store, scratch, &mut [], &[]);
         }
         let sums = chunk.work.sums.get_mut();
         panel::tangent(

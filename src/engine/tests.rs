@@ -1,8 +1,9 @@
 //! The fused engine against the plain one, on every level, over all sizes around the lane, block and panel edges.
 
-use super::path::{Path, levels};
+use super::kernels::microkernel::lanes;
+use super::plan::{Plan, levels};
 use super::reduce::reduce;
-use super::{Ahead, Engine, Memory, Move, Set, plain};
+use super::{Dual, Engine, Look, Memory, Move, plain};
 use crate::float::Float;
 use fearless_simd::Level;
 use nalgebra::{DMatrix, DVector};
@@ -29,9 +30,9 @@ fn problem<T: Float>(n: usize, d: usize, m: usize) -> Problem<T> {
 
 impl<T: Float> Problem<T> {
     fn engine(&self, level: Level, memory: Memory, reduced: bool) -> Engine<T> {
-        let path = Path::at::<T>(level, memory);
+        let plan = Plan::at::<T>(level, memory);
         let reduction = if reduced { reduce(&self.points, None) } else { None };
-        Engine::with(path, reduction, &self.weights, &self.output_weights, &self.points, None).unwrap()
+        Engine::with(plan, reduction, &self.weights, &self.output_weights, &self.points, None).unwrap()
     }
 
     /// sum_r |a_r| exp(<w_r, x_i>), the scale of rounding.
@@ -50,7 +51,7 @@ fn tolerance<T: Float>() -> f64 {
 fn step(step_size: f64) -> Move {
     Move {
         step_size,
-        carry: 0.0,
+        momentum: 0.0,
         nesterov: false,
         pull: 0.0,
     }
@@ -86,7 +87,7 @@ fn compare<T: Float>(level: Level, (n, d, m): (usize, usize, usize), memory: Mem
     assert_close(&format!("{name}: outputs"), engine.outputs(), &expected, unit);
 
     let gradient = plain::gradient(&p.weights, &p.output_weights, &p.points, &p.dual);
-    let sums = engine.gradient(&p.dual).unwrap();
+    let sums = engine.gradient(Dual::Direction, &p.dual).unwrap();
     let norm = gradient.iter().map(|g| g.as_f64().powi(2)).sum::<f64>();
     assert!(
         (sums.norm_squared - norm).abs() <= 1e3 * tolerance::<T>() * (norm + 1.0),
@@ -106,7 +107,9 @@ fn compare<T: Float>(level: Level, (n, d, m): (usize, usize, usize), memory: Mem
     );
 
     let eta = 1e-3 / (m as f64);
-    engine.propose(Some(&p.dual), step(eta), false, Ahead::Batch).unwrap();
+    engine
+        .propose(Dual::Direction, &p.dual, step(eta), false, Look::Batch)
+        .unwrap();
     let moved = &p.weights - &gradient * T::lit(eta);
     let expected = plain::outputs(&moved, &p.output_weights, &p.points);
     assert_close(
@@ -126,7 +129,7 @@ fn compare<T: Float>(level: Level, (n, d, m): (usize, usize, usize), memory: Mem
     );
     assert_close(
         &format!("{name}: evaluate"),
-        engine.evaluate(Set::All).unwrap(),
+        engine.evaluate_all().unwrap(),
         &expected,
         2.0 * unit,
     );
@@ -193,7 +196,7 @@ fn compare_gram<T: Float>(level: Level, (n, d, m): (usize, usize, usize), reduce
     assert_eq!(engine.passes(), 2);
 
     let chosen: Vec<usize> = (0..n).rev().step_by(2).collect();
-    engine.set_batch(&chosen).unwrap();
+    engine.choose_batch(&chosen).unwrap();
     engine.forward().unwrap();
     let part = engine.tangent_gram().unwrap();
     let expected = expected.select_rows(&chosen).select_columns(&chosen);
@@ -220,7 +223,7 @@ fn tangent_gram_is_the_plain_one_around_every_edge() {
 
 #[test]
 fn tangent_gram_takes_several_slabs() {
-    let lanes = Path::new::<f64>(Memory::Auto).lanes;
+    let lanes = lanes::<f64>(Level::new());
     let (n, m) = (100, 30_000);
     assert!(n / lanes * lanes * m > 2 << 20, "more than two slabs");
     compare_gram::<f64>(Level::new(), (n, 3, m), false);
@@ -315,14 +318,17 @@ fn the_tangent_product_of_the_movement_is_that_of_the_plain_model() {
             let mut engine = p.engine(level, memory, reduced);
             engine.forward().unwrap();
             engine.keep_initial(&p.weights).unwrap();
-            let sums = engine.propose(Some(&p.dual), step(1e-3), false, Ahead::Batch).unwrap();
+            let proposed = engine
+                .propose(Dual::Direction, &p.dual, step(1e-3), false, Look::Batch)
+                .unwrap();
             engine.accept(false, false);
             let mut weights = p.weights.clone();
             engine.advance(&mut weights).unwrap();
             let moved = &weights - &p.weights;
-            assert!((sums.movement - moved.norm_squared()).abs() < 1e-10 * sums.movement);
+            let movement = proposed.movement.unwrap();
+            assert!((movement - moved.norm_squared()).abs() < 1e-10 * movement);
             let (mut found, mut expected) = (vec![0.0; shape.0], vec![0.0; shape.0]);
-            engine.movement_product(&mut found).unwrap();
+            engine.movement_product(&p.weights, &mut found).unwrap();
             plain::tangent(&weights, &p.output_weights, &p.points, &moved, &mut expected);
             let size = expected.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
             assert_close(
@@ -339,10 +345,10 @@ fn the_tangent_product_of_the_movement_is_that_of_the_plain_model() {
 fn bits<T: Float>((n, d, m): (usize, usize, usize), memory: Memory, threads: usize) -> Vec<u64> {
     on_threads(threads, || {
         let p = problem::<T>(n, d, m);
-        let path = Path::new::<T>(memory);
+        let plan = Plan::new::<T>(memory);
         let reduction = reduce(&p.points, None);
         let mut engine = Engine::with(
-            path,
+            plan,
             reduction,
             &p.weights,
             &p.output_weights,
@@ -353,24 +359,30 @@ fn bits<T: Float>((n, d, m): (usize, usize, usize), memory: Memory, threads: usi
         engine.forward().unwrap();
         let mut bits = Vec::new();
         for t in 0..4 {
-            let carry = if t > 1 { 0.5 } else { 0.0 };
+            let momentum = if t > 1 { 0.5 } else { 0.0 };
             let eta = 1e-3 / m as f64;
             engine
-                .propose(Some(&p.dual), step(3.0 * eta), true, Ahead::Batch)
+                .propose(Dual::Direction, &p.dual, step(3.0 * eta), true, Look::Batch)
                 .unwrap();
-            let sums = engine.gradient(&p.dual).unwrap();
+            let sums = engine.gradient(Dual::Direction, &p.dual).unwrap();
             engine
-                .propose(None, Move { carry, ..step(eta) }, t == 2, Ahead::BatchAndWatched)
+                .propose(
+                    Dual::Direction,
+                    &p.dual,
+                    Move { momentum, ..step(eta) },
+                    t == 2,
+                    Look::BatchAndValidation,
+                )
                 .unwrap();
             bits.extend([sums.norm_squared.to_bits(), sums.dot_velocity.to_bits()]);
             bits.extend(
                 engine
                     .outputs()
                     .iter()
-                    .chain(engine.watched_outputs())
+                    .chain(engine.validation_outputs())
                     .map(|f| f.to_bits()),
             );
-            engine.accept(carry > 0.0, t == 1);
+            engine.accept(momentum > 0.0, t == 1);
         }
         let mut product = vec![0.0; n];
         engine.tangent_product(&vec![1.0; n], &mut product).unwrap();
@@ -462,17 +474,21 @@ fn undo_restores_everything() {
         let other: Vec<f64> = p.dual.iter().map(|v| v * 3.0 + 1.0).collect();
         with_undo
             .propose(
-                Some(&other),
+                Dual::Direction,
+                &other,
                 Move {
-                    carry: 0.7,
+                    momentum: 0.7,
                     ..step(1e-2)
                 },
                 true,
-                Ahead::Batch,
+                Look::Batch,
             )
             .unwrap();
+        with_undo.forget(Dual::Direction);
         for engine in [&mut plain_run, &mut with_undo] {
-            engine.propose(Some(&p.dual), step(1e-4), false, Ahead::Batch).unwrap();
+            engine
+                .propose(Dual::Direction, &p.dual, step(1e-4), false, Look::Batch)
+                .unwrap();
             engine.accept(false, false);
         }
         assert_eq!(plain_run.outputs(), with_undo.outputs());
@@ -495,7 +511,7 @@ proptest! {
         for engine in [&mut direct, &mut reduced] {
             engine.forward().unwrap();
             for _ in 0..5 {
-                engine.propose(Some(&p.dual), step(1e-3), false, Ahead::Batch).unwrap();
+                engine.propose(Dual::Direction, &p.dual, step(1e-3), false, Look::Batch).unwrap();
                 engine.accept(false, false);
             }
         }

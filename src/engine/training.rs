@@ -263,7 +263,13 @@ impl<T: Float> Engine<T> {
         let shape = (self.batches.trained(), self.width());
         let activations = self.buffers.activations.get_mut();
         compiled::run(&mut self.chunks, activations, &sweep, self.plan.level, shape);
-        gather(&self.chunks, all.points.samples, 0, &all.slots, &mut self.outputs.evaluated);
+        gather(
+            &self.chunks,
+            all.points.samples,
+            0,
+            &all.slots,
+            &mut self.outputs.evaluated,
+        );
         self.evaluated()
     }
 

@@ -93,7 +93,9 @@ impl Predictor {
         let norm = norm_1(&matrix);
         let least = n * n.sqrt() * f64::EPSILON * norm;
         let factor = Cholesky::new(matrix)?;
-        let condition = factor.as_ref().map_or(f64::INFINITY, |factor| norm * factor.inverse_norm_1());
+        let condition = factor
+            .as_ref()
+            .map_or(f64::INFINITY, |factor| norm * factor.inverse_norm_1());
         match factor {
             Some(factor) if condition * n * f64::EPSILON < 1.0 => Ok(factor.solve(&self.labels)),
             _ => Err(singular(

@@ -69,13 +69,22 @@ mod tests {
         assert!((found - &x).amax() < 1e-9);
         let (found, preconditioned) = conjugate_gradient(&right, 1e-12, 500, product, |v| &inverse * v).unwrap();
         assert!((found - &x).amax() < 1e-9);
-        assert!(preconditioned <= 3 && preconditioned < plain, "{preconditioned} {plain}");
+        assert!(
+            preconditioned <= 3 && preconditioned < plain,
+            "{preconditioned} {plain}"
+        );
     }
 
     #[test]
     fn ends_without_a_solution() {
         let right = DVector::from_element(3, 1.0);
-        let short = conjugate_gradient(&right, 1e-12, 1, |v| v.component_mul(&DVector::from_vec(vec![1.0, 2.0, 5.0])), Clone::clone);
+        let short = conjugate_gradient(
+            &right,
+            1e-12,
+            1,
+            |v| v.component_mul(&DVector::from_vec(vec![1.0, 2.0, 5.0])),
+            Clone::clone,
+        );
         assert_eq!(short, Err(NotConverged { iterations: 1 }));
         let indefinite = conjugate_gradient(&right, 1e-12, 10, |v| -v, Clone::clone);
         assert_eq!(indefinite, Err(NotConverged { iterations: 0 }));

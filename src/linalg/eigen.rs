@@ -73,11 +73,7 @@ mod backend {
     }
 
     /// The eigenvalues of `matrix` / `unit`, least first.
-    fn decompose(
-        matrix: &DMatrix<f64>,
-        unit: f64,
-        vectors: Option<&mut DMatrix<f64>>,
-    ) -> Result<DVector<f64>, Error> {
+    fn decompose(matrix: &DMatrix<f64>, unit: f64, vectors: Option<&mut DMatrix<f64>>) -> Result<DVector<f64>, Error> {
         let n = matrix.nrows();
         let mut scaled = memory::copy("a scaled kernel matrix", matrix)?;
         scaled /= unit;
@@ -155,7 +151,10 @@ mod tests {
             assert!((eigenvalues(&matrix).unwrap() - &exact).amax() < close, "{n}");
             let back = &vectors * DMatrix::from_diagonal(&values) * vectors.transpose();
             assert!((back - &matrix).amax() < close, "{n}");
-            assert!((vectors.tr_mul(&vectors) - DMatrix::identity(n, n)).amax() < close, "{n}");
+            assert!(
+                (vectors.tr_mul(&vectors) - DMatrix::identity(n, n)).amax() < close,
+                "{n}"
+            );
         }
     }
 
@@ -168,7 +167,10 @@ mod tests {
             let matrix = DMatrix::from_element(5, 5, scale);
             for values in [eigenvalues(&matrix).unwrap(), eigen(&matrix).unwrap().0] {
                 assert!((values[0] / scale - 5.0).abs() < 1e-14, "{scale:e}: {values}");
-                assert!(values.iter().skip(1).all(|value| value.abs() < 1e-14 * scale), "{scale:e}: {values}");
+                assert!(
+                    values.iter().skip(1).all(|value| value.abs() < 1e-14 * scale),
+                    "{scale:e}: {values}"
+                );
             }
         }
     }

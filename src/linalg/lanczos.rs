@@ -176,7 +176,11 @@ impl Krylov {
                 let mut product = DVector::zeros(n);
                 for (k, v) in space.basis.iter().enumerate() {
                     dual.axpy(weights.get(k).copied().unwrap_or(0.0), v, 1.0);
-                    product.axpy(tridiagonal::row(&space.diagonal, &space.off_diagonal, k, &weights), v, 1.0);
+                    product.axpy(
+                        tridiagonal::row(&space.diagonal, &space.off_diagonal, k, &weights),
+                        v,
+                        1.0,
+                    );
                 }
                 return Ok(Solution { dual, product, reached });
             }

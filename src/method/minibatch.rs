@@ -157,7 +157,9 @@ impl<T: Float> Method<T> for Minibatch {
     fn restore(&mut self, record: &Record) -> Result<(), Error> {
         record.agree_on("Minibatch", self)?;
         let shuffle = record.part("shuffle").ok();
-        self.shuffle = shuffle.map(|shuffle| Shuffle::restore(shuffle, self.seed)).transpose()?;
+        self.shuffle = shuffle
+            .map(|shuffle| Shuffle::restore(shuffle, self.seed))
+            .transpose()?;
         Ok(())
     }
 }

@@ -130,7 +130,11 @@ impl<T: Float, S: Schedule<T>, N: Schedule<T>> Schedule<T> for Then<S, N, T> {
 
     fn save(&self) -> Option<Record> {
         let record = Record::new("Then").with("steps", self.steps);
-        Some(record.with_part("first", self.first.save()?).with_part("next", self.next.save()?))
+        Some(
+            record
+                .with_part("first", self.first.save()?)
+                .with_part("next", self.next.save()?),
+        )
     }
 
     fn restore(&mut self, record: &Record) -> Result<(), Error> {

@@ -95,7 +95,12 @@ impl Cyclic {
     fn check_settings(&self) -> Result<(), Error> {
         not_negative("`base` of `Cyclic::new`", self.base)?;
         let above = self.peak.is_finite() && self.peak >= self.base;
-        require(above, "`peak` of `Cyclic::new`", self.peak, "finite and at least `base`")?;
+        require(
+            above,
+            "`peak` of `Cyclic::new`",
+            self.peak,
+            "finite and at least `base`",
+        )?;
         at_least_one("`up` of `Cyclic::new`", self.up)?;
         at_least_one("`Cyclic::down`", self.down)?;
         if let Height::Decayed(gamma) = self.height {

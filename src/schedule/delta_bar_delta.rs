@@ -132,7 +132,11 @@ impl<T: Float> Schedule<T> for DeltaBarDelta {
     }
 
     fn save(&self) -> Option<Record> {
-        let Memory { sizes, before_growth, last_loss } = self.memory;
+        let Memory {
+            sizes,
+            before_growth,
+            last_loss,
+        } = self.memory;
         let record = Record::of("DeltaBarDelta", self).with("sizes", sizes);
         Some(record.with("before_growth", before_growth).with("last_loss", last_loss))
     }

@@ -163,8 +163,15 @@ impl<T: Float> Schedule<T> for ReduceOnPlateau {
     }
 
     fn save(&self) -> Option<Record> {
-        let Memory { size, best, waited, cooling } = self.memory;
-        let record = Record::of("ReduceOnPlateau", self).with("size", size).with("best", best);
+        let Memory {
+            size,
+            best,
+            waited,
+            cooling,
+        } = self.memory;
+        let record = Record::of("ReduceOnPlateau", self)
+            .with("size", size)
+            .with("best", best);
         Some(record.with("waited", waited).with("cooling", cooling))
     }
 

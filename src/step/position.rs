@@ -248,7 +248,11 @@ impl<T: Float> Position<T> {
         if d.momentum == 0.0 {
             return 0.0;
         }
-        let share = if d.nesterov { d.momentum * d.momentum } else { d.momentum };
+        let share = if d.nesterov {
+            d.momentum * d.momentum
+        } else {
+            d.momentum
+        };
         match self.at.gradient() {
             Ok(gradient) => share * gradient.dot_velocity,
             Err(error) => self.at.fail(error),

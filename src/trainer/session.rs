@@ -229,7 +229,10 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     }
 
     fn choose_step_size(&mut self) -> Result<f64, Error> {
-        let size = self.schedule.step_size(&mut StepState::new(&mut self.position)).as_f64();
+        let size = self
+            .schedule
+            .step_size(&mut StepState::new(&mut self.position))
+            .as_f64();
         self.position.at_mut().check()?;
         if size.is_finite() && size >= 0.0 {
             return Ok(size);

@@ -1,6 +1,6 @@
 //! The whole public surface as another crate would use it: in functions whose only bound is `T: Float`.
 
-use expnet::method::{Direction, Evaluation, GradientDescent, Kind, Method, Minibatch, Outcome, Verdict};
+use expnet::method::{Direction, DirectionKind, Evaluation, GradientDescent, Method, Minibatch, Outcome, Verdict};
 #[cfg(feature = "progress")]
 use expnet::observer::ProgressBar;
 use expnet::observer::{History, Observer, Progress};
@@ -97,8 +97,12 @@ impl<T: Float> Method<T> for Softer {
         }
     }
 
-    fn prepare(&mut self, _: usize) -> Result<Kind, Error> {
-        Ok(Kind::Dual)
+    fn kind(&self) -> DirectionKind {
+        DirectionKind::Dual
+    }
+
+    fn prepare(&mut self, _: usize) -> Result<(), Error> {
+        Ok(())
     }
 }
 

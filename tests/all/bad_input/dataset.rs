@@ -85,7 +85,7 @@ fn a_fraction_that_is_none() {
     ] {
         refused(
             two::<f64>().split(fraction, 0),
-            &["fraction", word, "more than 0 and less than 1"],
+            &["fraction", word, "above 0 and below 1"],
         );
     }
 }

@@ -55,9 +55,9 @@ fn a_single_point() {
 #[test]
 fn points_of_another_dimension() {
     let scaling = Scaling::fit(&two::<f64>()).unwrap();
-    let scaled = scaling.apply(&two()).unwrap();
+    let scaled = scaling.apply(&two::<f64>()).unwrap();
     refused(scaling.apply(&scaled), &["dimension", "expected 2", "found 3", "raw"]);
-    refused(scaling.apply_points(&DMatrix::zeros(1, 4)), &["expected 2", "found 1"]);
+    refused(scaling.apply_points(&DMatrix::<f64>::zeros(1, 4)), &["expected 2", "found 1"]);
     let net = Initializer::new(3, 4).build().unwrap();
     refused(scaling.predict(&net, scaled.points()), &["expected 2", "found 3"]);
 }
@@ -65,7 +65,7 @@ fn points_of_another_dimension() {
 #[test]
 fn no_points() {
     let scaling = Scaling::fit(&two::<f64>()).unwrap();
-    refused(scaling.apply_points(&DMatrix::zeros(2, 0)), &["points", "empty"]);
+    refused(scaling.apply_points(&DMatrix::<f64>::zeros(2, 0)), &["points", "empty"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The theorems against their formulas written out.
 
-use super::{C, Kind, at_the_edge, kind, problem, with_residual};
+use super::{C, DirectionKind, at_the_edge, kind, problem, with_residual};
 use expnet::certificate::certify;
 use expnet::{Dataset, ExpNetwork, kernel};
 use nalgebra::DMatrix;
@@ -156,7 +156,7 @@ fn theorems_are_their_formulas() {
 /// Output weights times s, labels times s: the same run at a step size over s^2, and the same certificate.
 #[test]
 fn scaled_output_weights_are_carried_through() {
-    let (points, net) = problem(Kind::RandomSigns, 5);
+    let (points, net) = problem(DirectionKind::RandomSigns, 5);
     let (edge, proved) = at_the_edge(2, &points, &net, 5).unwrap();
     for s in [0.25, 3.0, 100.0] {
         let scaled = ExpNetwork::from_parts(net.weights().clone(), net.output_weights() * s).unwrap();
@@ -183,7 +183,7 @@ fn scaled_output_weights_are_carried_through() {
 /// A network that fits already, and any factor by which e_0 may grow.
 #[test]
 fn what_fits_is_certified_with_all_to_spare() {
-    let (points, net) = problem(Kind::RandomSigns, 5);
+    let (points, net) = problem(DirectionKind::RandomSigns, 5);
     let labels = net.forward(&points).unwrap();
     let found = certify(&net, &Dataset::new(points, labels).unwrap()).unwrap();
     assert!(found.holds() && found.spare() > 1e9 && found.radius() < 1e-9, "{found}");

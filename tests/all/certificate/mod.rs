@@ -19,7 +19,7 @@ const C: f64 = 1.0 - std::f64::consts::FRAC_1_SQRT_2;
 
 /// The kinds of start the theorems are tried on.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum DirectionKind {
     RandomSigns,
     Antisymmetric,
     AllEqual,
@@ -27,26 +27,30 @@ enum Kind {
 }
 
 /// All four in turn.
-fn kind(seed: u64) -> Kind {
+fn kind(seed: u64) -> DirectionKind {
     match seed % 4 {
-        0 => Kind::RandomSigns,
-        1 => Kind::Antisymmetric,
-        2 => Kind::AllEqual,
-        _ => Kind::AnyOutputWeights,
+        0 => DirectionKind::RandomSigns,
+        1 => DirectionKind::Antisymmetric,
+        2 => DirectionKind::AllEqual,
+        _ => DirectionKind::AnyOutputWeights,
     }
 }
 
 /// n points, d coordinates, an even width of at least n neurons, all random but for the seed.
-fn problem(kind: Kind, seed: u64) -> (DMatrix<f64>, ExpNetwork<f64>) {
+fn problem(kind: DirectionKind, seed: u64) -> (DMatrix<f64>, ExpNetwork<f64>) {
     let mut rng = StdRng::seed_from_u64(seed);
     let (n, d) = (rng.random_range(1..=5), rng.random_range(1..=5));
     // Equal neurons are as one: their kernel has rank d at most.
-    let n = if matches!(kind, Kind::AllEqual) { n.min(d) } else { n };
+    let n = if matches!(kind, DirectionKind::AllEqual) {
+        n.min(d)
+    } else {
+        n
+    };
     let width = 2 * rng.random_range(n..=24);
     let scale = rng.random_range(0.5..1.5) / (d as f64).sqrt();
     let points = DMatrix::from_fn(d, n, |_, _| scale * rng.random_range(-1.5..1.5));
     let std_dev = rng.random_range(0.2..1.2);
-    let antisymmetric = matches!(kind, Kind::Antisymmetric);
+    let antisymmetric = matches!(kind, DirectionKind::Antisymmetric);
     let start = Initializer::new(d, width)
         .std_dev(std_dev)
         .antisymmetric(antisymmetric)
@@ -54,14 +58,14 @@ fn problem(kind: Kind, seed: u64) -> (DMatrix<f64>, ExpNetwork<f64>) {
     let net = start.build::<f64>().unwrap();
     let (mut weights, mut output_weights) = (net.weights().clone(), net.output_weights().clone());
     match kind {
-        Kind::AllEqual => {
+        DirectionKind::AllEqual => {
             let first = weights.column(0).into_owned();
             weights
                 .column_iter_mut()
                 .for_each(|mut column| column.copy_from(&first));
             output_weights.fill(1.0);
         }
-        Kind::AnyOutputWeights => output_weights.apply(|a| *a *= rng.random_range(0.0..2.0)),
+        DirectionKind::AnyOutputWeights => output_weights.apply(|a| *a *= rng.random_range(0.0..2.0)),
         _ => {}
     }
     (points, ExpNetwork::from_parts(weights, output_weights).unwrap())

@@ -2,7 +2,7 @@
 
 use super::table_problem;
 use crate::support::refused;
-use expnet::certificate::{certify, narrowest_certified, narrowest_certified_up_to};
+use expnet::certificate::{NarrowestSearch, certify};
 use expnet::schedule::Certified;
 use expnet::{Initializer, Trainer};
 
@@ -15,7 +15,11 @@ fn narrowest_is_certified_and_its_neighbours_below_are_not() {
         (16, 8, 1.0, 4, 160..1_100),
     ] {
         let data = table_problem(n, d);
-        let (net, proved) = narrowest_certified(&data, std_dev, seed).unwrap();
+        let (net, proved) = NarrowestSearch::default()
+            .std_dev(std_dev)
+            .seed(seed)
+            .search(&data)
+            .unwrap();
         assert!(
             proved.holds() && widths.contains(&net.width()),
             "{} {proved}",
@@ -42,22 +46,33 @@ fn narrowest_is_certified_and_its_neighbours_below_are_not() {
                 .holds()
         };
         assert!((1..=(net.width() / 200).max(1)).any(fails), "{}", net.width());
-        let error = narrowest_certified_up_to(&data, std_dev, seed, n.div_ceil(d) * 2 + 2).unwrap_err();
+        let error = NarrowestSearch::default()
+            .std_dev(std_dev)
+            .seed(seed)
+            .widest(n.div_ceil(d) * 2 + 2)
+            .search(&data)
+            .unwrap_err();
         assert!(error.to_string().contains("the widest allowed"), "{error}");
     }
     let data = table_problem(4, 4);
     refused(
-        narrowest_certified_up_to(&data, 1.0, 1, 1),
+        NarrowestSearch::default().seed(1).widest(1).search(&data),
         &["`widest`", "is 1", "at least 2"],
     );
-    refused(narrowest_certified(&data, f64::NAN, 1), &["std_dev", "NaN"]);
-    refused(narrowest_certified(&data, -1.0, 1), &["std_dev", "-1"]);
+    refused(
+        NarrowestSearch::default().std_dev(f64::NAN).seed(1).search(&data),
+        &["std_dev", "NaN"],
+    );
+    refused(
+        NarrowestSearch::default().std_dev(-1.0).seed(1).search(&data),
+        &["std_dev", "-1"],
+    );
 }
 
 #[test]
 fn narrowest_works_in_f32() {
     let data = table_problem(6, 8).cast::<f32>().unwrap();
-    let (mut net, proved) = narrowest_certified(&data, 1.0, 3).unwrap();
+    let (mut net, proved) = NarrowestSearch::default().seed(3).search(&data).unwrap();
     let schedule = Certified::new(&proved).unwrap();
     let steps = usize::try_from(proved.steps_to(0.01)).unwrap();
     let report = Trainer::new(schedule).max_steps(steps).fit(&mut net, &data).unwrap();

@@ -2,7 +2,7 @@
 
 use super::table_problem;
 use crate::support::refused;
-use expnet::certificate::{certify, narrowest_certified_up_to, sufficient_width};
+use expnet::certificate::{NarrowestSearch, certify, sufficient_width};
 use expnet::schedule::Certified;
 use expnet::{Dataset, Error, ExpNetwork, Initializer};
 use nalgebra::{DMatrix, DVector};
@@ -52,7 +52,7 @@ fn an_ill_conditioned_kernel_is_not_certified_by_rounding() {
         &["not proved", "point 1 is 0 in every coordinate"],
     );
     refused(
-        narrowest_certified_up_to(&data, 1.0, 1, 50),
+        NarrowestSearch::default().seed(1).widest(50).search(&data),
         &["not proved", "point 1 is 0", "at every width"],
     );
     let data = data.select(&[0, 2, 0]).unwrap();

@@ -3,14 +3,14 @@
 use super::table_problem;
 use crate::support::refused;
 use expnet::Trainer;
-use expnet::certificate::narrowest_certified;
+use expnet::certificate::NarrowestSearch;
 use expnet::method::{GaussNewton, GradientDescent, Minibatch};
 use expnet::schedule::{Certified, Schedule};
 
 #[test]
 fn a_certified_run_keeps_its_number_of_steps() {
     let data = table_problem(6, 8);
-    let (net, proved) = narrowest_certified(&data, 1.0, 3).unwrap();
+    let (net, proved) = NarrowestSearch::default().seed(3).search(&data).unwrap();
     for tolerance in [1.0, 0.1, 1e-3] {
         let steps = usize::try_from(proved.steps_to(tolerance)).unwrap();
         let mut net = net.clone();
@@ -31,7 +31,7 @@ fn a_certified_run_keeps_its_number_of_steps() {
 #[test]
 fn certified_is_for_plain_gradient_descent() {
     let data = table_problem(6, 8);
-    let (net, proved) = narrowest_certified(&data, 1.0, 3).unwrap();
+    let (net, proved) = NarrowestSearch::default().seed(3).search(&data).unwrap();
     let schedule = Certified::new(&proved).unwrap();
     let words = ["Certified", "plain full-batch gradient descent"];
     let run = |trainer: Trainer<f64>| refused(trainer.fit(&mut net.clone(), &data), &words);
@@ -43,7 +43,7 @@ fn certified_is_for_plain_gradient_descent() {
     let record = Schedule::<f64>::save(&schedule).unwrap();
     let mut same = schedule;
     Schedule::<f64>::restore(&mut same, &record).unwrap();
-    let (_, wider) = narrowest_certified(&data, 1.0, 4).unwrap();
+    let (_, wider) = NarrowestSearch::default().seed(4).search(&data).unwrap();
     let mut other = Certified::new(&wider).unwrap();
     refused(
         Schedule::<f64>::restore(&mut other, &record),

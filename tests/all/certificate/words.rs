@@ -2,13 +2,13 @@
 
 use super::table_problem;
 use crate::support::says;
-use expnet::certificate::{certify, narrowest_certified, sufficient_width};
+use expnet::certificate::{NarrowestSearch, certify, sufficient_width};
 use expnet::{Error, Initializer};
 
 #[test]
 fn a_certificate_reads_well() {
     let data = table_problem(6, 8);
-    let (net, proved) = narrowest_certified(&data, 1.0, 3).unwrap();
+    let (net, proved) = NarrowestSearch::default().seed(3).search(&data).unwrap();
     says(
         &proved,
         &[

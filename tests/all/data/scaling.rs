@@ -125,7 +125,14 @@ fn names_are_kept_and_the_bias_gets_one() {
     let scaled = Scaling::fit(&data).unwrap().apply(&data).unwrap();
     assert_eq!(scaled.names().unwrap(), ["a", "b", "c", "bias"]);
     // Data without names is taken by position.
-    assert!(Scaling::fit(&data).unwrap().apply(&raw()).unwrap().names().is_none());
+    assert!(
+        Scaling::fit(&data)
+            .unwrap()
+            .apply(&raw::<f64>())
+            .unwrap()
+            .names()
+            .is_none()
+    );
 }
 
 /// A small spread about a large mean, and numbers near the end of the range.

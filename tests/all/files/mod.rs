@@ -8,7 +8,6 @@ mod network;
 mod npy;
 mod python;
 mod regressor;
-#[cfg(feature = "serde")]
 mod serde;
 
 use crate::support::safetensors;

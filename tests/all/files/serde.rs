@@ -60,10 +60,10 @@ fn settings_come_back() {
 
 #[test]
 fn bad_settings_are_refused() {
-    not_read::<Constant>(r#"{"size":-1.0}"#, "the step size of `Constant` is -1");
+    not_read::<Constant>(r#"{"size":-1.0}"#, "`size` of `Constant::new` is -1");
     not_read::<StepDecay>(
         r#"{"initial":0.1,"factor":0.5,"every":0}"#,
-        "the period of `StepDecay` is 0",
+        "`every` of `StepDecay::new` is 0",
     );
     not_read::<Constant>(r#"{"size":0.1,"rate":1}"#, "unknown field `rate`");
     not_read::<Constant>("{}", "missing field `size`");

@@ -1,7 +1,7 @@
 //! User-defined schedules, methods and observers: what they are told, when they are called, and what their answers do.
 
 use crate::support::problems::plane;
-use expnet::method::{Direction, Evaluation, Kind, Method, Outcome, Verdict};
+use expnet::method::{Direction, Evaluation, Method, Outcome, Verdict};
 use expnet::observer::{Observer, Progress};
 use expnet::schedule::{self, Constant, KernelStable, Schedule, StepState};
 use expnet::{Dataset, Error, ExpNetwork, FitReport, Float, Initializer, Memory, Scaling, Termination, Trainer};
@@ -62,9 +62,9 @@ impl<T: Float> Method<T> for LogCosh {
         Verdict::Undo
     }
 
-    fn prepare(&mut self, samples: usize) -> Result<Kind, Error> {
+    fn prepare(&mut self, samples: usize) -> Result<(), Error> {
         assert_eq!(samples, 24);
-        Ok(Kind::Dual)
+        Ok(())
     }
 }
 
@@ -123,7 +123,7 @@ fn curious<T: Float>() -> impl Schedule<T> {
         assert_eq!((state.samples(), state.dimension(), state.width()), (24, 3, 64));
         let squared = state.gradient_norm_squared();
         assert!((state.slope() + squared).abs() <= squared * T::lit(1e-3));
-        assert_eq!(state.carried(), T::zero());
+        assert_eq!(state.momentum_slope(), T::zero());
         assert_eq!(state.gradient_dot_previous().is_none(), state.iteration() == 0);
         assert!(state.residual_norm() > T::zero());
         let size = T::one() / state.largest_kernel_eigenvalue();

@@ -1,6 +1,6 @@
 //! An error or a difference on one rank is an error on all.
 
-use super::{GONE, PARTED, assert_all_begin, errors, ranks, recipe, three};
+use super::{GONE, DISAGREE, assert_all_begin, errors, ranks, recipe, three};
 use crate::support::{Answers, problems};
 use expnet::communicator::Communicator;
 use expnet::method::{GradientDescent, Minibatch};
@@ -50,7 +50,7 @@ fn a_bad_setting_on_one_rank_is_an_error_on_all() {
 #[test]
 fn another_setting_on_one_rank_is_an_error_on_all() {
     let texts = errors(three(|rank, trainer| trainer.stall(5 + rank, 0.1)));
-    assert_all_begin(&texts, PARTED);
+    assert_all_begin(&texts, DISAGREE);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn another_momentum_on_one_rank_is_an_error_on_all() {
                 GradientDescent::default().momentum(0.5)
             })
         }));
-        assert_all_begin(&texts, PARTED);
+        assert_all_begin(&texts, DISAGREE);
     }
 }
 
@@ -126,7 +126,7 @@ fn another_batch_on_one_rank_is_an_error_on_all() {
     let texts = errors(three(|rank, trainer| {
         trainer.method(Minibatch::new(4).seed(rank as u64))
     }));
-    assert_all_begin(&texts, PARTED);
+    assert_all_begin(&texts, DISAGREE);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn other_data_on_one_rank_is_an_error_on_all() {
         Trainer::new(1e-3).communicator(world).fit(&mut share, &data)
     });
     let texts = errors(answers);
-    assert_all_begin(&texts, PARTED);
+    assert_all_begin(&texts, DISAGREE);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn another_path_on_one_rank_is_an_error_on_all() {
             Ok(())
         }))
     }));
-    assert_all_begin(&texts, PARTED);
+    assert_all_begin(&texts, DISAGREE);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn movement_on_one_rank_alone_is_an_error_on_all() {
             ControlFlow::Continue(())
         })
     }));
-    assert_all_begin(&texts, PARTED);
+    assert_all_begin(&texts, DISAGREE);
 }
 
 #[test]

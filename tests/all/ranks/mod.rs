@@ -21,7 +21,7 @@ const GONE: &str = "rank 1 of 3 could not go on with the run; see the error on t
 const ANOTHER_GONE: &str = "another rank could not go on; see the error on that rank";
 
 /// What all ranks say when they have taken different paths.
-const PARTED: &str = "the 3 ranks have parted before exchange";
+const DISAGREE: &str = "the 3 ranks disagree at exchange";
 
 /// The results of the ranks, in their order.
 type Answers<R> = Vec<Result<R, Error>>;

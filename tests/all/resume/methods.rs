@@ -36,7 +36,7 @@ struct Pull;
 impl<T: Float> Method<T> for Pull {
     fn direction(&mut self, _: &mut Evaluation<'_, T>, direction: &mut Direction<T>) -> Result<(), Error> {
         direction.pull = 0.3;
-        direction.carry = 0.5;
+        direction.momentum = 0.5;
         Ok(())
     }
 

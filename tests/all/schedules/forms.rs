@@ -2,7 +2,7 @@
 
 use super::{close, smooth, trace};
 use crate::support::{Scripted, on_both, says};
-use expnet::method::{Kind, Verdict};
+use expnet::method::{DirectionKind, Verdict};
 use expnet::schedule::{
     Backtracking, BarzilaiBorwein, Constant, Cosine, DeltaBarDelta, KernelStable, Polyak, ReduceOnPlateau, Schedule,
     StepState, from_fn,
@@ -14,7 +14,7 @@ on_both!(asked_once_a_step, forms_of_a_number, a_lent_schedule_keeps_its_state,)
 /// Gradient descent that takes back every other step it made.
 fn hesitant<T: Float>() -> Scripted<'static, T> {
     let mut judged = 0_usize;
-    Scripted::new().of_kind(Kind::Gradient).judging(move |_| {
+    Scripted::new().of_kind(DirectionKind::Gradient).judging(move |_| {
         judged += 1;
         if judged.is_multiple_of(2) {
             Verdict::Keep

@@ -2,7 +2,7 @@
 //! run.
 
 use crate::support::Scripted;
-use expnet::method::Kind;
+use expnet::method::DirectionKind;
 use expnet::observer::Progress;
 use expnet::schedule::{
     Constant, Cosine, Cyclic, ExponentialDecay, InverseTime, OneCycle, Polyak, Polynomial, ReduceOnPlateau, Schedule,
@@ -111,7 +111,7 @@ fn sizes(trainer: Trainer<'_, f64>, data: &Dataset<f64>, steps: usize) -> Vec<f6
 fn in_order() -> Scripted<'static, f64> {
     let mut steps = 0;
     Scripted::new()
-        .of_kind(Kind::BatchGradient)
+        .of_kind(DirectionKind::BatchGradient)
         .dealing(move |samples, batch| {
             batch.push(steps % samples);
             steps += 1;

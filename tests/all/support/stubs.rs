@@ -1,6 +1,6 @@
 //! Methods that do what a test tells them.
 
-use expnet::method::{Direction, Evaluation, Kind, Method, Outcome, Verdict};
+use expnet::method::{Direction, DirectionKind, Evaluation, Method, Outcome, Verdict};
 use expnet::{Error, Float};
 
 type Answer<'a, T> = Box<dyn FnMut(&mut Evaluation<'_, T>, &mut Direction<T>) -> Result<(), Error> + 'a>;
@@ -41,7 +41,8 @@ pub struct Scripted<'a, T: Float> {
     changes: Change<'a, T>,
     judges: Box<dyn FnMut(&Outcome) -> Verdict + 'a>,
     deals: Deal<'a>,
-    prepares: Box<dyn FnMut(usize) -> Kind + 'a>,
+    prepares: Box<dyn FnMut(usize) + 'a>,
+    kind: DirectionKind,
 }
 
 impl<'a, T: Float> Scripted<'a, T> {
@@ -50,7 +51,8 @@ impl<'a, T: Float> Scripted<'a, T> {
             changes: Box::new(|_| ()),
             judges: Box::new(|_| Verdict::Keep),
             deals: Box::new(|_, _| ()),
-            prepares: Box::new(|_| Kind::Dual),
+            prepares: Box::new(|_| ()),
+            kind: DirectionKind::Dual,
         }
     }
 
@@ -69,13 +71,14 @@ impl<'a, T: Float> Scripted<'a, T> {
         self
     }
 
-    pub fn preparing(mut self, prepare: impl FnMut(usize) -> Kind + 'a) -> Self {
+    pub fn preparing(mut self, prepare: impl FnMut(usize) + 'a) -> Self {
         self.prepares = Box::new(prepare);
         self
     }
 
-    pub fn of_kind(self, kind: Kind) -> Self {
-        self.preparing(move |_| kind)
+    pub fn of_kind(mut self, kind: DirectionKind) -> Self {
+        self.kind = kind;
+        self
     }
 }
 
@@ -93,7 +96,12 @@ impl<T: Float> Method<T> for Scripted<'_, T> {
         (self.deals)(samples, batch);
     }
 
-    fn prepare(&mut self, samples: usize) -> Result<Kind, Error> {
-        Ok((self.prepares)(samples))
+    fn kind(&self) -> DirectionKind {
+        self.kind
+    }
+
+    fn prepare(&mut self, samples: usize) -> Result<(), Error> {
+        (self.prepares)(samples);
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{assert_close, problem};
 use crate::support::Scripted;
-use expnet::method::{Direction, Evaluation, GradientDescent, Kind, Method, Minibatch};
+use expnet::method::{Direction, DirectionKind, Evaluation, GradientDescent, Method, Minibatch};
 use expnet::{Dataset, Error, Float, Termination, Trainer};
 use std::cell::RefCell;
 
@@ -20,7 +20,10 @@ impl<T: Float> Method<T> for Dealt<'_> {
         Method::<T>::batch(&mut self.inner, samples, batch);
         self.batches.borrow_mut().push(batch.clone());
     }
-    fn prepare(&mut self, samples: usize) -> Result<Kind, Error> {
+    fn kind(&self) -> DirectionKind {
+        Method::<T>::kind(&self.inner)
+    }
+    fn prepare(&mut self, samples: usize) -> Result<(), Error> {
         Method::<T>::prepare(&mut self.inner, samples)
     }
 }

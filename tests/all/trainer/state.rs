@@ -19,7 +19,7 @@ fn slope_and_carried_are_the_first_order_of_a_trial() {
     ];
     for method in methods {
         let check = |state: &mut StepState<'_, f64>| {
-            let (slope, carried) = (state.slope(), state.carried());
+            let (slope, carried) = (state.slope(), state.momentum_slope());
             let h = 1e-3 * (state.loss() / slope).abs();
             let measured = (state.loss_at(2.0 * h) - state.loss_at(h)) / h;
             assert!(
@@ -53,7 +53,7 @@ fn lazy_members_agree_with_the_network() {
         let close = |a: f64, b: f64| assert!((a - b).abs() <= 1e-10 * b.abs(), "{a} {b}");
         close(state.gradient_norm_squared(), now.norm_squared());
         close(state.slope(), -now.norm_squared());
-        assert_eq!(state.carried(), 0.0);
+        assert_eq!(state.momentum_slope(), 0.0);
         assert_eq!((state.samples(), state.dimension(), state.width()), (12, 3, 64));
         close(state.residual_norm().powi(2) / 2.0, state.loss());
         let dot = state.gradient_dot_previous();

@@ -2,7 +2,7 @@
 
 use super::problem;
 use crate::support::Scripted;
-use expnet::method::{Kind, Method, Verdict};
+use expnet::method::{DirectionKind, Method, Verdict};
 use expnet::observer::History;
 use expnet::{Termination, Trainer, schedule};
 use std::cell::Cell;
@@ -16,8 +16,8 @@ fn a_method_may_undo_its_steps() {
         .preparing(|samples| {
             assert_eq!(samples, 12);
             factor.set(1.0);
-            Kind::ModifiedGradient
         })
+        .of_kind(DirectionKind::ModifiedGradient)
         .changing(|direction| direction.dual.iter_mut().for_each(|v| *v *= factor.get()))
         .judging(|outcome| {
             if outcome.loss_after <= outcome.loss_before {

@@ -9,7 +9,7 @@ fn plateau_initial() {
     for (value, is) in NOT_POSITIVE {
         refused(
             ReduceOnPlateau::new(value),
-            &["the initial size of `ReduceOnPlateau`", is, POSITIVE],
+            &["`initial` of `ReduceOnPlateau::new`", is, POSITIVE],
         );
     }
 }

@@ -5,7 +5,7 @@ use expnet::schedule::{Constant, KernelStable, Schedule};
 
 #[test]
 fn clamp_low() {
-    least(|x| 0.1.clamp_to(x, 1.0), "the lower bound of `clamp`");
+    least(|x| 0.1.clamp_to(x, 1.0), "`low` of `Schedule::clamp`");
 }
 
 #[test]
@@ -13,14 +13,14 @@ fn clamp_high() {
     for (value, is) in [(0.1, "is 0.1;"), (f64::NAN, "is NaN;")] {
         run_refused(
             0.1.clamp_to(0.2, value),
-            &["the upper bound of `clamp`", is, "at least the lower bound"],
+            &["`high` of `Schedule::clamp`", is, "at least the lower bound"],
         );
     }
 }
 
 #[test]
 fn scale_factor() {
-    positive(|x| Schedule::<f64>::scale(0.1, x), "the factor of `scale`");
+    positive(|x| Schedule::<f64>::scale(0.1, x), "`factor` of `Schedule::scale`");
 }
 
 /// Every combinator passes the check on to what it holds.

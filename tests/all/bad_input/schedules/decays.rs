@@ -7,7 +7,7 @@ use expnet::schedule::{Constant, ExponentialDecay, InverseTime, Polynomial, Step
 #[test]
 fn constant() {
     for (value, is) in NOT_POSITIVE {
-        refused(Constant::new(value), &["the step size of `Constant`", is, POSITIVE]);
+        refused(Constant::new(value), &["`size` of `Constant::new`", is, POSITIVE]);
     }
 }
 
@@ -16,7 +16,7 @@ fn inverse_time_initial() {
     for (value, is) in NOT_POSITIVE {
         refused(
             InverseTime::new(value, 1.0),
-            &["the initial size of `InverseTime`", is, POSITIVE],
+            &["`initial` of `InverseTime::new`", is, POSITIVE],
         );
     }
 }
@@ -24,7 +24,7 @@ fn inverse_time_initial() {
 #[test]
 fn inverse_time_rate() {
     for (value, is) in &NOT_POSITIVE[1..] {
-        refused(InverseTime::new(0.1, *value), &["the rate of `InverseTime`", is, LEAST]);
+        refused(InverseTime::new(0.1, *value), &["`rate` of `InverseTime::new`", is, LEAST]);
     }
     assert!(InverseTime::new(0.1, 0.0).is_ok());
 }
@@ -40,7 +40,7 @@ fn step_decay_initial() {
     for (value, is) in NOT_POSITIVE {
         refused(
             StepDecay::new(value, 0.5, 10),
-            &["the initial size of `StepDecay`", is, POSITIVE],
+            &["`initial` of `StepDecay::new`", is, POSITIVE],
         );
     }
 }
@@ -50,7 +50,7 @@ fn step_decay_factor() {
     for (value, is) in NOT_POSITIVE {
         refused(
             StepDecay::new(0.1, value, 10),
-            &["the factor of `StepDecay`", is, POSITIVE],
+            &["`factor` of `StepDecay::new`", is, POSITIVE],
         );
     }
 }
@@ -59,7 +59,7 @@ fn step_decay_factor() {
 fn step_decay_period() {
     refused(
         StepDecay::new(0.1, 0.5, 0),
-        &["the period of `StepDecay`", "is 0;", "at least 1"],
+        &["`every` of `StepDecay::new`", "is 0;", "at least 1"],
     );
 }
 
@@ -68,7 +68,7 @@ fn exponential_decay_initial() {
     for (value, is) in NOT_POSITIVE {
         refused(
             ExponentialDecay::new(value, 0.5, 10),
-            &["the initial size of `ExponentialDecay`", is, POSITIVE],
+            &["`initial` of `ExponentialDecay::new`", is, POSITIVE],
         );
     }
 }
@@ -78,7 +78,7 @@ fn exponential_decay_rate() {
     for (value, is) in NOT_POSITIVE {
         refused(
             ExponentialDecay::new(0.1, value, 10),
-            &["the rate of `ExponentialDecay`", is, POSITIVE],
+            &["`rate` of `ExponentialDecay::new`", is, POSITIVE],
         );
     }
 }
@@ -87,7 +87,7 @@ fn exponential_decay_rate() {
 fn exponential_decay_steps() {
     refused(
         ExponentialDecay::new(0.1, 0.5, 0),
-        &["the steps of `ExponentialDecay`", "is 0;", "at least 1"],
+        &["`steps` of `ExponentialDecay::new`", "is 0;", "at least 1"],
     );
 }
 
@@ -104,7 +104,7 @@ fn polynomial_initial() {
     for (value, is) in &NOT_POSITIVE[1..] {
         refused(
             Polynomial::new(*value, 0.0, 10),
-            &["the initial size of `Polynomial`", is, LEAST],
+            &["`initial` of `Polynomial::new`", is, LEAST],
         );
     }
 }
@@ -114,7 +114,7 @@ fn polynomial_end() {
     for (value, is) in &NOT_POSITIVE[1..] {
         refused(
             Polynomial::new(0.1, *value, 10),
-            &["the end of `Polynomial`", is, LEAST],
+            &["`end` of `Polynomial::new`", is, LEAST],
         );
     }
 }
@@ -123,7 +123,7 @@ fn polynomial_end() {
 fn polynomial_steps() {
     refused(
         Polynomial::new(0.1, 0.0, 0),
-        &["the steps of `Polynomial`", "is 0;", "at least 1"],
+        &["`steps` of `Polynomial::new`", "is 0;", "at least 1"],
     );
 }
 

@@ -7,13 +7,13 @@ use expnet::schedule::{Cosine, Cyclic, OneCycle};
 #[test]
 fn cosine_initial() {
     for (value, is) in NOT_POSITIVE {
-        refused(Cosine::new(value, 10), &["the initial size of `Cosine`", is, POSITIVE]);
+        refused(Cosine::new(value, 10), &["`initial` of `Cosine::new`", is, POSITIVE]);
     }
 }
 
 #[test]
 fn cosine_steps() {
-    refused(Cosine::new(0.1, 0), &["the steps of `Cosine`", "is 0;", "at least 1"]);
+    refused(Cosine::new(0.1, 0), &["`steps` of `Cosine::new`", "is 0;", "at least 1"]);
 }
 
 #[test]
@@ -37,14 +37,14 @@ fn cosine_restarts() {
     let schedule = Cosine::new(0.1, 10).unwrap().restarts(0);
     run_refused(
         schedule,
-        &["the multiplier of `Cosine::restarts`", "is 0;", "at least 1"],
+        &["`multiplier` of `Cosine::restarts`", "is 0;", "at least 1"],
     );
 }
 
 #[test]
 fn one_cycle_peak() {
     for (value, is) in NOT_POSITIVE {
-        refused(OneCycle::new(value, 10), &["the peak of `OneCycle`", is, POSITIVE]);
+        refused(OneCycle::new(value, 10), &["`peak` of `OneCycle::new`", is, POSITIVE]);
     }
 }
 
@@ -52,7 +52,7 @@ fn one_cycle_peak() {
 fn one_cycle_steps() {
     refused(
         OneCycle::new(0.1, 0),
-        &["the steps of `OneCycle`", "is 0;", "at least 1"],
+        &["`steps` of `OneCycle::new`", "is 0;", "at least 1"],
     );
 }
 
@@ -83,7 +83,7 @@ fn one_cycle_final_div() {
 #[test]
 fn cyclic_base() {
     for (value, is) in &NOT_POSITIVE[1..] {
-        refused(Cyclic::new(*value, 1.0, 4), &["the base of `Cyclic`", is, LEAST]);
+        refused(Cyclic::new(*value, 1.0, 4), &["`base` of `Cyclic::new`", is, LEAST]);
     }
 }
 
@@ -92,7 +92,7 @@ fn cyclic_peak() {
     for (value, is) in [(0.1, "is 0.1;"), (f64::NAN, "is NaN;"), (f64::INFINITY, "is inf;")] {
         refused(
             Cyclic::new(0.2, value, 4),
-            &["the peak of `Cyclic`", is, "finite and at least the base"],
+            &["`peak` of `Cyclic::new`", is, "finite and at least the base"],
         );
     }
 }
@@ -101,7 +101,7 @@ fn cyclic_peak() {
 fn cyclic_rise() {
     refused(
         Cyclic::new(0.1, 1.0, 0),
-        &["the rise of `Cyclic`", "is 0;", "at least 1 step"],
+        &["`up` of `Cyclic::new`", "is 0;", "at least 1 step"],
     );
 }
 

@@ -55,7 +55,7 @@ fn without_matrices_the_step_is_the_same() {
     let report = descend(
         &mut start.clone(),
         &data,
-        (GaussNewton::matrix_free().most_products(3), 0.0),
+        (GaussNewton::matrix_free().max_products(3), 0.0),
         20,
         0.0,
     );

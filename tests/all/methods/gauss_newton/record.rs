@@ -2,7 +2,7 @@
 
 use super::{antisymmetric, fit, sphere};
 use crate::support::refused;
-use expnet::method::{Direction, Evaluation, GaussNewton, GradientDescent, Kind, Method, Outcome, Verdict};
+use expnet::method::{Direction, DirectionKind, Evaluation, GaussNewton, GradientDescent, Method, Outcome, Verdict};
 use expnet::{Error, Record, Trainer};
 
 /// A method that restores a record at the start of a run, as resuming does.
@@ -20,10 +20,13 @@ impl Method<f64> for Resumed {
         Method::<f64>::judge(&mut self.method, outcome)
     }
 
-    fn prepare(&mut self, samples: usize) -> Result<Kind, Error> {
-        let kind = Method::<f64>::prepare(&mut self.method, samples)?;
-        Method::<f64>::restore(&mut self.method, &self.record)?;
-        Ok(kind)
+    fn kind(&self) -> DirectionKind {
+        Method::<f64>::kind(&self.method)
+    }
+
+    fn prepare(&mut self, samples: usize) -> Result<(), Error> {
+        Method::<f64>::prepare(&mut self.method, samples)?;
+        Method::<f64>::restore(&mut self.method, &self.record)
     }
 }
 

@@ -42,8 +42,8 @@ fn bad_settings_are_errors_before_the_first_step() {
         &["`GaussNewton::initial_damping`", "is 0;"],
     );
     bad(
-        method().most_products(0),
-        &["`GaussNewton::most_products`", "is 0;", "at least 1"],
+        method().max_products(0),
+        &["`GaussNewton::max_products`", "is 0;", "at least 1"],
     );
 }
 

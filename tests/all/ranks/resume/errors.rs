@@ -1,7 +1,7 @@
 //! Checkpoints that one rank cannot read or write, or that differ between ranks.
 
 use super::{SHAPES, data, fit, recipe, whole};
-use crate::ranks::{ANOTHER_GONE, GONE, PARTED, assert_all_begin, errors, ranks};
+use crate::ranks::{ANOTHER_GONE, GONE, DISAGREE, assert_all_begin, errors, ranks};
 use crate::support::{Folder, safetensors, says};
 use expnet::communicator::Communicator;
 use expnet::{ExpNetwork, Trainer};
@@ -72,7 +72,7 @@ fn another_checkpoint_on_one_rank_is_an_error_on_all() {
     let texts = errors(fit(3, SHAPES[0], move |rank, trainer| {
         trainer.resume(if rank == 1 { &early } else { &late })
     }));
-    assert_all_begin(&texts, PARTED);
+    assert_all_begin(&texts, DISAGREE);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn other_checkpoints_on_one_rank_are_an_error_on_all() {
     let texts = errors(fit(3, SHAPES[0], move |rank, trainer| {
         trainer.checkpoint(&once, 3 + rank)
     }));
-    assert_all_begin(&texts, PARTED);
+    assert_all_begin(&texts, DISAGREE);
     let texts = errors(fit(3, SHAPES[0], move |rank, trainer| {
         if rank == 1 {
             trainer
@@ -141,6 +141,6 @@ fn other_checkpoints_on_one_rank_are_an_error_on_all() {
             trainer.checkpoint(&path, 3)
         }
     }));
-    assert_all_begin(&texts, PARTED);
+    assert_all_begin(&texts, DISAGREE);
     assert_eq!(folder.names().len(), 0);
 }
