@@ -68,7 +68,7 @@ impl Identity {
             .with("dimension", network.dimension())
             .with("width", widths.iter().sum::<usize>())
             .with("fingerprint of the output weights", checksum::name(output_weights));
-        let record = Record::new("identity")
+        let record = Record::new("run")
             .with("validation", validation.is_some())
             .with_part("network", network)
             .with_part("data", of_data("data set", data));

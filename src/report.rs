@@ -68,12 +68,20 @@ pub struct FitReport<T> {
     pub(crate) residual_norm: T,
     #[serde(with = "exact::option")]
     pub(crate) last_step_size: Option<T>,
-    #[serde(with = "exact::option")]
-    pub(crate) validation_loss: Option<T>,
-    pub(crate) best_step: Option<usize>,
+    pub(crate) validation: Option<BestValidation<T>>,
     #[serde(rename = "seconds", with = "exact::seconds")]
     pub(crate) elapsed: Duration,
     pub(crate) problems: Vec<String>,
+}
+
+/// The network with the lowest validation loss, which is the one handed back.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "T: Float")]
+pub(crate) struct BestValidation<T> {
+    #[serde(with = "exact::number")]
+    pub loss: T,
+    /// The number of steps before it.
+    pub step: usize,
 }
 
 impl<T: Float> FitReport<T> {
@@ -125,13 +133,13 @@ impl<T: Float> FitReport<T> {
 
     /// The validation loss of the network handed back, where validation was asked for.
     pub fn validation_loss(&self) -> Option<T> {
-        self.validation_loss
+        self.validation.map(|best| best.loss)
     }
 
     /// The number of steps after which the validation loss was best: the network handed back is the
     /// one of that step.
     pub fn best_step(&self) -> Option<usize> {
-        self.best_step
+        self.validation.map(|best| best.step)
     }
 
     /// The time from the start of the run, set-up included.
@@ -153,7 +161,7 @@ impl<T: Float> fmt::Display for FitReport<T> {
             "loss {:.6e} -> {:.6e}, residual norm {:.6e}",
             self.initial_loss, self.loss, self.residual_norm
         )?;
-        if let (Some(loss), Some(step)) = (self.validation_loss, self.best_step) {
+        if let Some(BestValidation { loss, step }) = self.validation {
             write!(f, "\nbest validation loss {loss:.6e} after step {step}")?;
         }
         write!(f, "\n{} passes over the neurons", self.passes)?;
@@ -199,8 +207,10 @@ mod tests {
                 loss: 0.1,
                 residual_norm: f32::MIN_POSITIVE / 4.0,
                 last_step_size: Some(1e-7),
-                validation_loss: Some(1.0 / 3.0),
-                best_step: Some(64),
+                validation: Some(BestValidation {
+                    loss: 1.0 / 3.0,
+                    step: 64,
+                }),
                 elapsed: Duration::from_nanos(1_234_567_891),
                 problems: vec!["the log ends".into()],
             };

@@ -83,15 +83,15 @@ impl Scaling {
 
     /// That it is one that `fit` could have made.
     pub(super) fn check_settings(&self) -> Result<(), Error> {
-        let columns = self.columns.iter();
-        let columns = columns.map(|column| ("a column", self.options.standardise, column));
-        let labels = [("the labels", self.options.labels, &self.labels)];
+        let columns = self.columns.iter().enumerate();
+        let columns = columns.map(|(i, column)| (format!("column {i}"), self.options.standardise, column));
+        let labels = [("the labels".into(), self.options.labels, &self.labels)];
         for (what, on, &unit) in columns.chain(labels) {
             let Unit { mean, std_dev } = unit;
             let sound = mean.is_finite() && std_dev.is_finite() && std_dev > 0.0;
             require(
                 sound && (on || unit == Unit::NEUTRAL),
-                "a mean and standard deviation of `Scaling`",
+                "`mean` and `std_dev` of `Scaling`",
                 format_args!("{mean:?} and {std_dev:?} for {what}"),
                 "finite and positive, or 0 and 1 where that step is off",
             )?;

@@ -15,7 +15,7 @@ use crate::method::{Method, Outcome, Verdict};
 use crate::network::ExpNetwork;
 use crate::numbers::overflow;
 use crate::observer::{Observer, Progress};
-use crate::report::{FitReport, Termination};
+use crate::report::{BestValidation, FitReport, Termination};
 use crate::schedule::{Schedule, StepState};
 use crate::step::{Position, Proposal};
 use nalgebra::DMatrix;
@@ -419,8 +419,10 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             loss: T::lit(loss),
             residual_norm: T::lit((2.0 * loss).sqrt()),
             last_step_size: self.position.last_step_size().map(T::lit),
-            validation_loss: best.map(|best| T::lit(best.loss)),
-            best_step: best.map(|best| best.step),
+            validation: best.map(|best| BestValidation {
+                loss: T::lit(best.loss),
+                step: best.step,
+            }),
             elapsed: self.clock.elapsed(),
             problems: Vec::new(),
         };

@@ -40,14 +40,17 @@ fn regressor_settings_are_checked() {
     let data = plane::<f64>();
     let message = |options: expnet::RegressorOptions| options.fit(&data).unwrap_err().to_string();
     let options = ExpRegressor::options();
-    assert!(message(options.width(0)).contains("width is 0"));
+    assert!(message(options.width(0)).contains("`width` of `Initializer::new` is 0"));
     assert!(message(options.width(7)).contains("even"));
-    assert!(message(options.std_dev(0.0)).contains("std_dev is 0.0"));
-    assert!(message(options.std_dev(f64::NAN)).contains("std_dev is NaN"));
-    assert!(message(options.validation(1.0)).contains("validation is 1.0"));
-    assert!(message(options.validation(-0.1)).contains("validation is -0.1"));
-    assert!(message(options.validation(f64::NAN)).contains("validation is NaN"));
-    assert!(message(options.validation(0.0).patience(3)).contains("`patience` does not go with `validation(0.0)`"));
+    assert!(message(options.std_dev(0.0)).contains("`RegressorOptions::std_dev` is 0;"));
+    assert!(message(options.std_dev(f64::NAN)).contains("`RegressorOptions::std_dev` is NaN"));
+    assert!(message(options.validation(1.0)).contains("`RegressorOptions::validation` is 1;"));
+    assert!(message(options.validation(-0.1)).contains("`RegressorOptions::validation` is -0.1"));
+    assert!(message(options.validation(f64::NAN)).contains("`RegressorOptions::validation` is NaN"));
+    assert!(
+        message(options.validation(0.0).patience(3))
+            .contains("`RegressorOptions::patience` does not go with `validation(0.0)`")
+    );
     assert!(message(options.patience(0)).contains("patience"));
 
     let model = options.width(16).max_steps(5).fit(&data).unwrap();

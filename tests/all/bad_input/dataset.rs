@@ -78,8 +78,8 @@ fn a_name_too_few() {
 fn a_fraction_that_is_none() {
     for (fraction, word) in [
         (f64::NAN, "NaN"),
-        (0.0, "0.0"),
-        (1.0, "1.0"),
+        (0.0, "is 0;"),
+        (1.0, "is 1;"),
         (-0.5, "-0.5"),
         (f64::INFINITY, "inf"),
     ] {

@@ -9,19 +9,26 @@ fn build(recipe: Initializer) -> Result<(), Error> {
 
 #[test]
 fn dimension_0() {
-    refused(build(Initializer::new(0, 4)), &["dimension is 0", "at least 1"]);
+    refused(
+        build(Initializer::new(0, 4)),
+        &["`dimension` of `Initializer::new` is 0", "at least 1"],
+    );
 }
 
 #[test]
 fn width_0() {
-    refused(build(Initializer::new(4, 0)), &["width is 0", "at least 1"]);
+    refused(
+        build(Initializer::new(4, 0)),
+        &["`width` of `Initializer::new` is 0", "at least 1"],
+    );
 }
 
 #[test]
 fn width_beyond_memory() {
     for dimension in [1, 3, usize::MAX] {
         for width in [usize::MAX / 2, usize::MAX / 8, 1 << 50] {
-            let words = ["weight", &width.to_string(), "memory", "smaller width"];
+            let numbers = dimension.saturating_mul(width).to_string();
+            let words = ["weight", &numbers, "memory", "smaller width"];
             refused(build(Initializer::new(dimension, width)), &words);
         }
     }
@@ -46,7 +53,7 @@ fn odd_width_of_pairs() {
 #[test]
 fn odd_first_neuron_of_pairs() {
     let recipe = Initializer::new(3, 4).antisymmetric(true).first_neuron(3);
-    refused(build(recipe), &["first_neuron is 3", "even", "pair"]);
+    refused(build(recipe), &["`Initializer::first_neuron` is 3", "even", "pair"]);
 }
 
 #[test]
@@ -57,7 +64,7 @@ fn first_neuron_past_the_last_number() {
 
 #[test]
 fn std_dev_that_is_none() {
-    for (value, word) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (-1.0, "-1.0")] {
+    for (value, word) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (-1.0, "is -1;")] {
         refused(
             build(Initializer::new(3, 4).std_dev(value)),
             &["std_dev", word, "at least 0"],
@@ -68,10 +75,10 @@ fn std_dev_that_is_none() {
 #[test]
 fn std_dev_beyond_the_type() {
     let result = Initializer::new(3, 4).std_dev(1e39).build::<f32>();
-    refused(result, &["std_dev is 1e39", "small"]);
+    refused(result, &["`Initializer::std_dev` is 1e39", "small"]);
     refused(
         build(Initializer::new(30, 40).std_dev(1e308)),
-        &["std_dev is 1e308", "small"],
+        &["`Initializer::std_dev` is 1e308", "small"],
     );
 }
 

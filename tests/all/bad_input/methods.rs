@@ -31,10 +31,13 @@ fn dual_vector_that_is_not_finite() {
 }
 
 #[test]
-fn carry_and_pull_out_of_range() {
+fn momentum_and_pull_out_of_range() {
     for (value, name) in [(f64::NAN, "NaN"), (-0.5, "-0.5"), (f64::INFINITY, "inf")] {
         let method = Answers::changing(move |direction| direction.momentum = value);
-        fit_refused(Trainer::new(0.1).method(method), &["carry", name, "finite"]);
+        fit_refused(
+            Trainer::new(0.1).method(method),
+            &["`Direction::momentum`", name, "finite"],
+        );
         let method = Answers::changing(move |direction| direction.pull = value);
         fit_refused(Trainer::new(0.1).method(method), &["pull", name, "finite"]);
     }

@@ -57,7 +57,10 @@ fn points_of_another_dimension() {
     let scaling = Scaling::fit(&two::<f64>()).unwrap();
     let scaled = scaling.apply(&two::<f64>()).unwrap();
     refused(scaling.apply(&scaled), &["dimension", "expected 2", "found 3", "raw"]);
-    refused(scaling.apply_points(&DMatrix::<f64>::zeros(1, 4)), &["expected 2", "found 1"]);
+    refused(
+        scaling.apply_points(&DMatrix::<f64>::zeros(1, 4)),
+        &["expected 2", "found 1"],
+    );
     let net = Initializer::new(3, 4).build().unwrap();
     refused(scaling.predict(&net, scaled.points()), &["expected 2", "found 3"]);
 }
@@ -84,7 +87,7 @@ fn points_that_overflow() {
     let train = Dataset::from_rows(&[[0.0], [1e-30_f32]], &[0.0, 1.0]).unwrap();
     let scaling = Scaling::options().unit_sphere(false).fit(&train).unwrap();
     refused(
-        scaling.apply_points(&DMatrix::from_element(1, 1, 1e30)),
+        scaling.apply_points(&DMatrix::from_element(1, 1, 1e30_f32)),
         &["inf", "point 0, coordinate 0"],
     );
 }

@@ -67,7 +67,7 @@ fn stall_out_of_range() {
     for (fraction, name) in [(f64::NAN, "NaN"), (-0.1, "-0.1"), (1.0, "1"), (f64::INFINITY, "inf")] {
         fit_refused(
             Trainer::new(0.1).stall(5, fraction),
-            &["stall", "fraction", name, "below 1"],
+            &["stall", "`relative`", name, "below 1"],
         );
     }
 }

@@ -36,8 +36,17 @@ fn network_step_that_throws_the_weights_away() {
 
 #[test]
 fn step_sizes_from_a_number() {
-    for (size, name) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (-0.5, "-0.5")] {
-        fit_refused(Trainer::new(size), &["step size", "step 0", name, "not negative"]);
+    for (size, name) in [
+        (f64::NAN, "NaN"),
+        (f64::INFINITY, "inf"),
+        (-0.5, "-0.5"),
+        (0.0, "is 0;"),
+    ] {
+        fit_refused(Trainer::new(size), &["step size", "`Trainer::new`", name, "positive"]);
+        if size != 0.0 {
+            let schedule = expnet::schedule::from_fn(move |_| size);
+            fit_refused(Trainer::new(schedule), &["step size", "step 0", name, "not negative"]);
+        }
     }
 }
 

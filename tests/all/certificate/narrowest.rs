@@ -57,7 +57,7 @@ fn narrowest_is_certified_and_its_neighbours_below_are_not() {
     let data = table_problem(4, 4);
     refused(
         NarrowestSearch::default().seed(1).widest(1).search(&data),
-        &["`widest`", "is 1", "at least 2"],
+        &["`NarrowestSearch::widest`", "is 1", "at least 2"],
     );
     refused(
         NarrowestSearch::default().std_dev(f64::NAN).seed(1).search(&data),

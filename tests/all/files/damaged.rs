@@ -131,7 +131,7 @@ fn a_flipped_bit_in_the_numbers_is_found() {
         put(&path, &header, &numbers);
         let problem = problem::<f64>(&path);
         assert!(
-            problem.contains("is damaged: its checksum is another"),
+            problem.contains("is damaged: its checksum does not match"),
             "byte {at}: {problem}"
         );
     }

@@ -60,18 +60,18 @@ fn a_damaged_scaling_or_report_is_refused() {
         (
             "/scaling/label_std_dev",
             json!(0.0),
-            "its scaling cannot be used: the mean of the labels is",
+            "and 0.0 for the labels; it must be finite and positive",
         ),
         ("/scaling/label_mean", Value::Null, "its metadata is damaged"),
         (
             "/scaling/columns",
             json!(["one"]),
-            "its scaling cannot be used: 1 names of 3 columns",
+            "its scaling cannot be used: the number of column names: expected 3, found 1",
         ),
         (
             "/scaling/standardise",
             json!(false),
-            "its scaling cannot be used: a column should be left alone",
+            "or 0 and 1 where that step is off",
         ),
         (
             "/scaling/bias",
@@ -82,18 +82,22 @@ fn a_damaged_scaling_or_report_is_refused() {
         (
             "/report/termination",
             json!("bored"),
-            "its report is damaged: \"bored\" is no end of a run",
+            "its metadata is damaged: unknown variant `bored`",
         ),
         (
             "/report/loss",
             json!("much"),
-            "its report is damaged: \"much\" is not a number",
+            "its metadata is damaged: \"much\" is not a number",
         ),
-        ("/report/seconds", json!(-1.0), "its report is damaged"),
         (
-            "/report/best_step",
-            Value::Null,
-            "its report is damaged: a validation loss and its step go together",
+            "/report/seconds",
+            json!(-1.0),
+            "its metadata is damaged: cannot convert",
+        ),
+        (
+            "/report/validation",
+            json!({"loss": 0.5}),
+            "its metadata is damaged: missing field `step`",
         ),
         ("/report/steps", json!(-1), "its metadata is damaged"),
         ("/report", json!({}), "its metadata is damaged: missing field"),
@@ -110,8 +114,9 @@ fn a_damaged_scaling_or_report_is_refused() {
     numbers[..8].copy_from_slice(&f64::INFINITY.to_le_bytes());
     put(&path, &header, &numbers);
     let error = ExpRegressor::<f64>::load(&path).unwrap_err().to_string();
+    assert!(error.contains("for column 0; it must be finite"), "{error}");
     assert!(
-        error.contains("its scaling cannot be used: the mean of a column is inf"),
+        error.contains("its scaling cannot be used: `mean` and `std_dev` of `Scaling` is inf and"),
         "{error}"
     );
 }

@@ -1,6 +1,6 @@
 //! An error or a difference on one rank is an error on all.
 
-use super::{GONE, DISAGREE, assert_all_begin, errors, ranks, recipe, three};
+use super::{DISAGREE, GONE, assert_all_begin, errors, ranks, recipe, three};
 use crate::support::{Answers, problems};
 use expnet::communicator::Communicator;
 use expnet::method::{GradientDescent, Minibatch};
@@ -179,6 +179,6 @@ fn outputs_over_ranks_fail_together() {
         outputs
     });
     let texts = errors(answers);
-    assert!(texts[0].starts_with("another rank could not evaluate"), "{}", texts[0]);
+    assert!(texts[0].starts_with("rank 1 of 2 could not go on"), "{}", texts[0]);
     assert!(texts[1].starts_with("a coordinate is NaN"), "{}", texts[1]);
 }

@@ -201,7 +201,7 @@ fn an_antisymmetric_start_is_exactly_zero() {
         let recipe = Initializer::new(3, 100).antisymmetric(true).shard(world.rank(), 3);
         let mut share = recipe.build::<f32>()?;
         let outputs = share.forward_over(&world, data.points())?;
-        let report = Trainer::new(0.0)
+        let report = Trainer::new(1.0)
             .max_steps(0)
             .communicator(world)
             .fit(&mut share, &data)?;

@@ -34,13 +34,13 @@ fn bad_shares_are_refused() {
     let recipe = Initializer::new(2, 9);
     assert_eq!(
         text(recipe.shard(0, 5)),
-        "width is 9 on 5 ranks; it must be at least 2 neurons a rank"
+        "`width` of `Initializer::new` is 9 on 5 ranks; it must be at least 2 neurons per rank"
     );
     for (rank, size) in [(3, 3), (0, 0)] {
         assert_eq!(
             text(recipe.shard(rank, size)),
             format!(
-                "the rank of a shard is {rank} of {size}; it must be less than the number of ranks, which is at least 1"
+                "`rank` of `Initializer::shard` is {rank} of {size}; it must be less than the number of ranks, which is at least 1"
             )
         );
     }
@@ -68,7 +68,9 @@ fn a_network_is_saved_whole_and_loaded_on_any_number_of_ranks() {
         }
         let error = ExpNetwork::<f32>::load_shard(&of_ranks, 2, 2).unwrap_err();
         assert!(
-            error.to_string().starts_with("the rank of a shard is 2 of 2"),
+            error
+                .to_string()
+                .starts_with("`rank` of `Initializer::shard` is 2 of 2"),
             "{error}"
         );
     }

@@ -49,16 +49,16 @@ fn another_problem_is_refused_by_name() {
     refused(
         &net(),
         &sines(11, 3),
-        &["`samples` of `data set` is 12 in the record, and 11 here"],
+        &["`samples` of `data set` is 12 in the record and 11 here"],
     );
     let wider = Initializer::new(3, 152).build().unwrap();
-    refused(&wider, &d, &["`width` of `network` is 150 in the record, and 152 here"]);
+    refused(&wider, &d, &["`width` of `network` is 150 in the record and 152 here"]);
     let flipped = ExpNetwork::from_parts(net().weights().clone(), -net().output_weights()).unwrap();
     refused(&flipped, &d, &["fingerprint of the output weights` of `network`"]);
     refused(
         &start(40),
         &sines(12, 40),
-        &["`dimension` of `network` is 3 in the record, and 40 here"],
+        &["`dimension` of `network` is 3 in the record and 40 here"],
     );
     let single = start::<f32>(3);
     resume_refused(
@@ -66,7 +66,7 @@ fn another_problem_is_refused_by_name() {
         Trainer::new(1e-3),
         &single,
         &sines(12, 3),
-        &["`dtype` of `network` is \"f64\" in the record, and \"f32\" here"],
+        &["`dtype` of `network` is \"f64\" in the record and \"f32\" here"],
     );
 }
 
@@ -79,12 +79,12 @@ fn other_parts_are_refused_by_name() {
     refused(
         plain(),
         schedule,
-        &["the kind is `a number` in the record, and `Backtracking` here"],
+        &["the kind is `a number` in the record and `Backtracking` here"],
     );
     refused(
         plain(),
         Trainer::new(2e-3),
-        &["`size` of `a number` is 0.001 in the record, and 0.002 here"],
+        &["`size` of `a number` is 0.001 in the record and 0.002 here"],
     );
     let (one, two) = (Cosine::new(1e-3, 9).unwrap(), Cosine::new(1e-3, 9).unwrap().alpha(0.1));
     refused(
@@ -100,24 +100,24 @@ fn other_parts_are_refused_by_name() {
     refused(
         plain(),
         momentum(1e-3),
-        &["`momentum` of `GradientDescent` is 0.0 in the record, and 0.9 here"],
+        &["`momentum` of `GradientDescent` is 0.0 in the record and 0.9 here"],
     );
     let batches = |seed| plain().method(Minibatch::new(5).seed(seed));
     refused(
         plain(),
         batches(0),
-        &["the kind is `GradientDescent` in the record, and `Minibatch` here"],
+        &["the kind is `GradientDescent` in the record and `Minibatch` here"],
     );
     refused(
         batches(1),
         batches(2),
-        &["`seed` of `Minibatch` is 1 in the record, and 2 here"],
+        &["`seed` of `Minibatch` is 1 in the record and 2 here"],
     );
     let watched = plain().validation(&data, 5);
     refused(
         plain(),
         watched,
-        &["`validation` of `identity` is not set in the record"],
+        &["`validation` of `run` is false in the record and true here"],
     );
     refused(
         plain().validation(&data, 5),
@@ -125,7 +125,7 @@ fn other_parts_are_refused_by_name() {
         &["fingerprint of the labels` of `validation data`"],
     );
     let closure = Trainer::new(schedule::from_fn(|_: &mut StepState<'_, f64>| 1e-3));
-    refused(plain(), closure, &["the record of `a number` has no taker"]);
+    refused(plain(), closure, &["the record of `a number` cannot be restored"]);
 }
 
 #[test]
@@ -166,8 +166,5 @@ fn unknown_states_are_refused_when_a_checkpoint_is_asked_for() {
     let text = text_of(Trainer::new(1e-3).method(Answers::plain()), 1);
     says(&text, &["Answers", "`Method::save`"]);
     let text = text_of(Trainer::new(1e-3), 0);
-    assert_eq!(
-        text,
-        "the interval of `Trainer::checkpoint` is 0; it must be at least 1 step"
-    );
+    assert_eq!(text, "`every` of `Trainer::checkpoint` is 0; it must be at least 1");
 }

@@ -3,6 +3,7 @@
 use super::problem;
 use crate::support::problems::net;
 use crate::support::says;
+use expnet::schedule::StepState;
 use expnet::{Dataset, Termination, Trainer};
 use nalgebra::{dmatrix, dvector};
 use std::time::Duration;
@@ -78,7 +79,10 @@ fn time_ends_a_run() {
 #[test]
 fn a_loss_that_stays_is_a_stall() {
     let (data, mut net, _) = problem();
-    let report = Trainer::new(0.0).stall(7, 1e-3).fit(&mut net, &data).unwrap();
+    let report = Trainer::new(|_: &mut StepState<'_, f64>| 0.0)
+        .stall(7, 1e-3)
+        .fit(&mut net, &data)
+        .unwrap();
     assert_eq!((report.termination(), report.steps()), (Termination::Stalled, 7));
 }
 

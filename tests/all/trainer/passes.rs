@@ -91,7 +91,10 @@ fn a_trial_that_is_not_taken_counts_and_leaves_no_trace() {
 fn a_step_size_of_zero_does_not_move() {
     let (data, start, _) = problem();
     let mut net = start.clone();
-    let report = Trainer::new(0.0).max_steps(5).fit(&mut net, &data).unwrap();
+    let report = Trainer::new(|_: &mut StepState<'_, f64>| 0.0)
+        .max_steps(5)
+        .fit(&mut net, &data)
+        .unwrap();
     assert_eq!((report.steps(), report.termination()), (5, Termination::MaxSteps));
     assert_eq!(net, start);
     assert_eq!(report.loss(), report.initial_loss());

@@ -13,7 +13,7 @@ fn clamp_high() {
     for (value, is) in [(0.1, "is 0.1;"), (f64::NAN, "is NaN;")] {
         run_refused(
             0.1.clamp_to(0.2, value),
-            &["`high` of `Schedule::clamp`", is, "at least the lower bound"],
+            &["`high` of `Schedule::clamp`", is, "at least `low`"],
         );
     }
 }

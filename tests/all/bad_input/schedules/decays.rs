@@ -24,7 +24,10 @@ fn inverse_time_initial() {
 #[test]
 fn inverse_time_rate() {
     for (value, is) in &NOT_POSITIVE[1..] {
-        refused(InverseTime::new(0.1, *value), &["`rate` of `InverseTime::new`", is, LEAST]);
+        refused(
+            InverseTime::new(0.1, *value),
+            &["`rate` of `InverseTime::new`", is, LEAST],
+        );
     }
     assert!(InverseTime::new(0.1, 0.0).is_ok());
 }

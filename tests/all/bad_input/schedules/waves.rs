@@ -13,7 +13,10 @@ fn cosine_initial() {
 
 #[test]
 fn cosine_steps() {
-    refused(Cosine::new(0.1, 0), &["`steps` of `Cosine::new`", "is 0;", "at least 1"]);
+    refused(
+        Cosine::new(0.1, 0),
+        &["`steps` of `Cosine::new`", "is 0;", "at least 1"],
+    );
 }
 
 #[test]
@@ -35,10 +38,7 @@ fn cosine_exponent() {
 #[test]
 fn cosine_restarts() {
     let schedule = Cosine::new(0.1, 10).unwrap().restarts(0);
-    run_refused(
-        schedule,
-        &["`multiplier` of `Cosine::restarts`", "is 0;", "at least 1"],
-    );
+    run_refused(schedule, &["`multiplier` of `Cosine::restarts`", "is 0;", "at least 1"]);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn cyclic_peak() {
     for (value, is) in [(0.1, "is 0.1;"), (f64::NAN, "is NaN;"), (f64::INFINITY, "is inf;")] {
         refused(
             Cyclic::new(0.2, value, 4),
-            &["`peak` of `Cyclic::new`", is, "finite and at least the base"],
+            &["`peak` of `Cyclic::new`", is, "finite and at least `base`"],
         );
     }
 }
@@ -101,14 +101,14 @@ fn cyclic_peak() {
 fn cyclic_rise() {
     refused(
         Cyclic::new(0.1, 1.0, 0),
-        &["`up` of `Cyclic::new`", "is 0;", "at least 1 step"],
+        &["`up` of `Cyclic::new`", "is 0;", "at least 1"],
     );
 }
 
 #[test]
 fn cyclic_down() {
     let schedule = Cyclic::new(0.1, 1.0, 4).unwrap().down(0);
-    run_refused(schedule, &["`Cyclic::down`", "is 0;", "at least 1 step"]);
+    run_refused(schedule, &["`Cyclic::down`", "is 0;", "at least 1"]);
 }
 
 #[test]

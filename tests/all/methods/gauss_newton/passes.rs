@@ -2,6 +2,7 @@
 
 use super::{antisymmetric, descend, sphere};
 use expnet::method::GaussNewton;
+use expnet::schedule::StepState;
 use expnet::{FitReport, Termination, Trainer};
 
 #[test]
@@ -38,7 +39,9 @@ fn a_step_of_size_0_stays_and_costs_no_second_g() {
     let data = sphere::<f64>(10, 3, 3);
     let mut net = antisymmetric(3, 50);
     let start = net.clone();
-    let trainer = Trainer::new(0.0).method(GaussNewton::default()).max_steps(4);
+    let trainer = Trainer::new(|_: &mut StepState<'_, f64>| 0.0)
+        .method(GaussNewton::default())
+        .max_steps(4);
     let report = trainer.fit(&mut net, &data).unwrap();
     assert_eq!(net.weights(), start.weights());
     assert_eq!((report.steps(), report.passes()), (4, 1 + 1 + 4));

@@ -70,11 +70,11 @@ fn a_record_of_another_method_is_an_error() {
     let restored = |mut method: GaussNewton, record| Method::<f64>::restore(&mut method, record);
     refused(
         restored(GaussNewton::frozen(), &record),
-        &["`ridge` of `GaussNewton` is 0.5 in the record, and 0.0 here"],
+        &["`ridge` of `GaussNewton` is 0.5 in the record and 0.0 here"],
     );
     refused(
         restored(GaussNewton::default().ridge(0.5), &record),
-        &["`plan`", "Frozen", "Anew"],
+        &["`gram`", "Frozen", "Anew"],
     );
     refused(
         restored(GaussNewton::frozen().ridge(0.5).damping(1.0), &record),

@@ -1,7 +1,7 @@
 //! Checkpoints that one rank cannot read or write, or that differ between ranks.
 
 use super::{SHAPES, data, fit, recipe, whole};
-use crate::ranks::{ANOTHER_GONE, GONE, DISAGREE, assert_all_begin, errors, ranks};
+use crate::ranks::{ANOTHER_GONE, DISAGREE, GONE, assert_all_begin, errors, ranks};
 use crate::support::{Folder, safetensors, says};
 use expnet::communicator::Communicator;
 use expnet::{ExpNetwork, Trainer};
@@ -28,7 +28,7 @@ fn another_network_is_refused_on_all() {
     let from = path.clone();
     let texts = errors(fit(3, (n, d, m + 3, false), move |_, trainer| trainer.resume(&from)));
     for text in texts {
-        says(&text, &["`width` of `network` is 151 in the record, and 154 here"]);
+        says(&text, &["`width` of `network` is 151 in the record and 154 here"]);
     }
     // One output weight is another, on one rank.
     for size in 1..=3 {
