@@ -1,6 +1,7 @@
 //! The tangent Gram matrix G = J J^T, beside the machine's limits measured in the same run: `cargo bench --bench gram`.
 //!
 //! Arguments choose shapes: `cargo bench --bench gram -- A odd`. Roofline: (n^2 m + 2 n d m) flops at the peak of f64, and n m exponentials from L1, on all threads.
+//! Without arguments the table of `--bench linalg` follows: what is done with G once it is there.
 
 mod common;
 
@@ -56,7 +57,7 @@ impl<T: Float> Method<T> for Clock {
 fn seconds<T: Float>(shape: Shape) -> f64 {
     let (mut net, data) = problem::<T>(shape);
     let mut clock = Clock { seconds: f64::INFINITY };
-    let trainer = Trainer::new(0.0).method(&mut clock as &mut dyn Method<T>).max_steps(1);
+    let trainer = Trainer::new(1e-9).method(&mut clock as &mut dyn Method<T>).max_steps(1);
     trainer.fit(&mut net, &data).expect("the problem is sound");
     clock.seconds
 }
@@ -99,5 +100,9 @@ fn main() {
                 100.0 * all / time
             );
         }
+    }
+    if wanted.is_empty() {
+        println!();
+        common::linalg::table();
     }
 }

@@ -117,7 +117,7 @@ impl Bench {
         for _ in 0..if is_tiny() { 1 } else { ROUNDS } {
             (one, all) = (one.best(on(1)), all.best(on(self.threads)));
             for (peer, time) in self.peers.names().iter().zip(&mut others) {
-                if let Some((step, loss)) = self.peers.run(peer, shape, T::NAME, count) {
+                if let Some((step, loss)) = Peers::run(peer, shape, T::NAME, count) {
                     *time = time.min(step);
                     compare_losses::<T>(shape, peer, loss, all.loss);
                 }

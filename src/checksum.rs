@@ -69,7 +69,9 @@ pub(crate) fn each_bytes<T: Float, E>(numbers: &[T], mut give: impl FnMut(&[u8])
     let mut bytes = Vec::with_capacity(CHUNK.min(numbers.len()) * size_of::<T>());
     for chunk in numbers.chunks(CHUNK) {
         bytes.clear();
-        chunk.iter().for_each(|x| x.append_bytes(&mut bytes));
+        for x in chunk {
+            x.append_bytes(&mut bytes);
+        }
         give(&bytes)?;
     }
     Ok(())

@@ -269,7 +269,7 @@ fn readable(text: String) -> String {
 /// exactly. The trait is sealed.
 pub trait Stored: Sized {
     #[doc(hidden)]
-    fn to_value(&self) -> Value;
+    fn to_value(self) -> Value;
 
     #[doc(hidden)]
     fn from_value(value: &Value) -> Option<Self>;
@@ -281,7 +281,7 @@ pub trait Stored: Sized {
 macro_rules! stored {
     ($($t:ty, $what:literal, |$x:ident| $to:expr, |$value:ident| $from:expr;)*) => {$(
         impl Stored for $t {
-            fn to_value(&self) -> Value {
+            fn to_value(self) -> Value {
                 let $x = self;
                 $to
             }
@@ -297,19 +297,19 @@ macro_rules! stored {
     )*};
 }
 stored! {
-    bool, "true or false", |x| (*x).into(), |value| value.as_bool();
-    u64, "a whole number", |x| (*x).into(), |value| value.as_u64();
-    usize, "a size of this machine", |x| (*x).into(), |value| value.as_u64()?.try_into().ok();
-    String, "a text", |x| x.as_str().into(), |value| value.as_str().map(Into::into);
+    bool, "true or false", |x| x.into(), |value| value.as_bool();
+    u64, "a whole number", |x| x.into(), |value| value.as_u64();
+    usize, "a size of this machine", |x| x.into(), |value| value.as_u64()?.try_into().ok();
+    String, "a text", |x| x.into(), |value| value.as_str().map(Into::into);
     // JSON has no NaN and no infinities.
     f64, "a number",
-        |x| if x.is_finite() { (*x).into() } else { json!({ "bits": x.to_bits() }) },
+        |x| if x.is_finite() { x.into() } else { json!({ "bits": x.to_bits() }) },
         |value| if value.is_f64() { value.as_f64() } else { Some(f64::from_bits(value.get("bits")?.as_u64()?)) };
 }
 
 impl<V: Stored> Stored for Vec<V> {
-    fn to_value(&self) -> Value {
-        self.iter().map(V::to_value).collect()
+    fn to_value(self) -> Value {
+        self.into_iter().map(V::to_value).collect()
     }
 
     fn from_value(value: &Value) -> Option<Self> {
@@ -322,8 +322,8 @@ impl<V: Stored> Stored for Vec<V> {
 }
 
 impl<V: Stored, const N: usize> Stored for [V; N] {
-    fn to_value(&self) -> Value {
-        self.iter().map(V::to_value).collect()
+    fn to_value(self) -> Value {
+        self.into_iter().map(V::to_value).collect()
     }
 
     fn from_value(value: &Value) -> Option<Self> {
@@ -336,7 +336,7 @@ impl<V: Stored, const N: usize> Stored for [V; N] {
 }
 
 impl<V: Stored, W: Stored> Stored for (V, W) {
-    fn to_value(&self) -> Value {
+    fn to_value(self) -> Value {
         json!([self.0.to_value(), self.1.to_value()])
     }
 
@@ -353,8 +353,8 @@ impl<V: Stored, W: Stored> Stored for (V, W) {
 }
 
 impl<V: Stored> Stored for Option<V> {
-    fn to_value(&self) -> Value {
-        self.as_ref().map_or(Value::Null, V::to_value)
+    fn to_value(self) -> Value {
+        self.map_or(Value::Null, V::to_value)
     }
 
     fn from_value(value: &Value) -> Option<Self> {

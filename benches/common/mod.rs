@@ -1,6 +1,8 @@
 //! Inputs and runs that the benches share.
 #![allow(dead_code)] // each bench uses its part
 
+pub mod linalg;
+
 use expnet::{Dataset, ExpNetwork, Float, Memory, Trainer, schedule};
 use nalgebra::{DMatrix, DVector};
 use std::process::Command;
@@ -53,22 +55,27 @@ pub fn shapes() -> Vec<Shape> {
     if is_tiny() { TINY.to_vec() } else { SHAPES.to_vec() }
 }
 
-/// The inputs of `peers/gd_step.py`.
-pub fn problem<T: Float>(shape: Shape) -> (ExpNetwork<T>, Dataset<T>) {
-    let Shape { n, d, m, .. } = shape;
+/// d x n: the points of `peers/gd_step.py` and `peers/linalg.py`.
+pub fn unit_points(n: usize, d: usize) -> DMatrix<f64> {
     let mut points = DMatrix::from_fn(d, n, |k, i| {
         (1.0 + 0.7 * i as f64 + 1.3 * k as f64 + 0.37 * (i * k * k) as f64).sin()
     });
     for mut point in points.column_iter_mut() {
         point.normalize_mut();
     }
+    points
+}
+
+/// The inputs of `peers/gd_step.py`.
+pub fn problem<T: Float>(shape: Shape) -> (ExpNetwork<T>, Dataset<T>) {
+    let Shape { n, d, m, .. } = shape;
     let labels = DVector::from_fn(n, |i, _| T::lit((0.3 * i as f64).cos()));
     let weights = DMatrix::from_fn(d, m, |k, r| T::lit((0.9 * k as f64 + 0.37 * r as f64).sin()));
     let output_weights = DVector::from_fn(m, |r, _| if r % 2 == 0 { T::one() } else { -T::one() });
     let net = ExpNetwork::from_parts(weights, output_weights).expect("closed-form weights are finite");
     (
         net,
-        Dataset::new(points.map(T::lit), labels).expect("closed-form points are finite"),
+        Dataset::new(unit_points(n, d).map(T::lit), labels).expect("closed-form points are finite"),
     )
 }
 
@@ -149,34 +156,36 @@ pub fn steps(shape: Shape) -> usize {
     steps
 }
 
+/// The folder of the peers' programs.
+const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
+
+/// The Python that has the peers.
+fn python() -> Command {
+    let mut python = Command::new(std::env::var("EXPNET_PYTHON").unwrap_or_else(|_| "python3".into()));
+    python.env_remove("OPENBLAS_CORETYPE").env_remove("OPENBLAS_L2_SIZE");
+    python
+}
+
 /// The programs that `peers/` knows, where they can be run here.
 pub struct Peers {
-    python: String,
     found: Vec<&'static str>,
 }
 
 impl Peers {
     /// None of them.
     pub fn none() -> Self {
-        Self {
-            python: String::new(),
-            found: Vec::new(),
-        }
+        Self { found: Vec::new() }
     }
 
     /// Tries each of them once, and says which are missing. Where `words` names any, only those.
     pub fn find(words: &[String]) -> Self {
-        let python = std::env::var("EXPNET_PYTHON").unwrap_or_else(|_| "python3".into());
-        let mut peers = Self {
-            python,
-            found: Vec::new(),
-        };
+        let mut peers = Self::none();
         let tiny = Shape::new("", 3, 2, 8);
         let all = ["jax", "torch-compile", "numpy", "nalgebra", "faer", "candle"];
         let named = |peer: &&str| words.iter().any(|word| word == peer);
         let chosen = all.iter().filter(|peer| !all.iter().any(&named) || named(peer));
         for peer in chosen.copied().filter(|peer| !is_tiny() || *peer == "numpy") {
-            match peers.run(peer, tiny, "f64", 2) {
+            match Self::run(peer, tiny, "f64", 2) {
                 Some(_) => peers.found.push(peer),
                 None => println!("{peer}: not found here (see benches/peers/README.md)"),
             }
@@ -189,13 +198,12 @@ impl Peers {
     }
 
     /// Seconds a step, and the loss after `steps` steps.
-    pub fn run(&self, peer: &str, shape: Shape, dtype: &str, steps: usize) -> Option<(f64, f64)> {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
+    pub fn run(peer: &str, shape: Shape, dtype: &str, steps: usize) -> Option<(f64, f64)> {
         let mut command = if ["nalgebra", "faer", "candle"].contains(&peer) {
-            Command::new(format!("{folder}/rust/target/release/rust-peers"))
+            Command::new(format!("{PEERS}/rust/target/release/rust-peers"))
         } else {
-            let mut command = Command::new(&self.python);
-            command.arg(format!("{folder}/gd_step.py"));
+            let mut command = python();
+            command.arg(format!("{PEERS}/gd_step.py"));
             command
         };
         command.args([
@@ -206,7 +214,6 @@ impl Peers {
             dtype,
             &steps.to_string(),
         ]);
-        command.env_remove("OPENBLAS_CORETYPE").env_remove("OPENBLAS_L2_SIZE");
         let output = command.output().ok()?;
         let line = String::from_utf8(output.stdout).ok()?;
         let fields: Vec<&str> = line.split_whitespace().collect();

@@ -80,7 +80,7 @@ compiled!(
         sums: &mut MomentSums
     ) = {
         let (weights, output_weights) = (chunk.weights[role].get(), chunk.output_weights.get());
-        dispatch!(level, s => moments::add_moments(s, weights, output_weights, chunk.shape.dimension, sums))
+        dispatch!(level, s => moments::add_moments(s, weights, output_weights, chunk.shape.dimension, sums));
     }
 );
 

@@ -22,7 +22,7 @@ enum Whose {
 
 impl Holds {
     /// Whether the activations of the current samples at the current weights are at hand.
-    pub fn activated(&self) -> bool {
+    pub fn activated(self) -> bool {
         self.activations == Whose::Current
     }
 
@@ -42,7 +42,7 @@ impl Holds {
     }
 
     /// Whether J^T v is at hand.
-    pub fn keeps(&self, dual: Dual) -> bool {
+    pub fn keeps(self, dual: Dual) -> bool {
         self.gradient == Some(dual)
     }
 

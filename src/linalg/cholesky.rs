@@ -183,10 +183,10 @@ mod tests {
 
     #[test]
     fn the_bits_do_not_depend_on_the_threads() {
-        for n in [40, 300, 700] {
-            let spectrum: Vec<f64> = (0..n).map(|k| 0.99_f64.powi(k)).collect();
+        for n in [40_u16, 300, 700] {
+            let spectrum: Vec<f64> = (0..n).map(|k| 0.99_f64.powi(k.into())).collect();
             let matrix = with_spectrum(&spectrum);
-            let right = DVector::from_fn(n as usize, |i, _| (i as f64).sin());
+            let right = DVector::from_fn(n.into(), |i, _| (i as f64).sin());
             let on = |threads: usize| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 pool.install(|| Cholesky::new(matrix.clone()).unwrap().unwrap().solve(&right))

@@ -33,7 +33,7 @@ impl Constant {
         Ok(schedule)
     }
 
-    fn check_settings(&self) -> Result<(), Error> {
+    fn check_settings(self) -> Result<(), Error> {
         positive("`size` of `Constant::new`", self.size)
     }
 }

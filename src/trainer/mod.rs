@@ -1,8 +1,10 @@
 //! The one loop that everything runs in.
 
 mod limits;
+mod observers;
 mod saving;
 mod session;
+mod start;
 mod validation;
 
 pub use session::Session;

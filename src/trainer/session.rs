@@ -1,27 +1,23 @@
 //! A run between its start and its end.
 
+use super::Names;
 use super::limits::{Clock, Ending, Limits, Look, Unfinished};
+use super::observers::{Event, Observers};
 use super::saving::Keeper;
 use super::validation::Validation;
-use super::{Names, Trainer};
-use crate::checkpoint::{Identity, Saved};
-use crate::checksum::Checksum;
-use crate::communicator::{Link, Solo, Sum};
-use crate::dataset::Dataset;
-use crate::engine::{Engine, Look as Ahead};
+use crate::communicator::{Link, Sum};
+use crate::engine::Look as Ahead;
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::{Method, Outcome, Verdict};
 use crate::network::ExpNetwork;
 use crate::numbers::overflow;
-use crate::observer::{Observer, Progress};
+use crate::observer::Progress;
 use crate::report::{BestValidation, FitReport, Termination};
 use crate::schedule::{Schedule, StepState};
 use crate::step::{Position, Proposal};
 use nalgebra::DMatrix;
-use num_traits::ToPrimitive;
 use std::fmt;
-use std::ops::ControlFlow;
 
 /// A method may take back this many steps in a row before the run counts as stalled.
 const UNDO_LIMIT: usize = 100;
@@ -36,21 +32,14 @@ pub struct Session<'s, 'a, T: Float> {
     pub(super) position: Position<T>,
     pub(super) schedule: Box<dyn Schedule<T> + 'a>,
     pub(super) method: Box<dyn Method<T> + 'a>,
-    observers: Observers<'a, T>,
+    pub(super) observers: Observers<'a, T>,
     pub(super) validation: Option<Validation<'a, T>>,
-    limits: Limits,
+    pub(super) limits: Limits,
     pub(super) clock: Clock,
     pub(super) epoch: Epoch,
     pub(super) counts: Counts,
     pub(super) ending: Ending,
     pub(super) keeper: Keeper,
-}
-
-/// Those who watch.
-struct Observers<'a, T: Float> {
-    all: Vec<Box<dyn Observer<T> + 'a>>,
-    /// Some rank has a clock or an observer that may end the run.
-    vote: bool,
 }
 
 /// The batches of a run: there are none for a full-batch method.
@@ -72,117 +61,9 @@ pub(super) struct Counts {
     pub undone: usize,
 }
 
-/// What a rank prepares by itself.
-struct Packed<T: Float> {
-    engine: Engine<T>,
-    /// The checkpoint, and the initial weights in it.
-    resumed: Option<(Saved<T>, DMatrix<T>)>,
-}
-
-impl<T: Float> Packed<T> {
-    fn new(
-        trainer: &Trainer<'_, T>,
-        network: &ExpNetwork<T>,
-        data: &Dataset<T>,
-        identity: Option<&Identity>,
-        rank: usize,
-    ) -> Result<Self, Error> {
-        let resumed = match (&trainer.resume, identity) {
-            (Some(path), Some(identity)) => {
-                let mut saved = Saved::open(path, identity, rank)?;
-                let initial = saved.initial()?;
-                Some((saved, initial))
-            }
-            _ => None,
-        };
-        let validation = trainer.validation.as_ref().map(|validation| validation.data.points());
-        let engine = Engine::new(
-            resumed.as_ref().map_or(network.weights(), |(_, initial)| initial),
-            network.output_weights(),
-            data.points(),
-            validation,
-            trainer.memory,
-        )?;
-        Ok(Self { engine, resumed })
-    }
-}
-
-impl<'s, 'a, T: Float> Session<'s, 'a, T> {
-    pub(super) fn new(
-        mut trainer: Trainer<'a, T>,
-        network: &'s mut ExpNetwork<T>,
-        data: &Dataset<T>,
-    ) -> Result<Self, Error> {
-        let clock = Clock::start();
-        let link = Link::new(std::mem::replace(&mut trainer.communicator, Box::new(Solo)));
-        let checked = trainer.check(network, data);
-        let schedule = link.pass(checked)?;
-        let (width, vote) = greet(&link, &trainer, network, data)?;
-        let asked = trainer.checkpoint.is_some() || trainer.resume.is_some();
-        let validation = trainer.validation.as_ref().map(|validation| validation.data);
-        let identity = asked.then(|| Identity::of(&link, network, data, validation));
-        let identity = identity.transpose()?;
-        let packed = Packed::new(&trainer, network, data, identity.as_ref(), link.rank());
-        let Packed { engine, resumed } = link.pass(packed)?;
-        let shape = (network.dimension(), width);
-        let mut session = Self {
-            network,
-            position: Position::new(engine.joined(link), data.labels().clone(), shape),
-            schedule,
-            method: trainer.method,
-            observers: Observers {
-                all: trainer.observers,
-                vote,
-            },
-            validation: trainer.validation,
-            limits: trainer.limits,
-            clock,
-            epoch: Epoch::default(),
-            counts: Counts {
-                initial_loss: f64::NAN,
-                undone: 0,
-            },
-            ending: Ending::default(),
-            // Until it is known where the run stands, there is nothing to write back.
-            keeper: Keeper::new(trainer.checkpoint, identity, trainer.names, resumed.is_some()),
-        };
-        let begun = match resumed {
-            Some((saved, initial)) => session.resume(saved, initial),
-            None => session.begin(),
-        };
-        session.link().pass(begun)?;
-        Ok(session)
-    }
-
+impl<T: Float> Session<'_, '_, T> {
     pub(super) fn link(&self) -> &Link<'static> {
         self.position.engine().link()
-    }
-
-    /// The first evaluation, and everyone's first look at it.
-    fn begin(&mut self) -> Result<(), Error> {
-        self.deal_batch()?;
-        self.position.evaluate()?;
-        // Comparable with the loss of the report: on all samples.
-        let initial = if self.epoch.batched {
-            self.position.at_mut().loss_of_all()?
-        } else {
-            self.position.at().loss()
-        };
-        (self.counts.initial_loss, self.epoch.loss) = (initial, initial);
-        if !self.position.at().loss().is_finite() {
-            return Err(self.position.at().overflow());
-        }
-        if !initial.is_finite() {
-            return Err(overflow::<T>("the loss over all points", initial));
-        }
-        self.validate(!self.epoch.batched)?;
-        self.announce()
-    }
-
-    /// Tells the observers where the run starts.
-    pub(super) fn announce(&mut self) -> Result<(), Error> {
-        let asked = self.notify(|_| true, |observer, progress| observer.start(progress));
-        self.decide(asked)
     }
 
     /// Takes one step, unless the run is over. Says why it is over, once it is.
@@ -212,13 +93,12 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         self.ending.stationary = self.position.is_stationary() && !self.epoch.batched;
         self.position.accept(proposal)?;
         self.look()?;
-        let step = self.steps();
-        let asked = self.notify(
-            |every| every > 0 && step.is_multiple_of(every),
-            |observer, progress| observer.step(progress),
-        );
+        let asked = self.notify(Event::Step);
         self.decide(asked)?;
-        if self.keeper.is_due(step) { self.save() } else { Ok(()) }
+        if self.keeper.is_due(self.steps()) {
+            self.save()?;
+        }
+        Ok(())
     }
 
     fn choose_direction(&mut self) -> Result<(), Error> {
@@ -244,7 +124,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         })
     }
 
-    fn deal_batch(&mut self) -> Result<(), Error> {
+    pub(super) fn deal_batch(&mut self) -> Result<(), Error> {
         let samples = self.position.at().samples();
         let dealt = &mut self.epoch.dealt;
         dealt.clear();
@@ -317,7 +197,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     }
 
     /// Looks at the validation loss; `fresh` says that the last pass evaluated it.
-    fn validate(&mut self, fresh: bool) -> Result<(), Error> {
+    pub(super) fn validate(&mut self, fresh: bool) -> Result<(), Error> {
         let step = self.steps();
         match &mut self.validation {
             Some(validation) => validation.look(self.position.engine_mut(), fresh, step),
@@ -325,13 +205,9 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         }
     }
 
-    /// Calls the observers whose interval is `due`; true where one wants the run to stop.
-    fn notify(
-        &mut self,
-        due: impl Fn(usize) -> bool,
-        call: impl Fn(&mut dyn Observer<T>, &Progress<'_, T>) -> ControlFlow<()>,
-    ) -> bool {
-        if self.observers.all.is_empty() {
+    /// Calls the observers that are due; true where one of them wants the run to stop.
+    pub(super) fn notify(&mut self, event: Event) -> bool {
+        if self.observers.is_empty() {
             return false;
         }
         let best = self.validation.as_ref().and_then(|validation| validation.best);
@@ -343,17 +219,11 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             tolerance: self.limits.tolerance,
             elapsed: self.clock.elapsed(),
         };
-        let mut stop = false;
-        for observer in &mut self.observers.all {
-            if due(observer.every()) {
-                stop |= call(observer.as_mut(), &progress).is_break();
-            }
-        }
-        stop
+        self.observers.notify(event, &progress)
     }
 
     /// Decides whether the run is over, and why.
-    fn decide(&mut self, asked: bool) -> Result<(), Error> {
+    pub(super) fn decide(&mut self, asked: bool) -> Result<(), Error> {
         let late = self.limits.max_time.is_some_and(|limit| self.clock.elapsed() >= limit);
         let [asked, late] = self.vote([asked, late])?;
         let step = self.steps();
@@ -426,9 +296,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             elapsed: self.clock.elapsed(),
             problems: Vec::new(),
         };
-        let observers = &mut self.observers.all;
-        observers.iter_mut().for_each(|observer| observer.end(&report));
-        report.problems = observers.iter().filter_map(|observer| observer.problem()).collect();
+        self.observers.end(&mut report);
         Ok(report)
     }
 
@@ -482,32 +350,6 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         }
         Ok(())
     }
-}
-
-/// The first exchange: the width of the whole network, and whether any rank may want to end the run by itself.
-fn greet<T: Float>(
-    link: &Link<'_>,
-    trainer: &Trainer<'_, T>,
-    network: &ExpNetwork<T>,
-    data: &Dataset<T>,
-) -> Result<(usize, bool), Error> {
-    if link.is_solo() {
-        return Ok((network.width(), true));
-    }
-    let mut replicated = Checksum::default();
-    let validation = trainer.validation.as_ref().map(|validation| validation.data);
-    for data in [Some(data), validation].into_iter().flatten() {
-        replicated.word(data.samples() as u64);
-        replicated.feed(data.points().as_slice());
-        replicated.feed(data.labels().as_slice());
-    }
-    trainer.settings().iter().for_each(|&setting| replicated.word(setting));
-    replicated.word(size_of::<T>() as u64);
-    link.note(replicated.finish());
-    let vote = trainer.limits.max_time.is_some() || !trainer.observers.is_empty();
-    let mut numbers = [network.width() as f64, f64::from(u8::from(vote))];
-    link.sum(Sum::Start, &mut numbers)?;
-    Ok((numbers[0].to_usize().unwrap_or(usize::MAX), numbers[1] > 0.0))
 }
 
 impl<T: Float> Drop for Session<'_, '_, T> {

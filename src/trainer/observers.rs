@@ -1,0 +1,53 @@
+//! The observers of a run.
+
+use crate::float::Float;
+use crate::observer::{Observer, Progress};
+use crate::report::FitReport;
+
+/// All observers of a run, in the order in which they were given.
+pub(super) struct Observers<'a, T: Float> {
+    all: Vec<Box<dyn Observer<T> + 'a>>,
+    /// Whether some rank has an observer or a clock, which may end the run.
+    pub vote: bool,
+}
+
+/// What the observers are told of.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Event {
+    Start,
+    Step,
+}
+
+impl<'a, T: Float> Observers<'a, T> {
+    pub fn new(all: Vec<Box<dyn Observer<T> + 'a>>, vote: bool) -> Self {
+        Self { all, vote }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Calls the observers that are due; true where one of them wants the run to stop.
+    pub fn notify(&mut self, event: Event, progress: &Progress<'_, T>) -> bool {
+        let mut stop = false;
+        for observer in &mut self.all {
+            let every = observer.every();
+            stop |= match event {
+                Event::Start => observer.start(progress).is_break(),
+                Event::Step if every > 0 && progress.steps().is_multiple_of(every) => {
+                    observer.step(progress).is_break()
+                }
+                Event::Step => false,
+            };
+        }
+        stop
+    }
+
+    /// Shows them the report, which gets their problems.
+    pub fn end(&mut self, report: &mut FitReport<T>) {
+        for observer in &mut self.all {
+            observer.end(report);
+        }
+        report.problems = self.all.iter().filter_map(Observer::problem).collect();
+    }
+}

@@ -1,0 +1,152 @@
+//! The start of a run: what a rank prepares by itself, what all ranks agree on, and the first evaluation.
+
+use super::Trainer;
+use super::limits::{Clock, Ending};
+use super::observers::{Event, Observers};
+use super::saving::Keeper;
+use super::session::{Counts, Epoch, Session};
+use crate::checkpoint::{Identity, Saved};
+use crate::checksum::Checksum;
+use crate::communicator::{Link, Solo, Sum};
+use crate::dataset::Dataset;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::float::Float;
+use crate::network::ExpNetwork;
+use crate::numbers::overflow;
+use crate::step::Position;
+use nalgebra::DMatrix;
+use num_traits::ToPrimitive;
+
+/// What a rank prepares by itself.
+struct Packed<T: Float> {
+    engine: Engine<T>,
+    /// The checkpoint, and the initial weights in it.
+    resumed: Option<(Saved<T>, DMatrix<T>)>,
+}
+
+impl<T: Float> Packed<T> {
+    fn new(
+        trainer: &Trainer<'_, T>,
+        network: &ExpNetwork<T>,
+        data: &Dataset<T>,
+        identity: Option<&Identity>,
+        rank: usize,
+    ) -> Result<Self, Error> {
+        let resumed = match (&trainer.resume, identity) {
+            (Some(path), Some(identity)) => {
+                let mut saved = Saved::open(path, identity, rank)?;
+                let initial = saved.initial()?;
+                Some((saved, initial))
+            }
+            _ => None,
+        };
+        let validation = trainer.validation.as_ref().map(|validation| validation.data.points());
+        let engine = Engine::new(
+            resumed.as_ref().map_or(network.weights(), |(_, initial)| initial),
+            network.output_weights(),
+            data.points(),
+            validation,
+            trainer.memory,
+        )?;
+        Ok(Self { engine, resumed })
+    }
+}
+
+impl<'s, 'a, T: Float> Session<'s, 'a, T> {
+    pub(super) fn new(
+        mut trainer: Trainer<'a, T>,
+        network: &'s mut ExpNetwork<T>,
+        data: &Dataset<T>,
+    ) -> Result<Self, Error> {
+        let clock = Clock::start();
+        let link = Link::new(std::mem::replace(&mut trainer.communicator, Box::new(Solo)));
+        let checked = trainer.check(network, data);
+        let schedule = link.pass(checked)?;
+        let (width, vote) = greet(&link, &trainer, network, data)?;
+        let asked = trainer.checkpoint.is_some() || trainer.resume.is_some();
+        let validation = trainer.validation.as_ref().map(|validation| validation.data);
+        let identity = asked.then(|| Identity::of(&link, network, data, validation));
+        let identity = identity.transpose()?;
+        let packed = Packed::new(&trainer, network, data, identity.as_ref(), link.rank());
+        let Packed { engine, resumed } = link.pass(packed)?;
+        let shape = (network.dimension(), width);
+        let mut session = Self {
+            network,
+            position: Position::new(engine.joined(link), data.labels().clone(), shape),
+            schedule,
+            method: trainer.method,
+            observers: Observers::new(trainer.observers, vote),
+            validation: trainer.validation,
+            limits: trainer.limits,
+            clock,
+            epoch: Epoch::default(),
+            counts: Counts {
+                initial_loss: f64::NAN,
+                undone: 0,
+            },
+            ending: Ending::default(),
+            // Until it is known where the run stands, there is nothing to write back.
+            keeper: Keeper::new(trainer.checkpoint, identity, trainer.names, resumed.is_some()),
+        };
+        let begun = match resumed {
+            Some((saved, initial)) => session.resume(saved, initial),
+            None => session.begin(),
+        };
+        session.link().pass(begun)?;
+        Ok(session)
+    }
+
+    /// The first evaluation, and everyone's first look at it.
+    fn begin(&mut self) -> Result<(), Error> {
+        self.deal_batch()?;
+        self.position.evaluate()?;
+        // Comparable with the loss of the report: on all samples.
+        let initial = if self.epoch.batched {
+            self.position.at_mut().loss_of_all()?
+        } else {
+            self.position.at().loss()
+        };
+        (self.counts.initial_loss, self.epoch.loss) = (initial, initial);
+        if !self.position.at().loss().is_finite() {
+            return Err(self.position.at().overflow());
+        }
+        if !initial.is_finite() {
+            return Err(overflow::<T>("the loss over all points", initial));
+        }
+        self.validate(!self.epoch.batched)?;
+        self.announce()
+    }
+
+    /// Tells the observers where the run starts.
+    pub(super) fn announce(&mut self) -> Result<(), Error> {
+        let asked = self.notify(Event::Start);
+        self.decide(asked)
+    }
+}
+
+/// The first exchange: the width of the whole network, and whether any rank may want to end the run by itself.
+fn greet<T: Float>(
+    link: &Link<'_>,
+    trainer: &Trainer<'_, T>,
+    network: &ExpNetwork<T>,
+    data: &Dataset<T>,
+) -> Result<(usize, bool), Error> {
+    if link.is_solo() {
+        return Ok((network.width(), true));
+    }
+    let mut replicated = Checksum::default();
+    let validation = trainer.validation.as_ref().map(|validation| validation.data);
+    for data in [Some(data), validation].into_iter().flatten() {
+        replicated.word(data.samples() as u64);
+        replicated.feed(data.points().as_slice());
+        replicated.feed(data.labels().as_slice());
+    }
+    trainer.settings().iter().for_each(|&setting| replicated.word(setting));
+    replicated.word(size_of::<T>() as u64);
+    link.note(replicated.finish());
+    let vote = trainer.limits.max_time.is_some() || !trainer.observers.is_empty();
+    let mut numbers = [network.width() as f64, f64::from(u8::from(vote))];
+    link.sum(Sum::Start, &mut numbers)?;
+    Ok((numbers[0].to_usize().unwrap_or(usize::MAX), numbers[1] > 0.0))
+}
