@@ -50,6 +50,7 @@ mod weights;
 
 pub(crate) use arrays::Array;
 pub use plan::Memory;
+pub(crate) use plan::level;
 pub(crate) use training::Engine;
 
 use crate::error::Error;

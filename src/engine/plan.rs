@@ -76,7 +76,7 @@ impl Plan {
 }
 
 /// The SIMD level of a run.
-fn level() -> Level {
+pub(crate) fn level() -> Level {
     let best = Level::new();
     match std::env::var(LEVEL_VARIABLE) {
         Ok(name) => forced(best, &name).unwrap_or(best),

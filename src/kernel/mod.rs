@@ -31,6 +31,7 @@ mod degenerate;
 mod fit;
 mod flow;
 mod limit;
+mod pairs;
 mod preconditioner;
 mod predictor;
 mod solver;
@@ -50,8 +51,7 @@ use crate::float::Float;
 use crate::memory;
 use crate::network::ExpNetwork;
 use crate::setting::not_negative;
-use nalgebra::{DMatrix, DVectorView};
-use rayon::prelude::*;
+use nalgebra::DMatrix;
 
 /// The limit of the tangent kernel H for infinite width: Hcts, n x n, exactly symmetric.
 ///
@@ -89,20 +89,7 @@ pub fn limit_kernel<T: Float>(points: &DMatrix<T>, std_dev: f64) -> Result<DMatr
 fn lower_limit_kernel<T: Float>(points: &DMatrix<T>, std_dev: f64) -> Result<DMatrix<f64>, Error> {
     check_points(points, None)?;
     check_std_dev(std_dev)?;
-    let points = points.map(Float::as_f64);
-    let n = points.ncols();
-    let mut kernel = memory::square("the limit kernel", n)?;
-    kernel
-        .as_mut_slice()
-        .par_chunks_mut(n)
-        .enumerate()
-        .for_each(|(j, column)| {
-            for (i, entry) in column.iter_mut().enumerate().skip(j) {
-                *entry = limit(points.column(i), points.column(j), std_dev);
-            }
-        });
-    check_entries("the limit kernel", &kernel)?;
-    Ok(kernel)
+    pairs::lower_triangle(&points.map(Float::as_f64), std_dev)
 }
 
 /// The tangent kernel of a network: H = J J^T / m, n x n, exactly symmetric.
@@ -153,12 +140,6 @@ fn neurons_in_block(samples: usize, dimension: usize) -> usize {
     const NUMBERS: usize = 1 << 23;
     const STEP: usize = 1024;
     (NUMBERS / (dimension + samples / 16) / STEP).max(1) * STEP
-}
-
-/// Hcts of two points.
-fn limit(x: DVectorView<'_, f64>, y: DVectorView<'_, f64>, std_dev: f64) -> f64 {
-    let squares: f64 = x.iter().zip(&y).map(|(x, y)| (std_dev * (x + y)).powi(2)).sum();
-    times_exp(x.dot(&y), squares / 2.0)
 }
 
 /// product exp(exponent), also where the exponential alone would overflow.

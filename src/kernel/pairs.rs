@@ -1,0 +1,95 @@
+//! The limit kernel of points with each other: an n x n matrix, entry by entry.
+
+use super::{check_entries, times_exp};
+use crate::engine;
+use crate::error::Error;
+use crate::memory;
+use fearless_simd::dispatch;
+use nalgebra::{DMatrix, DVectorView};
+use rayon::prelude::*;
+
+/// Rows of a column that are computed at a time: their sums fit in L1.
+const BLOCK: usize = 64;
+/// A dot product is eight sums, k modulo 8, added up at its end, as nalgebra's is.
+const SUMS: usize = 8;
+
+/// Hcts of `points` (d x n), on and below the diagonal. Sums run along the block, so that they vectorise: with the
+/// same bits on any SIMD level, as nothing is fused.
+///
+/// Errors: an entry beyond the range of `f64`, no memory.
+pub(super) fn lower_triangle(points: &DMatrix<f64>, std_dev: f64) -> Result<DMatrix<f64>, Error> {
+    let (n, level) = (points.ncols(), engine::level());
+    let rows = points.transpose();
+    let mut kernel = memory::square("the limit kernel", n)?;
+    let columns = kernel.as_mut_slice().par_chunks_mut(n).enumerate();
+    let finite = columns.map(|(j, column)| {
+        let y = points.column(j);
+        for (entries, first) in column[j..].chunks_mut(BLOCK).zip((j..).step_by(BLOCK)) {
+            dispatch!(level, _s => block(&rows, first, y, std_dev, entries));
+        }
+        column.iter().all(|entry| entry.is_finite())
+    });
+    // The columns are still in the cache; only a bad one is looked for again.
+    if !finite.reduce(|| true, |one, other| one & other) {
+        check_entries("the limit kernel", &kernel)?;
+    }
+    Ok(kernel)
+}
+
+/// Hcts of the points from `first` on with y: `<x, y> exp(sigma^2 ||x + y||^2 / 2)`.
+#[inline(always)]
+fn block(rows: &DMatrix<f64>, first: usize, y: DVectorView<'_, f64>, std_dev: f64, entries: &mut [f64]) {
+    let size = entries.len();
+    let (mut squares, mut sums) = ([0.0; BLOCK], [[0.0; BLOCK]; SUMS]);
+    let whole = y.len() / SUMS * SUMS;
+    for (k, y) in y.iter().enumerate() {
+        let row = rows.column(k);
+        let x = &row.as_slice()[first..first + size];
+        for (square, x) in squares.iter_mut().zip(x) {
+            let scaled = std_dev * (x + y);
+            *square += scaled * scaled;
+        }
+        if k == whole {
+            add_up(&mut sums);
+        }
+        let sum = if k < whole { k % SUMS } else { 0 };
+        for (sum, x) in sums[sum].iter_mut().zip(x) {
+            *sum += x * y;
+        }
+    }
+    if whole == y.len() {
+        add_up(&mut sums);
+    }
+    for ((entry, square), product) in entries.iter_mut().zip(&squares).zip(&sums[0]) {
+        *entry = times_exp(*product, square / 2.0);
+    }
+}
+
+/// All sums in the first.
+#[inline(always)]
+fn add_up(sums: &mut [[f64; BLOCK]; SUMS]) {
+    let [s0, s1, s2, s3, s4, s5, s6, s7] = sums;
+    for i in 0..BLOCK {
+        s0[i] = (s0[i] + s4[i]) + (s1[i] + s5[i]) + (s2[i] + s6[i]) + (s3[i] + s7[i]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_those_of_two_points_alone() {
+        for d in [1, 7, 8, 17] {
+            let points = DMatrix::from_fn(d, 130, |k, i| ((3 * i + 5 * k + i * k) as f64).sin());
+            let kernel = lower_triangle(&points, 0.7).unwrap();
+            for j in 0..130 {
+                for i in j..130 {
+                    let (x, y) = (points.column(i), points.column(j));
+                    let squares: f64 = x.iter().zip(&y).map(|(x, y)| (0.7 * (x + y)).powi(2)).sum();
+                    assert_eq!(kernel[(i, j)], times_exp(x.dot(&y), squares / 2.0), "{d} {i} {j}");
+                }
+            }
+        }
+    }
+}
