@@ -100,6 +100,8 @@ mod error;
 mod exact;
 mod float;
 mod init;
+#[cfg(debug_assertions)]
+mod instances;
 pub mod kernel;
 mod linalg;
 mod memory;
@@ -131,6 +133,8 @@ pub use engine::roofline;
 pub use error::Error;
 pub use float::Float;
 pub use init::Initializer;
+#[cfg(debug_assertions)]
+pub use instances::instances;
 pub use nalgebra;
 pub use network::ExpNetwork;
 pub use record::{Record, Stored};

@@ -75,6 +75,15 @@ pub fn resume<'a, T: Float>(
     data: &Dataset<T>,
     steps: usize,
 ) -> Result<ResumeReport, Error> {
+    compare_runs(&trainer, net, data, steps)
+}
+
+fn compare_runs<'a, T: Float>(
+    trainer: &dyn Fn() -> Trainer<'a, T>,
+    net: &ExpNetwork<T>,
+    data: &Dataset<T>,
+    steps: usize,
+) -> Result<ResumeReport, Error> {
     let folder = Folder::new()?;
     let path = folder.0.join("run.checkpoint");
     let run = |net: &mut ExpNetwork<T>, steps: usize, resume: Option<&Path>, keep: bool| {

@@ -65,6 +65,11 @@ impl Threads {
     /// # Ok::<(), expnet::Error>(())
     /// ```
     pub fn run<R: Send>(ranks: usize, work: impl Fn(Self) -> Result<R, Error> + Sync) -> Vec<Result<R, Error>> {
+        Self::run_each(ranks, &work)
+    }
+
+    /// Compiled once for each kind of answer, not for each closure.
+    fn run_each<R: Send>(ranks: usize, work: &(dyn Fn(Self) -> Result<R, Error> + Sync)) -> Vec<Result<R, Error>> {
         let meeting = Arc::new(Meeting {
             table: Mutex::new(Table {
                 parts: vec![Vec::new(); ranks],
@@ -84,7 +89,7 @@ impl Threads {
             .collect();
         thread::scope(|scope| {
             let start = |member: Arc<Member>| {
-                let (rank, work) = (member.rank, &work);
+                let rank = member.rank;
                 let guarded = move || {
                     catch_unwind(AssertUnwindSafe(|| work(Self { member })))
                         .unwrap_or_else(|panic| Err(panicked(rank, panic.as_ref())))

@@ -1,0 +1,38 @@
+//! What debug builds need of this crate for `f32` and `f64`, compiled once.
+//!
+//! Up to optimisation level 1 `rustc` takes the instances of generic functions that a dependency has compiled already.
+//! Without this module each test, each example and each dependent crate would compile all of them anew.
+
+use crate::kernel::{Predictor, empirical_kernel, limit_kernel};
+use crate::method::{GaussNewton, GradientDescent, Minibatch};
+use crate::schedule::{Backtracking, KernelStable};
+use crate::{Dataset, Error, ExpNetwork, ExpRegressor, Float, Initializer, Scaling, Trainer, certificate, check};
+
+/// Only compiled, never called.
+#[doc(hidden)]
+pub fn instances(single: &Dataset<f32>, double: &Dataset<f64>) -> Result<(), Error> {
+    of(single)?;
+    of(double)
+}
+
+fn of<T: Float>(data: &Dataset<T>) -> Result<(), Error> {
+    let (train, test) = Scaling::fit(data)?.apply(data)?.split(0.5, 0)?;
+    let mut net = Initializer::new(1, 2).build::<T>()?;
+    let trainer = Trainer::new(KernelStable::default()).method(GaussNewton::default());
+    trainer.validation(&test, 1).checkpoint("", 1).fit(&mut net, &train)?;
+    Trainer::new(0.1).method(Minibatch::new(1)).fit(&mut net, &train)?;
+    let trainer = Trainer::new(Backtracking::default()).method(GradientDescent::default());
+    trainer.resume("").start(&mut net, &train)?.finish()?;
+    check::gradient(&net, data)?;
+    net.save("")?;
+    net = ExpNetwork::load("")?;
+    net.loss(data)?;
+    net.step(data, T::zero())?;
+    ExpRegressor::options().fit(data)?.save("")?;
+    ExpRegressor::<T>::load("")?.score(data)?;
+    limit_kernel(data.points(), 1.0)?;
+    empirical_kernel(&net, data.points())?;
+    Predictor::new(data, 1.0)?.ridge(0.0)?.predict(data.points())?;
+    certificate::certify(&net, data)?;
+    Ok(())
+}
