@@ -1,7 +1,7 @@
-//! Time to a tolerance, set-up included: Gauss-Newton and gradient descent beside gradient descent by JAX on the same
+//! Time to a tolerance, including set-up: Gauss-Newton and gradient descent against gradient descent in JAX on the same
 //! problem: `cargo bench --bench fit`.
 //!
-//! `EXPNET_PYTHON` names the Python to use. JAX is given the best constant step size, 1 / lambda_max(G_0), for nothing.
+//! `EXPNET_PYTHON` is the Python to use. JAX gets the best constant step size, 1 / lambda_max(G_0), for free.
 
 mod common;
 
@@ -27,12 +27,12 @@ fn problem(n: usize, d: usize, m: usize) -> (ExpNetwork<f64>, Dataset<f64>) {
     let labels = DVector::from_fn(n, |_, _| if rng.random() { 1.0 } else { -1.0 });
     let net = Initializer::new(d, m).antisymmetric(true).seed(1).build();
     (
-        net.expect("the sizes are sound"),
+        net.expect("the sizes are valid"),
         Dataset::new(points, labels).expect("normal numbers are finite"),
     )
 }
 
-/// The fastest of some runs.
+/// The fastest of several runs.
 fn best<'a>(net: &ExpNetwork<f64>, data: &Dataset<f64>, trainer: impl Fn() -> Trainer<'a, f64>) -> FitReport<f64> {
     let run = || {
         let trainer = trainer().tolerance(TOLERANCE).max_steps(MAX_STEPS);
@@ -45,7 +45,7 @@ fn best<'a>(net: &ExpNetwork<f64>, data: &Dataset<f64>, trainer: impl Fn() -> Tr
 fn main() {
     let (n, d, m) = if is_tiny() { (9, 3, 200) } else { (128, 16, 16384) };
     let (net, data) = problem(n, d, m);
-    println!("to ||e|| <= {TOLERANCE:e} from an antisymmetric start, n = {n}, d = {d}, m = {m}, f64, set-up included");
+    println!("to ||e|| <= {TOLERANCE:e} from an antisymmetric start, n = {n}, d = {d}, m = {m}, f64, including set-up");
     let frozen = best(&net, &data, || Trainer::default().method(GaussNewton::frozen()));
     let full = best(&net, &data, || Trainer::default().method(GaussNewton::default()));
     let descent = best(&net, &data, || Trainer::new(schedule::KernelStable::default()));
@@ -63,23 +63,23 @@ fn main() {
     }
     let eigenvalue = kernel::empirical_kernel(&net, data.points())
         .and_then(|kernel| kernel::Spectrum::new(&kernel))
-        .expect("the points are sound")
+        .expect("the points are finite")
         .lambda_max()
         * m as f64;
-    match by_jax(&net, &data, 1.0 / eigenvalue) {
+    match jax(&net, &data, 1.0 / eigenvalue) {
         Some([steps, seconds, compilation, norm]) => {
             println!(
                 "{:32} {seconds:10.3e} s  {steps:5} steps                ||e|| {norm:.1e}  (compiled in {compilation:.1} s)",
                 "JAX, step size 1 / lambda_max"
             );
-            println!("JAX over the fastest: {:.0} x", seconds / fastest);
+            println!("JAX takes {:.0} times as long as the fastest", seconds / fastest);
         }
         None => println!("JAX: not found here (see benches/peers/README.md)"),
     }
 }
 
-/// Steps, seconds, seconds of compilation, and ||e|| at the end.
-fn by_jax(net: &ExpNetwork<f64>, data: &Dataset<f64>, step_size: f64) -> Option<[f64; 4]> {
+/// Steps, seconds, seconds of compilation, and the final ||e||; `None` if JAX is missing.
+fn jax(net: &ExpNetwork<f64>, data: &Dataset<f64>, step_size: f64) -> Option<[f64; 4]> {
     let python = std::env::var("EXPNET_PYTHON").unwrap_or_else(|_| "python3".into());
     let path = std::env::temp_dir().join(format!("expnet-fit-{}.bin", std::process::id()));
     let mut file = std::fs::File::create(&path).ok()?;
@@ -94,7 +94,7 @@ fn by_jax(net: &ExpNetwork<f64>, data: &Dataset<f64>, step_size: f64) -> Option<
         .args([step_size, TOLERANCE].map(|x| x.to_string()))
         .args([MAX_STEPS.to_string(), if is_tiny() { "1" } else { "3" }.into()])
         .output();
-    // Left over in the folder for temporary files where it cannot be removed.
+    // A leftover temporary file does no harm.
     let _ = std::fs::remove_file(&path);
     let line = String::from_utf8(output.ok()?.stdout).ok()?;
     let numbers: Vec<f64> = line.split_whitespace().map_while(|word| word.parse().ok()).collect();

@@ -1,7 +1,9 @@
-//! The tangent Gram matrix G = J J^T, beside the machine's limits measured in the same run: `cargo bench --bench gram`.
+//! The tangent Gram matrix G = J J^T, compared with the machine's limits measured in the same run: `cargo bench --bench
+//! gram`.
 //!
-//! Arguments choose shapes: `cargo bench --bench gram -- A odd`. Roofline: (n^2 m + 2 n d m) flops at the peak of f64, and n m exponentials from L1, on all threads.
-//! Without arguments the table of `--bench linalg` follows: what is done with G once it is there.
+//! Arguments choose shapes: `cargo bench --bench gram -- A odd`. The roofline is (n^2 m + 2 n d m) flops at peak f64
+//! throughput plus n m exponentials from L1, on all threads. Without arguments, the table of `--bench linalg` follows,
+//! which covers what is done with G.
 
 mod common;
 
@@ -38,7 +40,7 @@ const SHAPES: [Shape; 4] = [
     },
 ];
 
-/// Forms G a few times, and keeps the least time.
+/// Forms G several times and keeps the shortest time.
 struct Clock {
     seconds: f64,
 }
@@ -58,7 +60,7 @@ fn seconds<T: Float>(shape: Shape) -> f64 {
     let (mut net, data) = problem::<T>(shape);
     let mut clock = Clock { seconds: f64::INFINITY };
     let trainer = Trainer::new(1e-9).method(&mut clock as &mut dyn Method<T>).max_steps(1);
-    trainer.fit(&mut net, &data).expect("the problem is sound");
+    trainer.fit(&mut net, &data).expect("the problem is valid");
     clock.seconds
 }
 
@@ -67,7 +69,7 @@ fn main() {
     println!("{} on {threads} threads", level_name());
     let (double, single) = (limits::<f64>(threads), limits::<f32>(threads));
     println!(
-        "{:.0} GF/s in f64, {:.3} ns an exponential ({:.3} ns in f32)",
+        "{:.0} GF/s in f64, {:.3} ns per exponential ({:.3} ns in f32)",
         double.peak / 1e9,
         double.exp * 1e9,
         single.exp * 1e9
@@ -82,8 +84,8 @@ fn main() {
         d: 3,
         m: 70,
     }];
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let chosen = |shape: &&Shape| wanted.is_empty() || wanted.iter().any(|name| name == shape.name);
+    let names: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let chosen = |shape: &&Shape| names.is_empty() || names.iter().any(|name| name == shape.name);
     let shapes = if is_tiny() { &tiny[..] } else { &SHAPES[..] };
     for &shape in shapes.iter().filter(chosen) {
         let Shape { n, d, m, .. } = shape;
@@ -92,16 +94,16 @@ fn main() {
             ("f32", seconds::<f32>(shape), single.exp),
         ] {
             let product = (n * n * m) as f64 / double.peak;
-            let all = product + (2 * n * d * m) as f64 / double.peak + (n * m) as f64 * exp;
+            let total = product + (2 * n * d * m) as f64 / double.peak + (n * m) as f64 * exp;
             println!(
                 "{:28} {name:>4} {time:10.3e} {:15.0}% {:8.0}%",
                 shape.size(),
                 100.0 * product / time,
-                100.0 * all / time
+                100.0 * total / time
             );
         }
     }
-    if wanted.is_empty() {
+    if names.is_empty() {
         println!();
         common::linalg::table();
     }

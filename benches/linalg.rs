@@ -1,6 +1,6 @@
-//! n x n work beside LAPACK on the same matrices, alternated in one run: `cargo bench --bench linalg`.
+//! n x n linear algebra against LAPACK on the same matrices, alternating in one run: `cargo bench --bench linalg`.
 //!
-//! `EXPNET_PYTHON` names the Python that has numpy and scipy.
+//! `EXPNET_PYTHON` is the Python in which numpy and scipy are installed.
 
 mod common;
 

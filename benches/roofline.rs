@@ -1,15 +1,15 @@
-//! The speed of a step, in one table: against the machine's own limits, and against numpy, JAX, PyTorch and the Rust
-//! libraries where they are found, all measured in the same run: `cargo bench --bench roofline`.
+//! The time per step in one table: against the machine's limits, and against numpy, JAX, PyTorch and Rust libraries if
+//! they are installed, all measured in the same run: `cargo bench --bench roofline`.
 //!
 //! ```text
 //! roofline    t = flops / peak + n m t_exp      flops = 4 n d m, or 4 m (n k - k (k - 1) / 2) in reduced coordinates
-//! set-up      packing, reduction and the first forward pass, then the largest eigenvalue too, in steps
-//! jax, ...    how many times longer their step takes: alternated, the best of three medians each
+//! set-up      packing, reduction and the first forward pass; then the same plus the largest eigenvalue; in units of a step
+//! jax, ...    how many times longer their step takes, alternating, best of three medians each
 //! ```
 //!
-//! Words choose shapes, types and peers: `-- A f64 jax torch-compile`; `alone` leaves the peers out, `recompute` computes activations
-//! again. `EXPNET_PYTHON` names the Python that has the peers. `-- memory` runs n = 1000, d = 16, m = 10^6 recomputed and prints the peak
-//! of resident memory.
+//! Arguments choose shapes, types and peers: `-- A f64 jax torch-compile`. `alone` omits the peers; `recompute`
+//! recomputes activations. `EXPNET_PYTHON` is the Python in which the peers are installed. `-- memory` instead runs n =
+//! 1000, d = 16, m = 10^6 with recomputed activations and prints the peak resident memory.
 
 mod common;
 
@@ -17,7 +17,7 @@ use common::{OTHERS, Peers, Shape, Timing, is_tiny, run, shapes, steps};
 use expnet::roofline::{Limits, level_name, limits};
 use expnet::{ExpNetwork, Float, Initializer, Memory, Trainer};
 
-/// Each takes the best of so many medians.
+/// The number of medians of which each takes the best.
 const ROUNDS: usize = 3;
 
 fn main() {
@@ -58,7 +58,7 @@ struct Bench {
     peers: Peers,
 }
 
-/// Limits of one thread, and of all of them.
+/// The limits of one thread and of all threads.
 struct Machine {
     one: Limits,
     all: Limits,
@@ -70,15 +70,17 @@ impl Machine {
             one: limits::<T>(1),
             all: limits::<T>(threads),
         };
-        // What a good exponential takes on one core.
-        let good = if T::NAME == "f64" {
+        // Reference values for a good implementation of the exponential on one core.
+        let reference = if T::NAME == "f64" {
             " (0.23 with AVX-512, 0.55 with AVX2)"
         } else {
             ""
         };
-        for (name, Limits { peak, exp }, good) in [("1 thread", machine.one, good), ("together", machine.all, "")] {
+        for (name, Limits { peak, exp }, reference) in
+            [("1 thread", machine.one, reference), ("all threads", machine.all, "")]
+        {
             println!(
-                "{} {name}: {:.0} GF/s, {:.3} ns an exponential{good}",
+                "{} {name}: {:.0} GF/s, {:.3} ns per exponential{reference}",
                 T::NAME,
                 peak / 1e9,
                 exp * 1e9
@@ -94,7 +96,7 @@ impl Bench {
         let machine = Machine::measure::<T>(self.threads);
         print!(
             "{:26} {:4} {:>9} {:>6} {:>8} {:>7} {:>8} {:>14}",
-            "shape (n, d, m)", "type", "s a step", "GF/s", "roofline", "threads", "2 over 1", "set-up, steps"
+            "shape (n, d, m)", "type", "s / step", "GF/s", "roofline", "threads", "speed-up", "set-up, steps"
         );
         for peer in self.peers.names() {
             print!(" {peer:>13}");
@@ -109,7 +111,7 @@ impl Bench {
         let count = steps(shape);
         let on = |threads: usize| -> Timing {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            pool.expect("threads can be had")
+            pool.expect("threads can be started")
                 .install(|| run::<T>(shape, count, self.memory))
         };
         let (mut one, mut all) = (on(1), on(self.threads));
@@ -123,9 +125,9 @@ impl Bench {
                 }
             }
         }
-        // A small problem stays on one thread: its roofline is that of one.
-        let alone = all.step > 0.9 * one.step;
-        let limit = if alone { machine.one } else { machine.all };
+        // A small problem runs on one thread and has the roofline of one thread.
+        let single = all.step > 0.9 * one.step;
+        let limit = if single { machine.one } else { machine.all };
         let roofline = flops(shape) as f64 / limit.peak + (shape.n * shape.m) as f64 * limit.exp;
         print!(
             "{:26} {:4} {:9.2e} {:6.0} {:7.0}% {:>7} {:7.2}x {:6.1}, {:6.1}",
@@ -134,7 +136,7 @@ impl Bench {
             all.step,
             flops(shape) as f64 / all.step / 1e9,
             100.0 * roofline / all.step,
-            if alone { 1 } else { self.threads },
+            if single { 1 } else { self.threads },
             one.step / all.step,
             all.setup / all.step,
             all.eigenvalue / all.step,
@@ -146,28 +148,28 @@ impl Bench {
     }
 }
 
-/// The peers do the same work: after as many steps the loss is the same.
-fn compare_losses<T: Float>(shape: Shape, peer: &str, loss: f64, mine: f64) {
+/// The peers do the same work, so after the same number of steps the loss must be the same.
+fn compare_losses<T: Float>(shape: Shape, peer: &str, loss: f64, own: f64) {
     let tolerance = if T::NAME == "f64" { 1e-8 } else { 2e-2 };
-    if (loss - mine).abs() > tolerance * mine {
+    if (loss - own).abs() > tolerance * own {
         println!(
-            "{} {}: {peer} ends at loss {loss}, expnet at {mine}",
+            "{} {}: {peer} ends at loss {loss}, expnet at {own}",
             shape.name,
             T::NAME
         );
     }
 }
 
-/// Multiplications and additions of a step on the path that the engine takes.
+/// The number of flops per step, in the coordinates that the engine chooses.
 fn flops(shape: Shape) -> usize {
     let Shape { n, d, m, .. } = shape;
     let k = d.min(n);
     let reduced = n * k - k * (k - 1) / 2;
-    // The engine's own rule: worth it from a quarter of the work on.
+    // The engine's own rule: reduce if that saves at least a quarter of the work.
     4 * m * if 4 * reduced <= 3 * n * d { reduced } else { n * d }
 }
 
-/// Peak resident memory with a million neurons, set-up with its eigenvalue included.
+/// Peak resident memory with a million neurons, including set-up and the largest eigenvalue.
 fn peak_memory() {
     let (n, m) = if is_tiny() { (10, 1000) } else { (1000, 1_000_000) };
     let data = common::problem::<f64>(Shape {
@@ -180,12 +182,12 @@ fn peak_memory() {
     let mut net: ExpNetwork<f64> = Initializer::new(16, m)
         .antisymmetric(true)
         .build()
-        .expect("the sizes are sound");
+        .expect("the sizes are valid");
     let report = Trainer::default()
         .memory(Memory::Recompute)
         .max_steps(3)
         .fit(&mut net, &data)
-        .expect("it converges");
+        .expect("three stable steps cannot fail");
     println!("{report}");
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status

@@ -1,4 +1,4 @@
-//! One full-batch step, by divan: `cargo bench --bench step`.
+//! One full-batch step, measured with divan: `cargo bench --bench step`.
 
 mod common;
 
@@ -16,7 +16,7 @@ fn step<T: Float>(bencher: Bencher, index: usize) {
     let Shape { n, m, .. } = shape;
     let (mut net, data) = common::problem::<T>(shape);
     let trainer = Trainer::new(1e-3 / m as f64).max_steps(usize::MAX);
-    let mut session = trainer.start(&mut net, &data).expect("the problem is sound");
+    let mut session = trainer.start(&mut net, &data).expect("the problem is valid");
     bencher
         .counter(divan::counter::ItemsCount::new(n * m))
         .bench_local(|| session.step());

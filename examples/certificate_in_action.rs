@@ -1,11 +1,11 @@
-//! A run whose convergence is proved: the residual, the certified bound above it, and what linear theory predicts.
+//! A run with proved convergence: the residual, its certified bound, and the prediction of linear theory.
 //!
 //!     cargo run --release --example certificate_in_action            # draws target/certificate_in_action.png
 //!     cargo run --release --example certificate_in_action -- --full  # four times as many points
 //!     cargo run --release --example certificate_in_action -- --small # four points
 //!
-//! x uniform on the unit sphere, y = +-1, and the narrowest antisymmetric start with a certificate, trained with the largest step
-//! size that it allows. Linear theory holds the kernel fixed: e_t = (I - eta G_0)^t e_0.
+//! x uniform on the unit sphere, y = +-1, and the narrowest antisymmetric start with a certificate, trained with the
+//! largest step size that the certificate allows. Linear theory keeps the kernel fixed: e_t = (I - eta G_0)^t e_0.
 
 mod common;
 
@@ -27,29 +27,29 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (net, certificate) = NarrowestSearch::default().seed(!SEED).search(&data)?;
     println!("n = {n}, d = {d}, m = {}\n{certificate}\n", net.width());
 
-    // As long as the certificate takes to a hundredth of the first residual.
-    let first = data.labels().norm();
-    let steps = usize::try_from(certificate.steps_to(0.01 * first))?;
+    // Until the certificate guarantees a hundredth of the initial residual.
+    let initial = data.labels().norm();
+    let steps = usize::try_from(certificate.steps_to(0.01 * initial))?;
     let run = Run::new(&net, &data, certificate.max_step_size(), steps)?;
-    let bound = |t: f64| first * (1.0 - certificate.rate()).powf(t);
+    let bound = |t: f64| initial * (1.0 - certificate.rate()).powf(t);
     let bound: Curve = (0..=steps).map(|t| (t as f64, bound(t as f64))).collect();
-    report(&run, &bound, &certificate);
+    print_summary(&run, &bound, &certificate);
 
     let mut gaps = Vec::new();
     for (narrower, wider) in [(16, 1), (4, 1), (1, 1), (1, 16)] {
-        // The same stream of neurons, more or fewer of them, and the same step size times width.
+        // More or fewer neurons of the same random stream, with the same product of step size and width.
         let width = net.width() * wider / narrower / 2 * 2;
         let other = common::start(d, width, true, SEED).build()?;
         let size = certificate.max_step_size() * net.width() as f64 / width as f64;
         let gap = Run::new(&other, &data, size, steps)?.gap();
         let largest = gap.iter().map(|point| point.1).fold(0.0, f64::max);
-        println!("m = {width:>6}: at most {largest:.1e} ||e_0|| from linear theory");
+        println!("m = {width:>6}: distance from linear theory at most {largest:.1e} ||e_0||");
         gaps.push((width, gap));
     }
     common::save("certificate_in_action", &draw(&run, bound, &certificate, gaps))
 }
 
-/// e_t at each step, as it was and as linear theory has it, and how far the neurons had moved.
+/// e_t at each step, actual and predicted by linear theory, and how far the neurons have moved.
 struct Run {
     residuals: Vec<DVector<f64>>,
     linear: Vec<DVector<f64>>,
@@ -63,26 +63,29 @@ impl Run {
     fn new(net: &ExpNetwork<f64>, data: &Dataset<f64>, step_size: f64, steps: usize) -> Result<Self, Error> {
         let start = net.residual(data)?;
         let (mut residuals, mut movements) = (vec![start.clone()], vec![0.0]);
-        let watch = |progress: &Progress<'_, f64>| {
+        let observer = |progress: &Progress<'_, f64>| {
             residuals.push(DVector::from_column_slice(progress.residual()));
             movements.push(progress.movement().largest);
             ControlFlow::Continue(())
         };
         Trainer::new(step_size)
             .max_steps(steps)
-            .observe(watch)
+            .observe(observer)
             .fit(&mut net.clone(), data)?;
 
         // e_t = sum_k (1 - eta lambda_k)^t <v_k, e_0> v_k over the eigenpairs of G_0 = m H_0.
         let kernel = empirical_kernel(net, data.points())? * net.width() as f64;
         let spectrum = Spectrum::with_eigenvectors(&kernel)?;
-        let directions = spectrum.eigenvectors().cloned().expect("they were asked for");
+        let directions = spectrum
+            .eigenvectors()
+            .cloned()
+            .expect("the spectrum was computed with eigenvectors");
         let factors = spectrum.eigenvalues().map(|eigenvalue| 1.0 - step_size * eigenvalue);
-        let mut parts = directions.tr_mul(&start);
+        let mut components = directions.tr_mul(&start);
         let mut linear = vec![start];
         for _ in 0..steps {
-            parts.component_mul_assign(&factors);
-            linear.push(&directions * &parts);
+            components.component_mul_assign(&factors);
+            linear.push(&directions * &components);
         }
         Ok(Self {
             residuals,
@@ -94,20 +97,20 @@ impl Run {
 
     /// ||e_t - linear prediction|| / ||e_0||.
     fn gap(&self) -> Curve {
-        let first = self.residuals[0].norm();
+        let initial = self.residuals[0].norm();
         let pairs = self.residuals.iter().zip(&self.linear);
-        steps(pairs.map(|(residual, linear)| (residual - linear).norm() / first))
+        by_step(pairs.map(|(residual, linear)| (residual - linear).norm() / initial))
     }
 }
 
-/// Values against the steps 0, 1, ….
-fn steps(values: impl Iterator<Item = f64>) -> Curve {
+/// A curve of values at the steps 0, 1, ….
+fn by_step(values: impl Iterator<Item = f64>) -> Curve {
     values.enumerate().map(|(t, value)| (t as f64, value)).collect()
 }
 
-/// How the promises were kept.
-fn report(run: &Run, bound: &Curve, certificate: &Certificate) {
-    let shares = bound
+/// Prints how the run compares with its certificate.
+fn print_summary(run: &Run, bound: &Curve, certificate: &Certificate) {
+    let fractions = bound
         .iter()
         .zip(&run.residuals)
         .skip(1)
@@ -115,99 +118,107 @@ fn report(run: &Run, bound: &Curve, certificate: &Certificate) {
     let last = run.residuals.len() - 1;
     println!(
         "{last} steps: ||e_t|| is at most {:.3} of its bound, at every step",
-        shares.fold(0.0, f64::max)
+        fractions.fold(0.0, f64::max)
     );
     println!(
-        "in the end {:.2e}, {:.2e} by linear theory, at most {:.2e} as certified",
+        "at the end {:.2e}; linear theory predicts {:.2e}, and the certified bound is {:.2e}",
         run.residuals[last].norm(),
         run.linear[last].norm(),
         bound[last].1
     );
     let farthest = run.movements.iter().copied().fold(0.0, f64::max);
     println!(
-        "no neuron moved farther than {farthest:.2e}, {:.2} of the certified radius\n",
+        "no neuron moved further than {farthest:.2e}, which is {:.2} of the certified radius\n",
         farthest / certificate.radius()
     );
 }
 
-/// Four panels: the residual, its parts, the movement, and the distance from linear theory.
+/// Four panels: the residual, its components, the movement, and the distance from linear theory.
 fn draw(run: &Run, bound: Curve, certificate: &Certificate, gaps: Vec<(usize, Curve)>) -> Scene {
-    let curve = |points: Curve, colour, label: &str| Plot::Line(line(logarithms(points), colour).with_legend(label));
-    let panel = |plots: Vec<Plot>, title: &str, label: &str, legend, step| {
-        let layout = Layout::auto_from_plots(&plots)
-            .with_title(title)
-            .with_x_label("step")
-            .with_y_label(label)
-            .with_legend_position(legend);
-        (plots, common::with_powers_of_ten(layout, step))
-    };
-
-    let residuals = vec![
-        curve(bound, RED, "certified bound"),
-        curve(steps(run.residuals.iter().map(DVector::norm)), BLUE, "gradient descent"),
-        Plot::Scatter(few(steps(run.linear.iter().map(DVector::norm)), BLACK).with_legend("linear theory")),
-    ];
-    let first = panel(
-        residuals,
-        "residual",
-        "norm of e",
-        LegendPosition::InsideBottomLeft,
-        1.0,
+    let shades = [RED, ORANGE, GREEN, BLUE];
+    let gaps = gaps.into_iter().zip(shades);
+    let gaps = gaps.map(|((width, gap), colour)| curve(gap, colour, &format!("m = {width}")));
+    let (gaps, layout) = panel(
+        gaps.collect(),
+        "distance from linear theory",
+        "fraction of the first residual",
+        LegendPosition::InsideTopRight,
+        2.0,
     );
+    let gaps = (gaps, layout.with_y_axis_max(0.0));
+    let panels = vec![
+        residual_panel(run, bound),
+        component_panel(run),
+        movement_panel(run, certificate),
+        gaps,
+    ];
+    common::figure(panels, 2, (560.0, 400.0), Vec::new())
+}
 
+fn residual_panel(run: &Run, bound: Curve) -> (Vec<Plot>, Layout) {
+    let linear = by_step(run.linear.iter().map(DVector::norm));
+    let plots = vec![
+        curve(bound, RED, "certified bound"),
+        curve(
+            by_step(run.residuals.iter().map(DVector::norm)),
+            BLUE,
+            "gradient descent",
+        ),
+        Plot::Scatter(some_dots(linear, BLACK).with_legend("linear theory")),
+    ];
+    panel(plots, "residual", "norm of e", LegendPosition::InsideBottomLeft, 1.0)
+}
+
+fn component_panel(run: &Run) -> (Vec<Plot>, Layout) {
     let n = run.directions.ncols();
-    let mut parts = Vec::new();
+    let mut plots = Vec::new();
     for (k, colour) in [(0, PURPLE), (n / 4, GREEN), (n / 2, ORANGE), (n - 1, BLUE)] {
         let along = |e: &DVector<f64>| run.directions.column(k).dot(e).abs();
-        parts.push(curve(
-            steps(run.residuals.iter().map(along)),
-            colour,
-            &format!("eigenvalue {}", k + 1),
-        ));
-        let predicted = steps(run.linear.iter().map(along))
-            .into_iter()
-            .filter(|point| point.1 > 1e-13);
-        parts.push(Plot::Scatter(few(predicted.collect(), colour)));
+        let label = format!("eigenvalue {}", k + 1);
+        plots.push(curve(by_step(run.residuals.iter().map(along)), colour, &label));
+        let predicted = by_step(run.linear.iter().map(along));
+        let visible = predicted.into_iter().filter(|point| point.1 > 1e-13);
+        plots.push(Plot::Scatter(some_dots(visible.collect(), colour)));
     }
-    let title = "its parts along eigenvectors of G₀; dots: linear theory";
-    let (parts, layout) = panel(parts, title, "part of e", LegendPosition::InsideTopRight, 2.0);
-    let second = (parts, layout.with_y_axis_max(4.0));
+    let title = "components along eigenvectors of G₀; dots: linear theory";
+    let (plots, layout) = panel(plots, title, "component of e", LegendPosition::InsideTopRight, 2.0);
+    (plots, layout.with_y_axis_max(4.0))
+}
 
-    let radius = vec![
-        (0.0, certificate.radius()),
-        ((run.movements.len() - 1) as f64, certificate.radius()),
-    ];
-    let movements = vec![
+fn movement_panel(run: &Run, certificate: &Certificate) -> (Vec<Plot>, Layout) {
+    let last = (run.movements.len() - 1) as f64;
+    let radius = vec![(0.0, certificate.radius()), (last, certificate.radius())];
+    let plots = vec![
         curve(radius, RED, "certified radius"),
-        curve(steps(run.movements.iter().copied()), BLUE, "gradient descent"),
+        curve(by_step(run.movements.iter().copied()), BLUE, "gradient descent"),
     ];
-    let title = "the neuron that moved farthest";
-    let (movements, layout) = panel(
-        movements,
+    let title = "the neuron that moved furthest";
+    let (plots, layout) = panel(
+        plots,
         title,
         "distance from its start",
         LegendPosition::InsideBottomRight,
         1.0,
     );
-    let third = (movements, layout.with_y_axis_min(-3.0));
-
-    let shades = [RED, ORANGE, GREEN, BLUE];
-    let gaps = gaps.into_iter().zip(shades);
-    let gaps = gaps.map(|((width, gap), colour)| curve(gap, colour, &format!("m = {width}")));
-    let title = "distance from linear theory";
-    let (gaps, layout) = panel(
-        gaps.collect(),
-        title,
-        "share of the first residual",
-        LegendPosition::InsideTopRight,
-        2.0,
-    );
-    let fourth = (gaps, layout.with_y_axis_max(0.0));
-    common::figure(vec![first, second, third, fourth], 2, (560.0, 400.0), Vec::new())
+    (plots, layout.with_y_axis_min(-3.0))
 }
 
-/// Dots at 25 of the steps.
-fn few(curve: Curve, colour: &str) -> ScatterPlot {
+fn curve(points: Curve, colour: &str, label: &str) -> Plot {
+    Plot::Line(line(logarithms(points), colour).with_legend(label))
+}
+
+/// A panel of curves by step, on a logarithmic scale with ticks every `decades` powers of ten.
+fn panel(plots: Vec<Plot>, title: &str, label: &str, legend: LegendPosition, decades: f64) -> (Vec<Plot>, Layout) {
+    let layout = Layout::auto_from_plots(&plots)
+        .with_title(title)
+        .with_x_label("step")
+        .with_y_label(label)
+        .with_legend_position(legend);
+    (plots, common::with_powers_of_ten(layout, decades))
+}
+
+/// Dots at no more than 25 of the steps.
+fn some_dots(curve: Curve, colour: &str) -> ScatterPlot {
     let every = curve.len().div_ceil(25);
     dots(logarithms(curve.into_iter().step_by(every)), colour).with_size(3.0)
 }

@@ -1,4 +1,4 @@
-//! Step-size schedules of one's own, as a closure and as a struct, against three of the crate's.
+//! Custom step-size schedules, as a closure and as a struct, against three built-in ones.
 //!
 //!     cargo run --release --example custom_schedule            # draws target/custom_schedule.png
 //!     cargo run --release --example custom_schedule -- --small # fewer neurons and steps
@@ -14,7 +14,9 @@ use nalgebra::DMatrix;
 use std::error::Error;
 use std::ops::ControlFlow;
 
-/// The bold driver: longer steps while the loss falls, half the step when it has risen.
+const COLOURS: [&str; 5] = [BLUE, GREEN, PURPLE, ORANGE, RED];
+
+/// The "bold driver": increases the step size while the loss falls, and halves it after the loss has risen.
 struct BoldDriver {
     size: f64,
     last_loss: f64,
@@ -23,7 +25,7 @@ struct BoldDriver {
 impl Schedule<f64> for BoldDriver {
     fn step_size(&mut self, state: &mut StepState<'_, f64>) -> f64 {
         if state.iteration() == 0 {
-            // What the tangent kernel allows: a few passes over the neurons, asked for once.
+            // The stable step size by the tangent kernel, which costs a few passes over the neurons once.
             self.size = 1.0 / state.largest_kernel_eigenvalue();
         } else if state.loss() > self.last_loss {
             self.size *= 0.5;
@@ -38,44 +40,12 @@ impl Schedule<f64> for BoldDriver {
 fn main() -> Result<(), Box<dyn Error>> {
     let small = std::env::args().any(|argument| argument == "--small");
     let (width, steps) = if small { (64, 100) } else { (1024, 1000) };
-
-    // 64 points of a smooth function of two variables.
-    let points = DMatrix::from_fn(2, 64, |k, i| (0.7 * (i + 1) as f64 * (k + 1) as f64).sin());
-    let labels = points.column_iter().map(|x| (2.0 * x[0]).sin() + x[1] * x[1]);
-    let labels = labels.collect::<Vec<_>>().into();
-    let data = Dataset::new(points, labels)?;
-    let data = Scaling::fit(&data)?.apply(&data)?;
+    let data = smooth_function()?;
     let start = Initializer::new(data.dimension(), width).antisymmetric(true).build()?;
-
-    // Silver steps: mostly short ones, and at the steps 1, 3, 7, 15 … (counted from 0) ever longer ones. The
-    // sizes are beyond what a single step may have, but their product contracts faster (Altschuler and
-    // Parrilo, arXiv 2309.16530). Here the longest are left out.
-    let mut unit = 0.0;
-    let silver = schedule::from_fn(move |state| {
-        if state.iteration() == 0 {
-            unit = 1.0 / state.largest_kernel_eigenvalue();
-        }
-        let level = (state.iteration() + 1).trailing_zeros().min(5);
-        unit * (1.0 + (1.0 + 2.0_f64.sqrt()).powf(f64::from(level) - 1.0))
-    });
-    let bold_driver = BoldDriver {
-        size: 0.0,
-        last_loss: f64::INFINITY,
-    };
-    let schedules: Vec<(&str, Box<dyn Schedule<f64>>)> = vec![
-        ("KernelStable", Box::new(KernelStable::default())),
-        ("Backtracking", Box::new(Backtracking::default())),
-        (
-            "BarzilaiBorwein, short",
-            Box::new(BarzilaiBorwein::default().short(true)),
-        ),
-        ("own closure: silver steps", Box::new(silver)),
-        ("own struct: bold driver", Box::new(bold_driver)),
-    ];
 
     let mut lines = Vec::new();
     println!("{:<27} {:>12} {:>7} {:>9}", "schedule", "loss", "passes", "time");
-    for ((name, schedule), colour) in schedules.into_iter().zip(COLOURS) {
+    for ((name, schedule), colour) in schedules().into_iter().zip(COLOURS) {
         let mut curve = Vec::new();
         let report = Trainer::new(schedule)
             .max_steps(steps)
@@ -94,7 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let layout = Layout::auto_from_plots(&lines)
-        .with_title("Step-size schedules, built in and one's own")
+        .with_title("Built-in and custom step-size schedules")
         .with_x_label("step")
         .with_y_label("loss")
         .with_log_scale()
@@ -104,4 +74,39 @@ fn main() -> Result<(), Box<dyn Error>> {
     common::save("custom_schedule", &render_multiple(lines, layout))
 }
 
-const COLOURS: [&str; 5] = [BLUE, GREEN, PURPLE, ORANGE, RED];
+fn schedules() -> Vec<(&'static str, Box<dyn Schedule<f64>>)> {
+    // Silver steps: mostly short ones, with ever longer ones at steps 1, 3, 7, 15, … (counted from 0). The long
+    // steps are larger than a single step may be, but their product contracts faster (Altschuler and Parrilo,
+    // arXiv 2309.16530). Here the longest ones are left out.
+    let mut unit = 0.0;
+    let silver = schedule::from_fn(move |state| {
+        if state.iteration() == 0 {
+            unit = 1.0 / state.largest_kernel_eigenvalue();
+        }
+        let level = (state.iteration() + 1).trailing_zeros().min(5);
+        unit * (1.0 + (1.0 + 2.0_f64.sqrt()).powf(f64::from(level) - 1.0))
+    });
+    let bold_driver = BoldDriver {
+        size: 0.0,
+        last_loss: f64::INFINITY,
+    };
+    vec![
+        ("KernelStable", Box::new(KernelStable::default())),
+        ("Backtracking", Box::new(Backtracking::default())),
+        (
+            "BarzilaiBorwein, short",
+            Box::new(BarzilaiBorwein::default().short(true)),
+        ),
+        ("closure: silver steps", Box::new(silver)),
+        ("struct: bold driver", Box::new(bold_driver)),
+    ]
+}
+
+/// 64 points of a smooth function of two variables, scaled.
+fn smooth_function() -> Result<Dataset<f64>, expnet::Error> {
+    let points = DMatrix::from_fn(2, 64, |k, i| (0.7 * (i + 1) as f64 * (k + 1) as f64).sin());
+    let labels = points.column_iter().map(|x| (2.0 * x[0]).sin() + x[1] * x[1]);
+    let labels = labels.collect::<Vec<_>>().into();
+    let data = Dataset::new(points, labels)?;
+    Scaling::fit(&data)?.apply(&data)
+}

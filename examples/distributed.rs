@@ -1,4 +1,4 @@
-//! One network on the ranks of an MPI job, and what it costs.
+//! Trains one network on the ranks of an MPI job and prints what it costs.
 //!
 //! ```text
 //! cargo build --release --example distributed --features mpi
@@ -8,11 +8,11 @@
 //! | option | default | meaning |
 //! |---|---|---|
 //! | `--samples`, `--dimension`, `--width` | 128, 16, 16384 | n, d and m |
-//! | `--steps` | 50 | |
-//! | `--method` | `gd` | or `minibatch`, `momentum`, `backtracking`, `gauss-newton` |
+//! | `--steps` | 50 | number of steps |
+//! | `--method` | `gd` | `gd`, `minibatch`, `momentum`, `backtracking` or `gauss-newton` |
 //!
-//! The last line is `ranks R loss L`: L agrees on any number of ranks to rounding, about 1e-12 of it while it is not much
-//! smaller than at the start.
+//! The last line is `ranks R loss L`. L does not depend on the number of ranks up to rounding, which is about 1e-12 L
+//! while L is not much smaller than at the start.
 
 use expnet::communicator::Communicator;
 use expnet::method::{GaussNewton, GradientDescent, Minibatch};
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 fn train(world: &World) -> Result<(), Box<dyn Error>> {
     let options = Options::read(std::env::args().skip(1))?;
     let data = options.data()?;
-    // Each rank draws its own neurons, and no others.
+    // Each rank draws only its own neurons.
     let mut share = Initializer::new(options.dimension, options.width)
         .antisymmetric(options.width % 2 == 0)
         .seed(7)
@@ -45,7 +45,7 @@ fn train(world: &World) -> Result<(), Box<dyn Error>> {
         .fit(&mut share, &data)?;
     if world.rank() == 0 {
         let seconds = report.elapsed().as_secs_f64() / report.passes() as f64;
-        println!("{report}\n{:.3} ms a pass", 1e3 * seconds);
+        println!("{report}\n{:.3} ms per pass", 1e3 * seconds);
         println!("ranks {} loss {:.16e}", world.size(), report.loss());
     }
     Ok(())
@@ -76,13 +76,13 @@ impl Options {
                 "--width" => options.width = value.parse()?,
                 "--steps" => options.steps = value.parse()?,
                 "--method" => options.method = value,
-                _ => return Err(format!("no option is called {name}").into()),
+                _ => return Err(format!("unknown option {name}").into()),
             }
         }
         Ok(options)
     }
 
-    /// Points on the unit sphere, and a smooth function of them.
+    /// Points on the unit sphere, with labels that are a smooth function of them.
     fn data(&self) -> Result<Dataset<f64>, expnet::Error> {
         let mut points = DMatrix::from_fn(self.dimension, self.samples, |k, i| {
             (1.0 + 0.7 * i as f64 + 1.3 * k as f64 + 0.37 * (i * k * k) as f64).sin()
@@ -99,14 +99,14 @@ impl Options {
             "gd" => Trainer::default(),
             "momentum" => Trainer::default().method(GradientDescent::default().momentum(0.5)),
             "minibatch" => Trainer::default().method(Minibatch::new(self.samples.div_ceil(4)).seed(1)),
-            // Ridge in proportion to G keeps the loss away from 0, where it would be one of rounding; with fixed damping each
-            // step is taken.
+            // A ridge proportional to G keeps the loss away from 0, where it would be all rounding error. With fixed
+            // damping, every step is accepted.
             "gauss-newton" => {
-                let size = self.width as f64;
-                Trainer::default().method(GaussNewton::default().damping(size).ridge(size))
+                let scale = self.width as f64;
+                Trainer::default().method(GaussNewton::default().damping(scale).ridge(scale))
             }
             "backtracking" => Trainer::new(Backtracking::default()),
-            other => return Err(format!("no method is called {other}").into()),
+            other => return Err(format!("unknown method {other}").into()),
         })
     }
 }

@@ -1,12 +1,13 @@
-//! How long may a step be? What becomes of gradient descent with the step size k / lambda_max(G_0), from k = 0.5 to 8.
+//! How large can a step be? Gradient descent with step sizes k / lambda_max(G_0), for k from 0.5 to 8.
 //!
-//!     cargo run --release --example edge_of_stability            # 60 problems a point, draws target/edge_of_stability.png
-//!     cargo run --release --example edge_of_stability -- --full  # 400 problems a point and more of them
+//!     cargo run --release --example edge_of_stability            # 60 problems per point, draws target/edge_of_stability.png
+//!     cargo run --release --example edge_of_stability -- --full  # 400 problems per point, and more points
 //!     cargo run --release --example edge_of_stability -- --small # 3 problems, three values of k
 //!
-//! x uniform on the unit sphere, y = +-1, w_r ~ N(0, I), 300 steps. Linear theory has the loss fall for k < 2 and diverge
-//! beyond. What happens is that up to k of about 3 it rises first, by orders of magnitude, and carries the weights to where
-//! the kernel is flat enough for the step: the catapult. From k = 4 on it overflows more often than not.
+//! x uniform on the unit sphere, y = +-1, w_r ~ N(0, I), 300 steps. According to linear theory, the loss falls for k <
+//! 2 and diverges for k > 2. In fact, for k between 2 and about 3 it first rises, by orders of magnitude, which moves
+//! the weights to where the kernel is small enough for the step size (the "catapult"). From k = 4 on it usually
+//! overflows.
 
 mod common;
 
@@ -22,7 +23,7 @@ use kuva::render::render::Scene;
 use rayon::prelude::*;
 use std::ops::ControlFlow;
 
-/// (n, d, m), and the colours of both starts.
+/// (n, d, m), and the colours for the two kinds of start.
 const SHAPES: [(usize, usize, usize, [&str; 2]); 3] = [
     (16, 8, 512, [BLUE, LIGHT_BLUE]),
     (8, 4, 64, [GREEN, LIGHT_GREEN]),
@@ -31,7 +32,7 @@ const SHAPES: [(usize, usize, usize, [&str; 2]); 3] = [
 const STEPS: usize = 300;
 /// The values of k in the printed table.
 const TABLE: [f64; 9] = [0.5, 1.0, 1.9, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0];
-/// Further ones for the picture.
+/// Further values of k for the figure.
 const BETWEEN: [f64; 11] = [1.5, 1.8, 2.1, 2.2, 2.75, 3.25, 3.5, 3.75, 4.5, 5.0, 7.0];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -43,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     factors.sort_by(f64::total_cmp);
     factors.dedup();
 
-    let mut cells = Vec::new();
+    let mut setups = Vec::new();
     for (antisymmetric, start) in [(true, "antisymmetric"), (false, "random signs")] {
         for (n, d, m, colours) in SHAPES {
             let colour = colours[usize::from(!antisymmetric)];
@@ -53,26 +54,26 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let point = |(i, &k)| Point::new(k, runs.iter().map(|runs: &Vec<Outcome>| &runs[i]));
             let points = factors.iter().enumerate().map(point).collect();
             let name = format!("({n}, {d}, {m}) {start}");
-            cells.push(Cell { name, colour, points });
+            setups.push(Setup { name, colour, points });
         }
     }
-    print(&cells);
-    common::save("edge_of_stability", &draw(&cells, example()?))
+    print(&setups);
+    common::save("edge_of_stability", &draw(&setups, example()?))
 }
 
-/// What became of a run.
+/// The outcome of a run.
 struct Outcome {
-    /// Whether the loss ever rose, above what rounding does.
+    /// Whether the loss ever rose by more than rounding.
     rose: bool,
     overflowed: bool,
-    /// The largest and the last loss, in units of the first.
+    /// The largest and the last loss, relative to the first.
     peak: f64,
     last: f64,
-    /// eta `lambda_max(G)` at the end, where it did not overflow.
+    /// eta `lambda_max(G)` at the end; NaN if the run overflowed.
     sharpness: f64,
 }
 
-/// One problem, trained with each step size.
+/// Trains one problem with each step size.
 fn runs(n: usize, d: usize, m: usize, antisymmetric: bool, seed: u64, factors: &[f64]) -> Result<Vec<Outcome>, Error> {
     let data = common::sphere(n, d, seed)?;
     let net = common::start(d, m, antisymmetric, seed).build()?;
@@ -83,7 +84,7 @@ fn runs(n: usize, d: usize, m: usize, antisymmetric: bool, seed: u64, factors: &
 fn run(mut net: ExpNetwork<f64>, data: &Dataset<f64>, step_size: f64) -> Result<Outcome, Error> {
     let first = net.loss(data)?;
     let (mut rose, mut peak, mut last) = (false, 1.0_f64, 1.0);
-    let watch = |progress: &Progress<'_, f64>| {
+    let observer = |progress: &Progress<'_, f64>| {
         let loss = progress.loss() / first;
         rose |= loss > last && loss > 1e-16;
         peak = peak.max(loss);
@@ -92,7 +93,7 @@ fn run(mut net: ExpNetwork<f64>, data: &Dataset<f64>, step_size: f64) -> Result<
     };
     let fitted = Trainer::new(step_size)
         .max_steps(STEPS)
-        .observe(watch)
+        .observe(observer)
         .fit(&mut net, data);
     let overflowed = match fitted {
         Ok(_) => false,
@@ -113,15 +114,15 @@ fn run(mut net: ExpNetwork<f64>, data: &Dataset<f64>, step_size: f64) -> Result<
     })
 }
 
-/// `lambda_max(G)`, exactly: a schedule's own, [`largest_kernel_eigenvalue`](expnet::schedule::StepState), may be 2%
-/// above, and at k = 2 the difference shows.
+/// `lambda_max(G)`, exactly. The bound that schedules use, [`largest_kernel_eigenvalue`](expnet::schedule::StepState),
+/// may be up to 2% too large, which matters at k = 2.
 fn largest_eigenvalue(net: &ExpNetwork<f64>, data: &Dataset<f64>) -> Result<f64, Error> {
     let kernel = empirical_kernel(net, data.points())?;
     Ok(net.width() as f64 * Spectrum::new(&kernel)?.lambda_max())
 }
 
-/// The runs of one shape and start.
-struct Cell {
+/// The runs of one shape and kind of start.
+struct Setup {
     name: String,
     colour: &'static str,
     points: Vec<Point>,
@@ -130,7 +131,8 @@ struct Cell {
 /// All problems with one step size.
 struct Point {
     k: f64,
-    /// The shares of runs whose loss never rose, that overflowed, and, of the others, that ended below where they began.
+    /// The fractions of runs whose loss never rose, that overflowed, and, of those that did not overflow, that ended
+    /// with a smaller loss than at the start.
     monotone: f64,
     overflowed: f64,
     lower: f64,
@@ -143,13 +145,13 @@ struct Point {
 impl Point {
     fn new<'a>(k: f64, runs: impl Iterator<Item = &'a Outcome> + Clone) -> Self {
         let all = runs.clone().count() as f64;
-        let whole: Vec<&Outcome> = runs.clone().filter(|run| !run.overflowed).collect();
-        let median = |of: fn(&Outcome) -> f64| quantile(&mut whole.iter().map(|run| of(run)).collect::<Vec<_>>(), 0.5);
+        let finite: Vec<&Outcome> = runs.clone().filter(|run| !run.overflowed).collect();
+        let median = |of: fn(&Outcome) -> f64| quantile(&mut finite.iter().map(|run| of(run)).collect::<Vec<_>>(), 0.5);
         Self {
             k,
             monotone: runs.filter(|run| !run.rose).count() as f64 / all,
-            overflowed: 1.0 - whole.len() as f64 / all,
-            lower: whole.iter().filter(|run| run.last < 1.0).count() as f64 / whole.len() as f64,
+            overflowed: 1.0 - finite.len() as f64 / all,
+            lower: finite.iter().filter(|run| run.last < 1.0).count() as f64 / finite.len() as f64,
             peak: median(|run| run.peak),
             last: median(|run| run.last),
             sharpness: median(|run| run.sharpness),
@@ -157,12 +159,12 @@ impl Point {
     }
 }
 
-fn print(cells: &[Cell]) {
-    println!("step size k / lambda_max(G_0), {STEPS} steps: shares of runs whose loss never rose / that overflowed;");
-    println!("of the others: share that ended below the first loss, median of the largest loss / the first");
-    for cell in cells {
-        println!("\n{}", cell.name);
-        for point in cell.points.iter().filter(|point| TABLE.contains(&point.k)) {
+fn print(setups: &[Setup]) {
+    println!("step size k / lambda_max(G_0), {STEPS} steps: fraction of runs whose loss never rose / that overflowed;");
+    println!("of the others: fraction that ended below the first loss, median of the largest loss / first loss");
+    for setup in setups {
+        println!("\n{}", setup.name);
+        for point in setup.points.iter().filter(|point| TABLE.contains(&point.k)) {
             let others = match point.overflowed {
                 1.0 => String::new(),
                 _ => format!("; {:.2}, {:.2e}", point.lower, point.peak),
@@ -175,19 +177,19 @@ fn print(cells: &[Cell]) {
     }
 }
 
-/// The losses of one wide network, in units of the first, by k.
+/// The losses of one wide network relative to the first loss, by k.
 fn example() -> Result<Vec<(f64, Curve)>, Error> {
     let (n, d, m, _) = SHAPES[0];
     let data = common::sphere(n, d, 0)?;
     let net = common::start(d, m, true, 0).build()?;
     let (first, unit) = (net.loss(&data)?, 1.0 / largest_eigenvalue(&net, &data)?);
     let curve = |k: f64| {
-        let mut losses = vec![(0.0, 1.0)]; // A closure sees what comes after a step.
-        let watch = |progress: &Progress<'_, f64>| {
+        let mut losses = vec![(0.0, 1.0)]; // The observer is only called after a step.
+        let observer = |progress: &Progress<'_, f64>| {
             losses.push((progress.steps() as f64, progress.loss() / first));
             ControlFlow::Continue(())
         };
-        let trainer = Trainer::new(k * unit).max_steps(60).observe(watch);
+        let trainer = Trainer::new(k * unit).max_steps(60).observe(observer);
         match trainer.fit(&mut net.clone(), &data) {
             Ok(_) | Err(Error::Diverged { .. }) => Ok((k, losses)),
             Err(error) => Err(error),
@@ -196,8 +198,34 @@ fn example() -> Result<Vec<(f64, Curve)>, Error> {
     [1.0, 1.9, 2.2, 2.5, 3.0].into_iter().map(curve).collect()
 }
 
-/// The example, and five quantities against k.
-fn draw(cells: &[Cell], example: Vec<(f64, Curve)>) -> Scene {
+/// The loss curves of the example, and five quantities against k.
+fn draw(setups: &[Setup], example: Vec<(f64, Curve)>) -> Scene {
+    let linear = |title: &str, label: &str, curve: &dyn Fn(&Setup) -> Curve| panel(setups, title, label, curve);
+    let logarithmic = |title, decades, of: fn(&Point) -> f64| {
+        let (plots, layout) = linear(title, "loss / first loss, median", &|setup| {
+            common::logarithms(setup.medians(of))
+        });
+        (plots, common::with_powers_of_ten(layout, decades))
+    };
+    let panels = vec![
+        loss_panel(example),
+        linear("the loss never rises", "fraction of runs", &|setup| {
+            setup.fractions(|point| point.monotone)
+        }),
+        linear("the loss overflows", "fraction of runs", &|setup| {
+            setup.fractions(|point| point.overflowed)
+        }),
+        logarithmic("largest loss", 1.0, |point| point.peak),
+        logarithmic("last loss", 5.0, |point| point.last),
+        linear("sharpness after the last step", "η λmax(G), median", &|setup| {
+            setup.medians(|point| point.sharpness)
+        }),
+    ];
+    let legend = setups.iter().map(|setup| common::key(&setup.name, setup.colour));
+    common::figure(panels, 3, (440.0, 350.0), legend.collect())
+}
+
+fn loss_panel(example: Vec<(f64, Curve)>) -> (Vec<Plot>, Layout) {
     let colours = [GREY, PURPLE, BROWN, PINK, RED];
     let curves = example.into_iter().zip(colours).map(|((k, losses), colour)| {
         let curve = line(common::logarithms(losses), colour);
@@ -209,49 +237,28 @@ fn draw(cells: &[Cell], example: Vec<(f64, Curve)>) -> Scene {
         .with_x_label("step")
         .with_y_label("loss / first loss")
         .with_legend_position(LegendPosition::InsideBottomLeft);
-    let layout = common::with_powers_of_ten(layout, 2.0);
-
-    let panel = |title: &str, label: &str, points: &dyn Fn(&Cell) -> Curve| {
-        let lines = cells.iter().map(|cell| Plot::Line(line(points(cell), cell.colour)));
-        let plots: Vec<Plot> = lines.collect();
-        let layout = Layout::auto_from_plots(&plots)
-            .with_title(title)
-            .with_x_label("k")
-            .with_y_label(label)
-            .with_x_tick_step(1.0)
-            .with_reference_line(ReferenceLine::vertical(2.0).with_color(GREY));
-        (plots, layout)
-    };
-    let logarithmic = |title, step, of: fn(&Point) -> f64| {
-        let (plots, layout) = panel(title, "loss / first loss, median", &|cell| {
-            common::logarithms(cell.medians(of))
-        });
-        (plots, common::with_powers_of_ten(layout, step))
-    };
-    let panels = vec![
-        (curves, layout),
-        panel("the loss never rises", "share of runs", &|cell| {
-            cell.shares(|point| point.monotone)
-        }),
-        panel("the loss overflows", "share of runs", &|cell| {
-            cell.shares(|point| point.overflowed)
-        }),
-        logarithmic("largest loss", 1.0, |point| point.peak),
-        logarithmic("last loss", 5.0, |point| point.last),
-        panel("sharpness after the last step", "η λmax(G), median", &|cell| {
-            cell.medians(|point| point.sharpness)
-        }),
-    ];
-    let legend = cells.iter().map(|cell| common::key(&cell.name, cell.colour));
-    common::figure(panels, 3, (440.0, 350.0), legend.collect())
+    (curves, common::with_powers_of_ten(layout, 2.0))
 }
 
-impl Cell {
-    fn shares(&self, of: fn(&Point) -> f64) -> Curve {
+/// One curve per setup against k.
+fn panel(setups: &[Setup], title: &str, label: &str, curve: &dyn Fn(&Setup) -> Curve) -> (Vec<Plot>, Layout) {
+    let lines = setups.iter().map(|setup| Plot::Line(line(curve(setup), setup.colour)));
+    let plots: Vec<Plot> = lines.collect();
+    let layout = Layout::auto_from_plots(&plots)
+        .with_title(title)
+        .with_x_label("k")
+        .with_y_label(label)
+        .with_x_tick_step(1.0)
+        .with_reference_line(ReferenceLine::vertical(2.0).with_color(GREY));
+    (plots, layout)
+}
+
+impl Setup {
+    fn fractions(&self, of: fn(&Point) -> f64) -> Curve {
         self.points.iter().map(|point| (point.k, of(point))).collect()
     }
 
-    /// Where one run in twenty or more did not overflow.
+    /// Only where at least one run in twenty did not overflow.
     fn medians(&self, of: fn(&Point) -> f64) -> Curve {
         let known = self.points.iter().filter(|point| point.overflowed <= 0.95);
         known.map(|point| (point.k, of(point))).collect()

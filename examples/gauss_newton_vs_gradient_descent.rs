@@ -1,12 +1,12 @@
-//! Six ways to the same minimum: the residual against passes over the neurons, and against seconds.
+//! Six ways to the same minimum: the residual against passes over the neurons and against time.
 //!
 //!     cargo run --release --example gauss_newton_vs_gradient_descent            # draws target/gauss_newton_vs_gradient_descent.png
 //!     cargo run --release --example gauss_newton_vs_gradient_descent -- --full  # ten times the steps
 //!     cargo run --release --example gauss_newton_vs_gradient_descent -- --small # small networks, few steps
 //!
-//! x uniform on the unit sphere, y = +-1, antisymmetric start. Above a wide network and a kernel of moderate condition, below
-//! many points in few dimensions, where the kernel is singular but for rounding. A pass is one sweep over all neurons; forming
-//! G, n^2 m multiply-adds, is none, but takes its seconds.
+//! x uniform on the unit sphere, y = +-1, antisymmetric start. Top: a wide network and a moderately conditioned kernel.
+//! Bottom: many points in few dimensions, where the kernel is singular up to rounding. A pass is one evaluation over
+//! all neurons; forming G takes n^2 m multiply-adds, which count in seconds but not as a pass.
 
 mod common;
 
@@ -20,10 +20,10 @@ use kuva::prelude::*;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// The residuals the table asks for; at the last one a run is done.
+/// The residuals in the table. A run stops at the last one.
 const TARGETS: [f64; 2] = [1e-3, 1e-9];
 
-/// A name, a colour and a way to train.
+/// A name, a colour and a trainer.
 type Contender = (&'static str, &'static str, fn() -> Trainer<'static, f64>);
 
 const CONTENDERS: [Contender; 6] = [
@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let data = common::sphere(n, d, 1)?;
         let net = common::start(d, m, true, 1).build()?;
         let condition = Spectrum::new(&empirical_kernel(&net, data.points())?)?.condition();
-        println!("\nn = {n}, d = {d}, m = {m}: the kernel's condition is {condition:.1e}");
+        println!("\nn = {n}, d = {d}, m = {m}: condition number of the kernel {condition:.1e}");
         print!("{:<31} {:>6} {:>9}", "", "steps", "residual");
         for target in TARGETS {
             print!("   to {target:e}: passes, seconds");
@@ -91,14 +91,14 @@ fn train(
     data: &Dataset<f64>,
 ) -> Result<(FitReport<f64>, Trace), Error> {
     let mut trace = Trace::default();
-    let watched = trainer
+    let report = trainer
         .tolerance(TARGETS[1])
-        .observe(&mut trace as &mut dyn Observer<f64>);
-    let report = watched.fit(&mut start.clone(), data)?;
+        .observe(&mut trace as &mut dyn Observer<f64>)
+        .fit(&mut start.clone(), data)?;
     Ok((report, trace))
 }
 
-/// An observer of one's own, which sees the start as well.
+/// A custom observer, which is also called at the start.
 #[derive(Default)]
 struct Trace(Vec<Point>);
 
@@ -124,7 +124,7 @@ impl Observer<f64> for Trace {
 }
 
 fn panel(title: &str, label: &str, traces: &[(&str, Trace)], x: fn(&Point) -> f64) -> (Vec<Plot>, Layout) {
-    // The first ones on top.
+    // Drawn in reverse order, so that the first ones are on top.
     let lines = traces.iter().rev().map(|(colour, trace)| {
         let points: Curve = trace.0.iter().map(|point| (x(point), point.residual)).collect();
         Plot::Line(common::line(common::logarithms(points), colour))

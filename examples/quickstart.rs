@@ -1,6 +1,6 @@
-//! Fits a real data set: how tasters judge a wine, from eleven measurements.
+//! Fits a real data set: the quality of wines as judged by tasters, from eleven measurements.
 //!
-//!     cargo run --release --example quickstart            # fits, prints a table, draws target/quickstart.png
+//!     cargo run --release --example quickstart            # prints a table, draws target/quickstart.png
 //!     cargo run --release --example quickstart -- --small # the same with a small network, in a second
 
 mod common;
@@ -10,7 +10,6 @@ use expnet::observer::{History, ProgressBar};
 use expnet::schedule::KernelStable;
 use expnet::{Dataset, Initializer, Scaling, Trainer};
 use kuva::prelude::*;
-use kuva::render::render::Scene;
 use nalgebra::DVector;
 use std::error::Error;
 use std::fs::File;
@@ -19,29 +18,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     let small = std::env::args().any(|argument| argument == "--small");
     let (width, max_steps) = if small { (64, 200) } else { (512, 1000) };
 
-    // 1,599 wines: 80% to train on, of which 15% decide when to stop; 20% to test on.
+    // 1,599 wines: 80% for training, of which 15% serve as validation data, and 20% for testing.
     let file = File::open(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/examples/data/winequality-red.csv"
     ))?;
     let wines = Dataset::<f64>::from_csv(file, "quality")?;
-    let (train, test) = wines.split(0.8, 1)?;
-    let (fitted, held_out) = train.split(0.85, 1)?;
+    let (all_train, test) = wines.split(0.8, 1)?;
+    let (train, validation) = all_train.split(0.85, 1)?;
     println!(
-        "{} wines, {} measurements each: {} to fit, {} to decide when to stop, {} to test",
+        "{} wines, {} measurements each: {} for training, {} for validation, {} for testing",
         wines.samples(),
         wines.dimension(),
-        fitted.samples(),
-        held_out.samples(),
+        train.samples(),
+        validation.samples(),
         test.samples()
     );
 
     // Standardise, append a bias coordinate, put each wine on the unit sphere.
-    let scaling = Scaling::fit(&fitted)?;
-    let (scaled, scaled_held_out) = (scaling.apply(&fitted)?, scaling.apply(&held_out)?);
+    let scaling = Scaling::fit(&train)?;
+    let (train, validation) = (scaling.apply(&train)?, scaling.apply(&validation)?);
 
-    // Pairs of neurons that cancel: the network starts at F = 0.
-    let mut net = Initializer::new(scaled.dimension(), width)
+    // Pairs of neurons that cancel, so that the network starts at F = 0.
+    let mut net = Initializer::new(train.dimension(), width)
         .std_dev(0.5)
         .antisymmetric(true)
         .seed(1)
@@ -50,38 +49,45 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut history = History::default();
     let report = Trainer::new(KernelStable::default())
         .max_steps(max_steps)
-        .validation(&scaled_held_out, 100)
+        .validation(&validation, 100)
         .observe(ProgressBar::default())
         .observe(&mut history)
-        .fit(&mut net, &scaled)?;
+        .fit(&mut net, &train)?;
     println!("\n{report}\n");
 
     let predict = |data: &Dataset<f64>| scaling.predict(&net, data.points());
-    let plane = least_squares(&train)?;
-    println!("R²                     train    test");
-    println!(
-        "exponential network   {:6.3}  {:6.3}",
-        r_squared(&predict(&train)?, train.labels()),
-        r_squared(&predict(&test)?, test.labels())
-    );
-    println!(
-        "least squares         {:6.3}  {:6.3}",
-        r_squared(&plane(&train), train.labels()),
-        r_squared(&plane(&test), test.labels())
-    );
+    print_scores(&all_train, &test, predict)?;
 
     let best = report.best_step().unwrap_or(report.steps());
-    let figure = draw(
-        &history,
-        (scaled.samples(), scaled_held_out.samples()),
-        best,
-        &predict(&test)?,
-        test.labels(),
-    );
+    let samples = (train.samples(), validation.samples());
+    let losses = loss_panel(&history, samples, best);
+    let quality = quality_panel(&predict(&test)?, test.labels());
+    let figure = common::figure(vec![losses, quality], 2, (520.0, 420.0), Vec::new());
     common::save("quickstart", &figure)
 }
 
-/// The linear model with an intercept that fits `data` best, to compare with.
+/// Prints R² of the network and of least squares.
+fn print_scores(
+    train: &Dataset<f64>,
+    test: &Dataset<f64>,
+    network: impl Fn(&Dataset<f64>) -> Result<DVector<f64>, expnet::Error>,
+) -> Result<(), Box<dyn Error>> {
+    let linear = least_squares(train)?;
+    println!("R²                     train    test");
+    println!(
+        "exponential network   {:6.3}  {:6.3}",
+        r_squared(&network(train)?, train.labels()),
+        r_squared(&network(test)?, test.labels())
+    );
+    println!(
+        "least squares         {:6.3}  {:6.3}",
+        r_squared(&linear(train), train.labels()),
+        r_squared(&linear(test), test.labels())
+    );
+    Ok(())
+}
+
+/// The least-squares linear model with intercept, as a baseline.
 fn least_squares(data: &Dataset<f64>) -> Result<impl Fn(&Dataset<f64>) -> DVector<f64>, &'static str> {
     let design = |data: &Dataset<f64>| data.points().transpose().insert_column(data.dimension(), 1.0);
     let coefficients = design(data).svd(true, true).solve(data.labels(), 1e-12)?;
@@ -92,28 +98,22 @@ fn r_squared(predicted: &DVector<f64>, actual: &DVector<f64>) -> f64 {
     1.0 - (predicted - actual).norm_squared() / actual.add_scalar(-actual.mean()).norm_squared()
 }
 
-/// Two panels: the loss curves, and predicted against actual quality of the test wines.
-fn draw(
-    history: &History,
-    samples: (usize, usize),
-    best: usize,
-    predicted: &DVector<f64>,
-    actual: &DVector<f64>,
-) -> Scene {
-    // L = 1/2 ||e||^2, so 2 L / n is the mean squared error, which compares across sizes.
-    let mean_square = |losses: &mut dyn Iterator<Item = f64>, n: usize| -> Vec<(f64, f64)> {
+/// The training and validation loss by step.
+fn loss_panel(history: &History, samples: (usize, usize), best: usize) -> (Vec<Plot>, Layout) {
+    // L = 1/2 ||e||^2, so 2 L / n is the mean squared error, which can be compared between data of different sizes.
+    let mean_squared = |losses: &mut dyn Iterator<Item = f64>, n: usize| -> Vec<(f64, f64)> {
         let curve = history.steps().iter().zip(losses).skip(1);
         curve
             .map(|(&step, loss)| (step as f64, 2.0 * loss / n as f64))
             .collect()
     };
-    let fitted = mean_square(&mut history.losses().iter().copied(), samples.0);
-    let held_out = mean_square(&mut history.validation_losses().iter().flatten().copied(), samples.1);
-    let losses = vec![
-        Plot::Line(line(fitted, BLUE).with_legend("fitted wines")),
-        Plot::Line(line(held_out, ORANGE).with_legend("held-out wines")),
+    let train = mean_squared(&mut history.losses().iter().copied(), samples.0);
+    let validation = mean_squared(&mut history.validation_losses().iter().flatten().copied(), samples.1);
+    let plots = vec![
+        Plot::Line(line(train, BLUE).with_legend("training wines")),
+        Plot::Line(line(validation, ORANGE).with_legend("validation wines")),
     ];
-    let loss_layout = Layout::auto_from_plots(&losses)
+    let layout = Layout::auto_from_plots(&plots)
         .with_title(format!("Training (best at step {best})"))
         .with_x_label("step")
         .with_y_label("mean squared error, scaled")
@@ -125,22 +125,26 @@ fn draw(
         .with_minor_ticks(5)
         .with_reference_line(ReferenceLine::vertical(best as f64).with_color(GREY))
         .with_legend_position(LegendPosition::InsideBottomLeft);
+    (plots, layout)
+}
 
-    // Quality is a whole number: the points are moved sideways a little, so as to be seen.
-    let beside = |i: usize| 0.3 * ((0.618_034 * i as f64).fract() - 0.5);
+/// Predicted against actual quality of the test wines.
+fn quality_panel(predicted: &DVector<f64>, actual: &DVector<f64>) -> (Vec<Plot>, Layout) {
+    // Quality is a whole number; horizontal jitter keeps the points apart.
+    let jitter = |i: usize| 0.3 * ((0.618_034 * i as f64).fract() - 0.5);
     let points = actual.iter().zip(predicted).enumerate();
-    let points: Vec<(f64, f64)> = points.map(|(i, (&y, &p))| (y + beside(i), p)).collect();
+    let points: Vec<(f64, f64)> = points.map(|(i, (&y, &p))| (y + jitter(i), p)).collect();
     let dots = ScatterPlot::new()
         .with_data(points)
         .with_color(BLUE)
         .with_size(3.5)
         .with_marker_opacity(0.45);
     let ideal = line(vec![(3.0, 3.0), (8.0, 8.0)], GREY);
-    let qualities = vec![
+    let plots = vec![
         Plot::Scatter(dots.with_legend("test wines")),
         Plot::Line(ideal.with_stroke_width(1.5).with_legend("predicted = actual")),
     ];
-    let quality_layout = Layout::auto_from_plots(&qualities)
+    let layout = Layout::auto_from_plots(&plots)
         .with_title("Prediction")
         .with_x_label("actual quality")
         .with_y_label("predicted quality")
@@ -149,7 +153,5 @@ fn draw(
         .with_x_axis_max(8.5)
         .with_x_tick_step(1.0)
         .with_legend_position(LegendPosition::InsideTopLeft);
-
-    let panels = vec![(losses, loss_layout), (qualities, quality_layout)];
-    common::figure(panels, 2, (520.0, 420.0), Vec::new())
+    (plots, layout)
 }

@@ -1,4 +1,4 @@
-//! What a training step does, by hand, and then the crate's own loop, one step at a time.
+//! One training step by hand, then the crate's training loop step by step.
 //!
 //!     cargo run --example step_by_step
 
@@ -7,10 +7,10 @@ use expnet::{Dataset, Error, ExpNetwork, Initializer, Trainer};
 use nalgebra::{DMatrix, DVector};
 
 fn main() -> Result<(), Error> {
-    // Three points in two dimensions, a row each; inside they are the columns of X, d x n.
+    // Three points in two dimensions, one per row. Internally they are the columns of X, d x n.
     let data = Dataset::from_rows(&[[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], &[0.5, -0.2, 1.0])?;
 
-    // 64 neurons in pairs with the same weights and opposite signs: F(W, x) = 0 to begin with.
+    // 64 neurons in pairs with the same weights and opposite signs, so that F(W, x) = 0 at the start.
     let start = Initializer::new(2, 64)
         .std_dev(0.5)
         .antisymmetric(true)
@@ -23,14 +23,14 @@ fn main() -> Result<(), Error> {
     let gradient = gradient_by_hand(&start, &data, &residual);
     let difference = (&gradient - start.gradient(&data)?).norm();
     println!(
-        "gradient: norm {:.3}, {difference:.0e} from the crate's",
+        "gradient: norm {:.3}, difference from the crate's {difference:.0e}",
         gradient.norm()
     );
 
     let step_size = 1e-2;
     let by_hand = ExpNetwork::from_parts(start.weights() - step_size * gradient, start.output_weights().clone())?;
     println!(
-        "loss {:.6} -> {:.6} in a step by hand",
+        "loss {:.6} -> {:.6} with a step by hand",
         start.loss(&data)?,
         by_hand.loss(&data)?
     );
@@ -40,11 +40,11 @@ fn main() -> Result<(), Error> {
     let before = net.step(&data, step_size)?;
     let difference = (net.weights() - by_hand.weights()).norm();
     println!(
-        "loss {before:.6} -> {:.6} in `step`, weights {difference:.0e} apart",
+        "loss {before:.6} -> {:.6} with `step`, difference of the weights {difference:.0e}",
         net.loss(&data)?
     );
 
-    // `Trainer::fit` step by step: look at anything in between, stop when you like.
+    // `Trainer::fit` step by step: inspect anything in between, stop at any time.
     let mut net = start.clone();
     let trainer = Trainer::new(step_size).method(GradientDescent::default().momentum(0.5));
     let mut session = trainer.max_steps(200).tolerance(1e-6).start(&mut net, &data)?;

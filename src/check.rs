@@ -1,4 +1,4 @@
-//! Checkers that users can call on their own data, schedules and methods.
+//! Checks to run on your own data, schedules and methods.
 
 mod resume;
 
@@ -11,26 +11,26 @@ use crate::network::ExpNetwork;
 use nalgebra::DMatrix;
 use std::fmt;
 
-/// Coordinates that are compared at most.
+/// The largest number of coordinates compared.
 const LIMIT: usize = 4096;
 
-/// What [`gradient`] found.
+/// The result of [`gradient`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct GradientReport {
-    /// The largest difference between the analytic and the numerical derivative.
+    /// The largest absolute difference between the analytic and the numerical derivative.
     pub largest_error: f64,
-    /// The size of the terms that were added up, against which an error counts: the largest
-    /// sum over samples of |e_i x_ik| exp(<w_r, x_i>) |a_r|.
+    /// The magnitude of the terms, to which the error is relative: the largest sum over samples of
+    /// |e_i x_ik| exp(<w_r, x_i>) |a_r|.
     pub scale: f64,
     /// The number of coordinates compared.
     pub compared: usize,
-    /// The largest relative error that rounding and truncation explain.
+    /// The largest relative error that rounding and truncation can explain.
     pub tolerance: f64,
 }
 
 impl GradientReport {
-    /// `largest_error / scale`.
+    /// Returns `largest_error / scale`.
     pub fn relative_error(&self) -> f64 {
         if self.scale > 0.0 {
             self.largest_error / self.scale
@@ -39,7 +39,7 @@ impl GradientReport {
         }
     }
 
-    /// Whether the difference is explained by rounding.
+    /// Whether the relative error is within the tolerance.
     pub fn agrees(&self) -> bool {
         self.relative_error() <= self.tolerance
     }
@@ -58,10 +58,10 @@ impl fmt::Display for GradientReport {
     }
 }
 
-/// Holds the analytic gradient against central differences of the loss, taken in `f64`.
+/// Compares the analytic gradient with central differences of the loss in `f64`.
 ///
-/// Up to 4096 coordinates, evenly spread over the weights. Costs 2 n d flops and 2 n exponentials a
-/// coordinate, and one gradient.
+/// Compares up to 4096 coordinates, evenly spread over the weights. Costs one gradient, and 2 n d flops and 3 n
+/// exponentials per coordinate.
 ///
 /// ```
 /// use expnet::{Dataset, Initializer, check};
@@ -100,8 +100,8 @@ pub fn gradient<T: Float>(net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<Grad
     Ok(report)
 }
 
-/// (L(w + h) - L(w - h)) / 2h for coordinate k of a neuron, without cancellation: only this neuron's output changes, so with
-/// the changes d+ and d- of the outputs the difference of losses is sum (d+ - d-) (e + (d+ + d-) / 2).
+/// (L(w + h) - L(w - h)) / 2h for coordinate k of a neuron, without cancellation: only the output of this neuron
+/// changes, so if the outputs change by d+ and d-, the losses differ by sum (d+ - d-) (e + (d+ + d-) / 2).
 fn central_difference(points: &DMatrix<f64>, residual: &[f64], a: f64, activations: &[f64], k: usize) -> f64 {
     let largest = points.row(k).amax();
     if largest == 0.0 {

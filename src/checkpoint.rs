@@ -1,24 +1,24 @@
-//! The whole state of a run in a file, and out of it again.
+//! Saving the whole state of a run to a file, and restoring it.
 //!
 //! ```text
-//! document     identity (network, data), schedule, method, position, run: records, in JSON, with a checksum
+//! document     records of identity (network, data), schedule, method, position, run, in JSON, with a checksum
 //! weights      [neuron][coordinate]    the current weights, in the coordinates of the run
-//! initial      [neuron][dimension]     the weights the run began with
-//! best, velocity, previous_gradient    [neuron][coordinate], where the run has them
+//! initial      [neuron][dimension]     the initial weights
+//! best, velocity, previous_gradient    [neuron][coordinate], if the run has them
 //! lists        long lists of numbers from the records
 //! ```
 //!
-//! The coordinates are those of the run, reduced or not: the way back to the network's would round. What belongs to a
-//! neuron is in arrays that any machine, with panels of any width, can take up a part of; what belongs to the run
-//! is in the document.
+//! The coordinates are those of the run, reduced or not, because converting back to the network's would round. State of
+//! single neurons is in arrays, any part of which a machine with panels of any width can load; state of the whole run
+//! is in the document. Each tensor has a CRC-64/XZ checksum (see [`crate::storage::tensors`]).
 //!
-//! Of a network on several ranks the file is that of the whole: rank 0 writes it, and the neurons of the others pass it a
-//! message at a time. Each rank of the resumed run, however many there are, reads its own neurons.
+//! With several ranks the file holds the whole network: rank 0 writes it, receiving the neurons of the other ranks one
+//! message at a time. Each rank of the resumed run, of which there may be more or fewer, reads its own neurons.
 
 mod document;
 
 use crate::checksum::{self, Checksum};
-use crate::communicator::{Link, Sum};
+use crate::communicator::{Exchange, Link};
 use crate::dataset::Dataset;
 use crate::engine::{Array, Engine};
 use crate::error::Error;
@@ -38,28 +38,28 @@ const INITIAL: &str = "initial";
 const LISTS: &str = "lists";
 const TENSORS: [&str; 6] = ["weights", "best", "velocity", "previous_gradient", INITIAL, LISTS];
 
-/// What a run is about: what must be the same when it is resumed. How many ranks it is on is no part of that.
+/// What must be the same when a run is resumed: its network and data. The number of ranks is not part of it.
 #[derive(Debug)]
 pub(crate) struct Identity {
     record: Record,
-    /// Of each rank.
+    /// The number of neurons on each rank.
     widths: Vec<usize>,
 }
 
 impl Identity {
-    /// All ranks call it. Two exchanges.
+    /// Called by all ranks. Takes two exchanges.
     pub fn of<T: Float>(
         link: &Link<'_>,
         network: &ExpNetwork<T>,
         data: &Dataset<T>,
         validation: Option<&Dataset<T>>,
     ) -> Result<Self, Error> {
-        let print = |numbers: &[T]| Checksum::of(numbers).to_string();
+        let fingerprint = |numbers: &[T]| Checksum::of(numbers).to_string();
         let of_data = |kind: &str, data: &Dataset<T>| {
             Record::new(kind)
                 .with("samples", data.samples())
-                .with("fingerprint of the points", print(data.points().as_slice()))
-                .with("fingerprint of the labels", print(data.labels().as_slice()))
+                .with("fingerprint of the points", fingerprint(data.points().as_slice()))
+                .with("fingerprint of the labels", fingerprint(data.labels().as_slice()))
         };
         let widths = link.widths(network.width())?;
         let output_weights = link.checksum(|checksum| checksum.feed(network.output_weights().as_slice()))?;
@@ -83,14 +83,14 @@ impl Identity {
         self.widths.iter().sum()
     }
 
-    /// The neurons of a rank.
+    /// The neurons on a rank.
     fn neurons(&self, rank: usize) -> Range<usize> {
         let first = self.widths[..rank].iter().sum();
         first..first + self.widths[rank]
     }
 
-    /// That the run is the one of the record.
-    fn agree(&self, stored: &Record) -> Result<(), Error> {
+    /// Checks that `stored` is the identity of this run.
+    fn check(&self, stored: &Record) -> Result<(), Error> {
         stored.agree_on_all(&self.record)?;
         for part in ["network", "data", "validation"] {
             if let Ok(given) = self.record.part(part) {
@@ -101,7 +101,7 @@ impl Identity {
     }
 }
 
-/// What a run remembers beside its arrays.
+/// The state of a run apart from its arrays.
 pub(crate) struct Records {
     pub schedule: Record,
     pub method: Record,
@@ -109,37 +109,37 @@ pub(crate) struct Records {
     pub run: Record,
 }
 
-/// What a checkpoint holds for each neuron.
-enum Part<'a, T: Float> {
+/// A tensor with one row per neuron.
+enum NeuronTensor<'a, T: Float> {
     Initial(&'a DMatrix<T>),
-    Of(&'a Engine<T>, Array),
+    InEngine(&'a Engine<T>, Array),
 }
 
-impl<T: Float> Part<'_, T> {
+impl<T: Float> NeuronTensor<'_, T> {
     fn name(&self) -> &'static str {
         match self {
             Self::Initial(_) => INITIAL,
-            Self::Of(_, array) => array.name(),
+            Self::InEngine(_, array) => array.name(),
         }
     }
 
-    /// Numbers of a neuron.
-    fn numbers(&self) -> usize {
+    /// The number of entries per neuron.
+    fn entries(&self) -> usize {
         match self {
             Self::Initial(weights) => weights.nrows(),
-            Self::Of(engine, array) => engine.numbers_in(*array),
+            Self::InEngine(engine, array) => engine.numbers_in(*array),
         }
     }
 
-    /// Hands out those of this rank, some neurons at a time.
-    fn unload<E>(&self, mut give: impl FnMut(&[T]) -> Result<(), E>) -> Result<(), E> {
+    /// Passes this rank's rows to `sink`, some neurons at a time.
+    fn unload<E>(&self, mut sink: impl FnMut(&[T]) -> Result<(), E>) -> Result<(), E> {
         match self {
-            Self::Initial(weights) => give(weights.as_slice()),
-            Self::Of(engine, array) => engine.unload(*array, give),
+            Self::Initial(weights) => sink(weights.as_slice()),
+            Self::InEngine(engine, array) => engine.unload(*array, sink),
         }
     }
 
-    /// That of all ranks.
+    /// The checksum of the whole tensor, over all ranks.
     fn checksum(&self, link: &Link<'_>) -> Result<u64, Error> {
         link.checksum(|checksum| {
             let Ok(()) = self.unload::<Infallible>(|numbers| {
@@ -150,7 +150,7 @@ impl<T: Float> Part<'_, T> {
     }
 }
 
-/// Replaces the checkpoint at `path`. All ranks call it, with the same records; rank 0 writes.
+/// Creates or replaces the checkpoint at `path`. Called by all ranks with the same records; rank 0 writes.
 pub(crate) fn write<T: Float>(
     path: &Path,
     identity: &Identity,
@@ -162,30 +162,34 @@ pub(crate) fn write<T: Float>(
     let arrays = Array::ALL
         .into_iter()
         .filter(|&array| engine.numbers_of(array).is_some());
-    let mut parts = vec![Part::Initial(initial)];
-    parts.extend(arrays.map(|array| Part::Of(engine, array)));
-    let checksums: Vec<u64> = parts.iter().map(|part| part.checksum(link)).collect::<Result<_, _>>()?;
+    let mut tensors = vec![NeuronTensor::Initial(initial)];
+    tensors.extend(arrays.map(|array| NeuronTensor::InEngine(engine, array)));
+    let checksums: Vec<u64> = tensors
+        .iter()
+        .map(|tensor| tensor.checksum(link))
+        .collect::<Result<_, _>>()?;
     let written = if link.rank() == 0 {
-        write_whole(path, identity, records, &parts, &checksums, link)
+        write_whole(path, identity, records, &tensors, &checksums, link)
     } else {
-        let mut parts = parts.iter();
-        parts.try_for_each(|part| link.gather(&lengths(identity, part), |give| part.unload(give), |_| Ok(())))
+        tensors
+            .iter()
+            .try_for_each(|tensor| link.gather(&lengths(identity, tensor), |sink| tensor.unload(sink), |_| Ok(())))
     };
-    link.pass(written)?;
-    // Rank 0 may have failed after the last number.
-    link.sum(Sum::Gather, &mut [])
+    link.leave_on_error(written)?;
+    // Rank 0 may have failed after the last message.
+    link.sum(Exchange::Gather, &mut [])
 }
 
-/// Numbers of each rank.
-fn lengths<T: Float>(identity: &Identity, part: &Part<'_, T>) -> Vec<usize> {
-    identity.widths.iter().map(|width| width * part.numbers()).collect()
+/// The number of entries on each rank.
+fn lengths<T: Float>(identity: &Identity, tensor: &NeuronTensor<'_, T>) -> Vec<usize> {
+    identity.widths.iter().map(|width| width * tensor.entries()).collect()
 }
 
 fn write_whole<T: Float>(
     path: &Path,
     identity: &Identity,
     records: Records,
-    parts: &[Part<'_, T>],
+    neuron_tensors: &[NeuronTensor<'_, T>],
     checksums: &[u64],
     link: &Link<'_>,
 ) -> Result<(), Error> {
@@ -197,49 +201,49 @@ fn write_whole<T: Float>(
         .with_part("run", records.run);
     let mut lists = Vec::new();
     let document = Document::new(record, &mut lists);
-    // Those of f64 first: every number is aligned.
+    // f64 tensors come first, so that all numbers are aligned.
     let mut tensors = vec![Tensor::new(LISTS, &[lists.len()], &lists)];
-    for (part, &checksum) in parts.iter().zip(checksums) {
-        let lengths = lengths(identity, part);
-        let shape = [identity.width(), part.numbers()];
-        let tensor = Tensor::streamed::<T>(part.name(), &shape, move |give| {
-            link.gather(&lengths, |give| part.unload(give), give)
+    for (tensor, &checksum) in neuron_tensors.iter().zip(checksums) {
+        let lengths = lengths(identity, tensor);
+        let shape = [identity.width(), tensor.entries()];
+        let streamed = Tensor::streamed::<T>(tensor.name(), &shape, move |sink| {
+            link.gather(&lengths, |own| tensor.unload(own), sink)
         });
-        tensors.push(tensor.with_checksum(checksum));
+        tensors.push(streamed.with_checksum(checksum));
     }
     save(path, KIND, document, &tensors)
 }
 
-/// A checkpoint that was opened, and belongs to this run.
-pub(crate) struct Saved<T> {
+/// An open checkpoint that belongs to this run.
+pub(crate) struct CheckpointReader<T> {
     file: TensorFile,
     record: Record,
-    /// Tells the file from others: all ranks must have opened the same.
-    mark: u64,
-    /// Of the whole network.
+    /// Identifies the file: all ranks must have opened the same one.
+    fingerprint: u64,
+    /// Dimension and width of the whole network.
     shape: (usize, usize),
-    /// Those of this rank.
+    /// The neurons of this rank.
     neurons: Range<usize>,
-    of: PhantomData<T>,
+    scalar: PhantomData<T>,
 }
 
-impl<T: Float> Saved<T> {
-    /// Reads all but the arrays, for the share of rank `rank`.
+impl<T: Float> CheckpointReader<T> {
+    /// Reads everything but the arrays, for rank `rank`.
     pub fn open(path: &Path, identity: &Identity, rank: usize) -> Result<Self, Error> {
         let mut file = TensorFile::open(path, KIND, &TENSORS)?;
         let document: Document = file.document()?;
-        let mark = document.check().map_err(|problem| file.wrong(problem))?;
+        let fingerprint = document.check().map_err(|problem| file.invalid(problem))?;
         let [length] = file.shape(LISTS)?;
         let lists: Vec<f64> = file.numbers(LISTS, &[length])?;
-        let record = document.into_record(&lists).map_err(|problem| file.wrong(problem))?;
-        identity.agree(record.part("identity")?)?;
+        let record = document.into_record(&lists).map_err(|problem| file.invalid(problem))?;
+        identity.check(record.part("identity")?)?;
         let network = identity.record.part("network")?;
         Ok(Self {
             file,
-            mark,
+            fingerprint,
             shape: (network.get("dimension")?, identity.width()),
             neurons: identity.neurons(rank),
-            of: PhantomData,
+            scalar: PhantomData,
             record,
         })
     }
@@ -253,48 +257,48 @@ impl<T: Float> Saved<T> {
         })
     }
 
-    /// The weights that this rank's neurons began with, d x m: not compared with their checksum yet.
+    /// The initial weights of this rank's neurons, d x m. [`load`](Self::load) verifies their checksum.
     pub fn initial(&mut self) -> Result<DMatrix<T>, Error> {
         let ((dimension, width), neurons) = (self.shape, self.neurons.clone());
-        let numbers = neurons.start * dimension..neurons.end * dimension;
-        let initial = self.file.range::<T>(INITIAL, &[width, dimension], numbers)?;
+        let entries = neurons.start * dimension..neurons.end * dimension;
+        let initial = self.file.range::<T>(INITIAL, &[width, dimension], entries)?;
         if !initial.iter().all(ComplexField::is_finite) {
             return Err(not_finite(&self.file, INITIAL));
         }
         Ok(DMatrix::from_vec(dimension, neurons.len(), initial))
     }
 
-    /// Takes the arrays into an engine that was made from the initial weights. All ranks call it.
+    /// Loads the arrays into an engine created from the initial weights. Called by all ranks.
     pub fn load(&mut self, engine: &mut Engine<T>, initial: &DMatrix<T>) -> Result<(), Error> {
-        engine.link().note(self.mark);
-        self.check(engine.link(), &Part::Initial(initial))?;
+        engine.link().note(self.fingerprint);
+        self.check(engine.link(), &NeuronTensor::Initial(initial))?;
         for array in Array::ALL {
             let name = array.name();
             if array != Array::Weights && !self.file.has(name) {
                 continue;
             }
-            let (numbers, mut all_finite) = (engine.numbers_in(array), true);
-            let first = self.neurons.start * numbers;
-            let mut parts = self.file.parts::<T>(name, &[self.shape.1, numbers], first)?;
+            let (entries, mut all_finite) = (engine.numbers_in(array), true);
+            let first = self.neurons.start * entries;
+            let mut stream = self.file.stream::<T>(name, &[self.shape.1, entries], first)?;
             engine.load(array, |count| {
-                let numbers = parts.next(count)?;
+                let numbers = stream.next(count)?;
                 all_finite &= numbers.iter().all(ComplexField::is_finite);
                 Ok(numbers)
             })?;
             if !all_finite {
                 return Err(not_finite(&self.file, name));
             }
-            self.check(engine.link(), &Part::Of(engine, array))?;
+            self.check(engine.link(), &NeuronTensor::InEngine(engine, array))?;
         }
         Ok(())
     }
 
-    /// That what was read is what was written: the same verdict on every rank.
-    fn check(&self, link: &Link<'_>, part: &Part<'_, T>) -> Result<(), Error> {
-        self.file.check(part.name(), part.checksum(link)?)
+    /// Verifies the checksum of what all ranks have read. The result is the same on every rank.
+    fn check(&self, link: &Link<'_>, tensor: &NeuronTensor<'_, T>) -> Result<(), Error> {
+        self.file.check_checksum(tensor.name(), tensor.checksum(link)?)
     }
 }
 
 fn not_finite(file: &TensorFile, name: &str) -> Error {
-    file.wrong(format!("tensor {name:?} holds a number that is not finite"))
+    file.invalid(format!("tensor {name:?} holds a number that is not finite"))
 }

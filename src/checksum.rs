@@ -1,11 +1,11 @@
-//! CRC-64/XZ: what tells damaged data, or another data set, from what was written. Not against forgery.
+//! CRC-64/XZ checksums, which detect damaged files and different data sets. They do not protect against forgery.
 
 use crate::float::Float;
 use crc_fast::CrcAlgorithm::Crc64Xz;
 use std::convert::Infallible;
 use std::fmt;
 
-/// The CRC-64/XZ of bytes.
+/// The CRC-64/XZ of a sequence of bytes.
 #[derive(Clone)]
 pub(crate) struct Checksum(crc_fast::Digest);
 
@@ -16,7 +16,7 @@ impl Default for Checksum {
 }
 
 impl Checksum {
-    /// That of numbers, as their bytes stand in a file: little-endian.
+    /// The checksum of the little-endian bytes of `numbers`, as in a file.
     pub fn of<T: Float>(numbers: &[T]) -> Self {
         let mut checksum = Self::default();
         checksum.feed(numbers);
@@ -36,12 +36,12 @@ impl Checksum {
         });
     }
 
-    /// Takes up 64 bits.
+    /// Feeds 64 bits.
     pub fn word(&mut self, word: u64) {
         self.0.update(&word.to_le_bytes());
     }
 
-    /// The bytes so far.
+    /// The number of bytes so far.
     pub fn len(&self) -> u64 {
         self.0.get_amount()
     }
@@ -50,29 +50,29 @@ impl Checksum {
         self.0.finalize()
     }
 
-    /// The checksum of two pieces of data one after the other, from theirs: the second has `len` bytes.
+    /// The checksum of the concatenation of two byte sequences, from their checksums. The second has `len` bytes.
     pub fn join(first: u64, second: u64, len: u64) -> u64 {
         crc_fast::checksum_combine(Crc64Xz, first, second, len)
     }
 }
 
-/// As a file names it: 16 hexadecimal digits.
+/// A checksum as files store it: 16 lower-case hexadecimal digits, most significant first.
 pub(crate) fn name(checksum: u64) -> String {
     format!("{checksum:016x}")
 }
 
-/// Numbers are turned into bytes this many at a time: no second copy of a large matrix.
+/// The number of numbers converted to bytes at a time, so that a large matrix is never copied as a whole.
 const CHUNK: usize = 8192;
 
-/// The bytes of the numbers, little-endian, some at a time.
-pub(crate) fn each_bytes<T: Float, E>(numbers: &[T], mut give: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+/// Passes the little-endian bytes of the numbers to `sink`, in chunks.
+pub(crate) fn each_bytes<T: Float, E>(numbers: &[T], mut sink: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
     let mut bytes = Vec::with_capacity(CHUNK.min(numbers.len()) * size_of::<T>());
     for chunk in numbers.chunks(CHUNK) {
         bytes.clear();
         for x in chunk {
             x.append_bytes(&mut bytes);
         }
-        give(&bytes)?;
+        sink(&bytes)?;
     }
     Ok(())
 }
@@ -109,9 +109,9 @@ mod tests {
         assert_ne!(Checksum::of(&swapped).finish(), whole);
     }
 
-    /// The check value of CRC-64/XZ, and what `fastcrc.crc64.xz(np.array([1, -0.5]).tobytes())` gives.
+    /// The check value of CRC-64/XZ, and the results of `fastcrc.crc64.xz(np.array([1, -0.5]).tobytes())`.
     #[test]
-    fn is_what_others_compute() {
+    fn agrees_with_other_implementations() {
         assert_eq!(Checksum::of_text("123456789").to_string(), "995dc9bbdf1939fa");
         assert_eq!(Checksum::of(&[1.0, -0.5]).to_string(), "909377ba53e570d3");
         assert_eq!(Checksum::of(&[1.0_f32, -0.5]).to_string(), "2aaaf13e420165f0");

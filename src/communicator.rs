@@ -1,8 +1,8 @@
-//! Ranks: a network whose neurons are spread over threads or machines.
+//! Distributed training: a network whose neurons are sharded over threads or machines.
 //!
-//! Neurons are sharded, data replicated. Everything of size d x m or n x m stays on its rank; what ranks exchange is sums
-//! over neurons, n numbers per pass and a few more. Every rank gets the same sums, so that every rank
-//! decides alike: schedules, methods and stopping know nothing of ranks.
+//! Neurons are sharded, data is replicated. Everything of size d x m or n x m stays on its rank; ranks exchange only
+//! sums over neurons, n numbers per pass and a few more. All ranks get the same sums and therefore take the same
+//! decisions, so schedules, methods and stopping criteria need not know about ranks.
 //!
 //! ```
 //! use expnet::communicator::{Communicator, Threads};
@@ -18,31 +18,31 @@
 //! # Ok::<(), expnet::Error>(())
 //! ```
 //!
-//! On machines that have MPI, the feature `mpi` brings `expnet::mpi::World`.
+//! For MPI, enable the feature `mpi` and use `expnet::mpi::World`.
 //!
 //! # What every rank must do
 //!
-//! The same: the same data, settings, schedule, method and validation set, and the same calls in the same order. What ranks
-//! must agree on is compared along the way, and a difference is an error on every rank, as is an error on one of
-//! them. Two things may differ, because they are agreed on after each step: the time (`Trainer::max_time`), and what
-//! observers answer. An observer may be on only some of the ranks, unless it asks for
-//! [`Progress::movement`](crate::observer::Progress::movement), which is over all ranks.
+//! The same as all others: make the same calls in the same order, with the same data, settings, schedule, method and
+//! validation data. This is verified along the way; a difference is an error on every rank, and so is an error on any
+//! one rank. Two things may differ, because the ranks agree on them after each step: the time (`Trainer::max_time`) and
+//! what observers return. An observer may be attached on only some of the ranks, unless it calls
+//! [`Progress::movement`](crate::observer::Progress::movement), which is computed over all ranks.
 
 mod gather;
 mod link;
 mod threads;
 
-pub(crate) use link::{Link, Sum};
+pub(crate) use link::{Exchange, Link};
 pub use threads::Threads;
 
 use crate::error::Error;
 
-/// The ranks of a job, seen from one of them.
+/// The ranks of a job, as seen from one of them.
 ///
-/// All ranks call [`all_reduce_sum`](Self::all_reduce_sum) equally often, with equally many numbers. Implement it for a
-/// transport of your own: training needs no more than these three methods.
+/// All ranks make the same calls of [`all_reduce_sum`](Self::all_reduce_sum), with the same number of numbers.
+/// Implement this trait for a custom transport: training needs only these three methods.
 pub trait Communicator {
-    /// The number of this rank, from 0.
+    /// The index of this rank, from 0.
     fn rank(&self) -> usize;
 
     /// The number of ranks, at least 1.
@@ -50,14 +50,14 @@ pub trait Communicator {
 
     /// Replaces each number by its sum over all ranks.
     ///
-    /// Every rank gets the same bits: the order of the additions is that of one of them, or fixed. No rank waits forever
-    /// for one that has failed.
+    /// Every rank must get the same bits: either one of them adds for all, or the order of additions is fixed. No rank
+    /// may wait forever for one that has failed.
     ///
     /// Errors: another rank has failed or left.
     fn all_reduce_sum(&self, numbers: &mut [f64]) -> Result<(), Error>;
 }
 
-/// The only rank of a job: what a [`Trainer`](crate::Trainer) runs on by default. Costs nothing.
+/// A run on one rank, the default of a [`Trainer`](crate::Trainer). Costs nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Solo;
 

@@ -1,4 +1,4 @@
-//! Points and labels, checked once so that nothing downstream meets a bad number.
+//! Points and labels, validated once on construction.
 
 use crate::error::Error;
 use crate::float::Float;
@@ -14,9 +14,9 @@ mod csv;
 
 /// A labelled data set: points X (d x n, one point per column) and labels y (n).
 ///
-/// Every way to make one checks that there is at least one point and one coordinate, that each
-/// point has its label, and that all numbers are finite. The columns of a table (the coordinates
-/// of the points) may have names, which errors then mention and [`Scaling`](crate::Scaling) compares.
+/// Every constructor checks that there is at least one point with at least one coordinate, that each
+/// point has a label, and that all numbers are finite. The coordinates (the columns of a table) may be
+/// named; error messages then include the names, and [`Scaling`](crate::Scaling) checks that they match.
 ///
 /// ```
 /// use expnet::Dataset;
@@ -35,11 +35,11 @@ pub struct Dataset<T: Float> {
 }
 
 impl<T: Float> Dataset<T> {
-    /// A data set of `points` (d x n, one point per column) and `labels` (n).
+    /// Creates a data set from `points` (d x n, one point per column) and `labels` (n).
     ///
-    /// Errors: [`Error::Empty`] without points or coordinates, [`Error::Shape`] where the number of
-    /// labels is another, [`Error::NotFinite`] for a NaN or an infinity. Costs one look at each of
-    /// the n (d + 1) numbers.
+    /// Errors: [`Error::Empty`] if there are no points or no coordinates, [`Error::Shape`] if there are
+    /// not n labels, [`Error::NotFinite`] for a NaN or an infinity. Reads each of the n (d + 1) numbers
+    /// once.
     ///
     /// ```
     /// use expnet::{Dataset, Error};
@@ -56,7 +56,7 @@ impl<T: Float> Dataset<T> {
         Self::checked(points, labels, None)
     }
 
-    /// A data set of n `rows` of d numbers each, and their n `labels`.
+    /// Creates a data set from n `rows` of d numbers each and n `labels`.
     ///
     /// Errors: those of [`Dataset::new`], and [`Error::Shape`] naming the first row whose length
     /// differs from that of row 0. Copies the n d numbers.
@@ -70,31 +70,31 @@ impl<T: Float> Dataset<T> {
                     what: format!("the length of row {i}"),
                     expected: dimension,
                     found: row.len(),
-                    remedy: "give every row as many numbers as row 0 has",
+                    remedy: "give every row the same number of values as row 0",
                 });
             }
             values.extend_from_slice(row);
         }
         if !rows.is_empty() {
-            check_count(labels.len(), rows.len(), "give one label for each row")?;
+            check_label_count(labels.len(), rows.len(), "give one label per row")?;
         }
         let points = DMatrix::from_vec(dimension, rows.len(), values);
         Self::new(points, DVector::from_column_slice(labels))
     }
 
-    /// Every constructor ends here.
+    /// The checks that every constructor makes.
     pub(crate) fn checked(points: DMatrix<T>, labels: DVector<T>, names: Option<Vec<String>>) -> Result<Self, Error> {
         check_points(&points, names.as_deref())?;
-        check_count(
+        check_label_count(
             labels.len(),
             points.ncols(),
-            "give one label for each point; points are the columns of a d x n matrix",
+            "give one label per point; points are the columns of a d x n matrix",
         )?;
-        check_finite("a label", &labels, BE_FINITE, |i, _| format!("point {i}"))?;
+        check_finite("a label", &labels, FINITE_REMEDY, |i, _| format!("point {i}"))?;
         Ok(Self { points, labels, names })
     }
 
-    /// The same data with a name for each of its d columns.
+    /// Names the d coordinates.
     ///
     /// Errors: [`Error::Shape`] if there are not d names.
     ///
@@ -112,14 +112,14 @@ impl<T: Float> Dataset<T> {
                 what: "the number of column names".into(),
                 expected: self.dimension(),
                 found: names.len(),
-                remedy: "give one name for each coordinate of the points, none for the labels",
+                remedy: "give one name per coordinate of the points, and none for the labels",
             });
         }
         self.names = Some(names);
         Ok(self)
     }
 
-    /// Points (d x n), labels (n) and names, as they are: the way back from a data set.
+    /// Consumes the data set and returns its points (d x n), labels (n) and names.
     pub fn into_parts(self) -> (DMatrix<T>, DVector<T>, Option<Vec<String>>) {
         (self.points, self.labels, self.names)
     }
@@ -129,12 +129,12 @@ impl<T: Float> Dataset<T> {
         &self.points
     }
 
-    /// The labels y, n of them.
+    /// The n labels y.
     pub fn labels(&self) -> &DVector<T> {
         &self.labels
     }
 
-    /// The names of the d columns, where they have some (those read from CSV do).
+    /// The names of the d coordinates, if any. Data read from CSV has names.
     pub fn names(&self) -> Option<&[String]> {
         self.names.as_deref()
     }
@@ -144,17 +144,17 @@ impl<T: Float> Dataset<T> {
         self.points.ncols()
     }
 
-    /// The number of coordinates of each point, d.
+    /// The dimension of the points, d.
     pub fn dimension(&self) -> usize {
         self.points.nrows()
     }
 
-    /// Two disjoint random parts: the first (for training) holds `fraction` of the points, rounded
-    /// to the nearest number of points, and the second the others.
+    /// Splits the data at random into two disjoint parts: the first (for training) gets `fraction` of the
+    /// points, rounded to the nearest whole number, and the second gets the rest.
     ///
-    /// The same `seed` gives the same parts, on every machine and for every scalar type.
+    /// The same `seed` gives the same split on every machine and for every scalar type.
     ///
-    /// Errors: [`Error::Setting`] unless 0 < fraction < 1 and both parts get at least one point.
+    /// Errors: [`Error::Setting`] unless 0 < `fraction` < 1 and both parts get at least one point.
     /// Copies the data.
     ///
     /// ```
@@ -174,7 +174,7 @@ impl<T: Float> Dataset<T> {
             return Err(Error::Setting {
                 setting: "`fraction` of `Dataset::split`",
                 value: format!("{fraction:?}, which splits {samples} points into {first} and {second}"),
-                expected: "such that both parts get a point (and the data must have two or more)",
+                expected: "such that both parts get at least one point (which takes two or more points)",
             });
         }
         let mut order: Vec<usize> = (0..samples).collect();
@@ -183,10 +183,10 @@ impl<T: Float> Dataset<T> {
         Ok((self.select(first)?, self.select(second)?))
     }
 
-    /// The points with these `indices` (from 0), in this order; an index may come more than once.
+    /// The samples with the given `indices` (from 0), in that order. An index may be repeated.
     ///
-    /// Errors: [`Error::Empty`] without indices, [`Error::Setting`] for one that is not below n.
-    /// Copies d numbers an index.
+    /// Errors: [`Error::Empty`] if there are no indices, [`Error::Setting`] for an index of n or more.
+    /// Copies d + 1 numbers per index.
     ///
     /// ```
     /// # use expnet::Dataset;
@@ -217,9 +217,9 @@ impl<T: Float> Dataset<T> {
         })
     }
 
-    /// The same data in another scalar type, each number rounded to the nearest.
+    /// Converts the data to another scalar type, rounding each number to the nearest.
     ///
-    /// Errors: [`Error::NotFinite`] with the number and its place if it is beyond the range of `U`.
+    /// Errors: [`Error::NotFinite`] with the value and its place if a number is out of range for `U`.
     ///
     /// ```
     /// # use expnet::Dataset;
@@ -232,11 +232,11 @@ impl<T: Float> Dataset<T> {
             what: "a number beyond the range of the new scalar type",
             value: value.as_f64(),
             place,
-            remedy: "scale the data down (see `Scaling`) before the cast, or stay with f64",
+            remedy: "scale the data down (see `Scaling`) before casting, or keep f64",
         };
         let points = self.points.map(|value| U::lit(value.as_f64()));
         if let Some(k) = points.iter().position(|value| !value.is_finite()) {
-            let place = coordinate(k, self.dimension(), self.names());
+            let place = place_of(k, self.dimension(), self.names());
             return Err(too_large(self.points[k], place));
         }
         let labels = self.labels.map(|value| U::lit(value.as_f64()));
@@ -250,13 +250,13 @@ impl<T: Float> Dataset<T> {
 impl<T: Float> TryFrom<(DMatrix<T>, DVector<T>)> for Dataset<T> {
     type Error = Error;
 
-    /// [`Dataset::new`].
+    /// See [`Dataset::new`].
     fn try_from((points, labels): (DMatrix<T>, DVector<T>)) -> Result<Self, Error> {
         Self::new(points, labels)
     }
 }
 
-fn check_count(labels: usize, samples: usize, remedy: &'static str) -> Result<(), Error> {
+fn check_label_count(labels: usize, samples: usize, remedy: &'static str) -> Result<(), Error> {
     if labels == samples {
         return Ok(());
     }
@@ -268,7 +268,7 @@ fn check_count(labels: usize, samples: usize, remedy: &'static str) -> Result<()
     })
 }
 
-/// That `points` is not empty and all finite.
+/// Checks that `points` is not empty and that all its entries are finite.
 pub(crate) fn check_points<T: Float>(points: &DMatrix<T>, names: Option<&[String]>) -> Result<(), Error> {
     if points.ncols() == 0 {
         return Err(Error::Empty {
@@ -279,24 +279,23 @@ pub(crate) fn check_points<T: Float>(points: &DMatrix<T>, names: Option<&[String
     if points.nrows() == 0 {
         return Err(Error::Empty {
             what: "each point",
-            remedy: "give points of at least one coordinate",
+            remedy: "give points with at least one coordinate",
         });
     }
-    check_finite("a coordinate", points, BE_FINITE, |row, point| {
-        coordinate(point * points.nrows() + row, points.nrows(), names)
+    check_finite("a coordinate", points, FINITE_REMEDY, |row, point| {
+        place_of(point * points.nrows() + row, points.nrows(), names)
     })
 }
 
-/// The remedy for numbers that are not finite.
-const BE_FINITE: &str = "put a finite number there, or leave the point out";
+const FINITE_REMEDY: &str = "replace it with a finite number, or remove the point";
 
-/// Where entry `k` of a column-major matrix of points stands, for error messages.
-fn coordinate(k: usize, dimension: usize, names: Option<&[String]>) -> String {
+/// The place of entry `k` of a column-major matrix of points, for error messages.
+fn place_of(k: usize, dimension: usize, names: Option<&[String]>) -> String {
     let (point, row) = (k / dimension, k % dimension);
     format!("point {point}, coordinate {}", number_and_name(row, names))
 }
 
-/// `3 ("alcohol")`, or `3` where columns have no names.
+/// `3 ("alcohol")`, or `3` if the columns have no names.
 pub(crate) fn number_and_name(column: usize, names: Option<&[String]>) -> String {
     match names.and_then(|names| names.get(column)) {
         Some(name) => format!("{column} ({name:?})"),

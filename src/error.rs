@@ -1,10 +1,10 @@
-//! The one error type of the crate.
+//! The error type of the crate.
 
 use std::fmt;
 
-/// What can go wrong, in words that name the value, the place and the remedy.
+/// Everything that can go wrong. Messages name the value, the place and the remedy.
 ///
-/// Every public function either works or returns one of these; nothing panics.
+/// Public functions never panic: they either succeed or return one of these errors.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -17,16 +17,16 @@ pub enum Error {
         expected: usize,
         /// What it is.
         found: usize,
-        /// How to put it right.
+        /// How to fix it.
         remedy: &'static str,
     },
 
-    /// There is nothing to work with.
+    /// An input is empty.
     #[error("{what} is empty; {remedy}")]
     Empty {
         /// What is empty.
         what: &'static str,
-        /// How to put it right.
+        /// How to fix it.
         remedy: &'static str,
     },
 
@@ -37,13 +37,13 @@ pub enum Error {
         what: &'static str,
         /// The offending value.
         value: f64,
-        /// Where it stands.
+        /// Where it is.
         place: String,
-        /// How to put it right.
+        /// How to fix it.
         remedy: &'static str,
     },
 
-    /// A setting outside its range.
+    /// A setting is out of range.
     #[error("{setting} is {value}; it must be {expected}")]
     Setting {
         /// The setting, as it is called in code.
@@ -54,8 +54,8 @@ pub enum Error {
         expected: &'static str,
     },
 
-    /// Two settings, each fine alone, that make no sense together.
-    #[error("{what} does not go with {with}: {reason}")]
+    /// Two settings that are valid on their own cannot be combined.
+    #[error("{what} cannot be combined with {with}: {reason}")]
     Incompatible {
         /// The first of the two.
         what: &'static str,
@@ -65,32 +65,32 @@ pub enum Error {
         reason: &'static str,
     },
 
-    /// A schedule or a caller gave a step size that is no step size.
+    /// A schedule or a caller gave an invalid step size.
     #[error("the step size of step {step} is {value}; {remedy}")]
     StepSize {
         /// The step, 0 for the first.
         step: usize,
         /// The size.
         value: f64,
-        /// How to put it right.
+        /// How to fix it.
         remedy: &'static str,
     },
 
-    /// Memory that cannot be had.
+    /// There is not enough memory.
     #[error("{what} of {numbers} numbers does not fit in memory; {remedy}")]
     OutOfMemory {
         /// What was to be stored.
         what: &'static str,
-        /// How many numbers it has.
+        /// The number of numbers in it.
         numbers: usize,
-        /// How to put it right.
+        /// How to fix it.
         remedy: &'static str,
     },
 
-    /// F(W, x) is not a finite number: an activation exp(<w, x>) left the range of the type.
+    /// F(W, x) is not finite: an activation exp(<w, x>) is out of range for the scalar type.
     #[error(
-        "the network's output at {place} is {value}: an activation exp(<w, x>) leaves the range of \
-         {dtype}; scale the points down (see `Scaling`), use smaller initial weights, or f64"
+        "the network's output at {place} is {value}: an activation exp(<w, x>) is out of range for \
+         {dtype}; scale the points down (see `Scaling`), use smaller initial weights, or use f64"
     )]
     Overflow {
         /// Which point, or which sum over the points.
@@ -101,7 +101,7 @@ pub enum Error {
         dtype: &'static str,
     },
 
-    /// An entry of a tangent kernel beyond the range of `f64`.
+    /// An entry of a tangent kernel is out of range for `f64`.
     #[error(
         "{what} of {place} is {value}, beyond the range of f64; scale the points down (see `Scaling`), or use smaller \
          initial weights (`std_dev`)"
@@ -115,40 +115,40 @@ pub enum Error {
         value: f64,
     },
 
-    /// A matrix whose least eigenvalue cannot be told from 0.
+    /// The smallest eigenvalue of a matrix cannot be distinguished from 0.
     #[error("{what} is singular to working precision (condition {condition:.0e}): {cause}; {remedy}")]
     Singular {
         /// Which matrix.
         what: &'static str,
-        /// The estimated condition; infinite where a factor does not exist.
+        /// The estimated condition number; infinite if the factorization does not exist.
         condition: f64,
-        /// What makes it so.
+        /// Why it is singular.
         cause: String,
-        /// How to put it right.
+        /// How to fix it.
         remedy: String,
     },
 
-    /// An iteration that did not reach its tolerance.
+    /// An iterative algorithm did not reach its tolerance.
     #[error("{what} did not converge in {iterations} iterations; {remedy}")]
     NotConverged {
-        /// Which iteration.
+        /// Which algorithm.
         what: &'static str,
-        /// How long it went on.
+        /// The number of iterations.
         iterations: usize,
-        /// How to put it right.
+        /// How to fix it.
         remedy: &'static str,
     },
 
     /// Convergence could not be proved.
     #[error("convergence is not proved: {reason}; {remedy}")]
     NotProved {
-        /// What stands in the way.
+        /// Why not.
         reason: String,
-        /// How to put it right.
+        /// How to fix it.
         remedy: &'static str,
     },
 
-    /// Training left the range of finite numbers.
+    /// Training diverged: the loss or a weight overflowed.
     #[error(
         "training diverged: step {step} of size {step_size:e} made the loss or a weight overflow \
          (last finite loss {last_loss:.6e}); use smaller steps, for example \
@@ -157,9 +157,9 @@ pub enum Error {
     Diverged {
         /// The step, 0 for the first.
         step: usize,
-        /// Its size.
+        /// The step size.
         step_size: f64,
-        /// The loss before it. The network holds the weights of that loss.
+        /// The loss before that step. The network holds the weights of that loss.
         last_loss: f64,
     },
 
@@ -170,20 +170,20 @@ pub enum Error {
         column: String,
         /// What is wrong with it.
         problem: &'static str,
-        /// How to put it right.
+        /// How to fix it.
         remedy: &'static str,
     },
 
-    /// A CSV file that cannot be read as numbers.
+    /// CSV data cannot be parsed.
     #[error("line {line} of the CSV data: {problem}")]
     Csv {
         /// The line, 1 for the first.
         line: u64,
-        /// What was found there, in which column, and the remedy.
+        /// What is wrong, in which column, and how to fix it.
         problem: String,
     },
 
-    /// A state that was saved belongs to something else.
+    /// A saved state belongs to another setting, network or data set.
     #[error("{what} is {stored} in the record and {given} here; resume with what the run was started with")]
     Mismatch {
         /// The setting or size in question.
@@ -194,25 +194,25 @@ pub enum Error {
         given: String,
     },
 
-    /// A record of a state cannot be used.
+    /// A record of saved state cannot be used.
     #[error("{what} {problem}")]
     Record {
         /// The value in question.
         what: String,
-        /// What is wrong with it, and the remedy where there is one.
+        /// What is wrong with it, and how to fix it if possible.
         problem: String,
     },
 
-    /// The ranks of a distributed run cannot go on together.
+    /// A rank of a distributed run has failed, or the ranks disagree.
     #[error("{problem}; {remedy}")]
     Ranks {
         /// What happened, on which rank.
         problem: String,
-        /// Where to look, or what to do.
+        /// Where to look, or how to fix it.
         remedy: &'static str,
     },
 
-    /// An error of a schedule, method or communicator of your own: any error goes in by `?` or [`Error::custom`].
+    /// An error of a custom schedule, method, observer or communicator; see [`Error::custom`].
     #[error(transparent)]
     Custom(Box<dyn std::error::Error + Send + Sync>),
 
@@ -221,22 +221,22 @@ pub enum Error {
     Io {
         /// What was being done, and to which file.
         action: String,
-        /// The system's reason.
+        /// The underlying error.
         source: std::io::Error,
     },
 
-    /// A file that is not what it should be: of another kind, another type or shape, cut short, damaged.
+    /// A file has another kind, type or shape than expected, or is cut short or damaged.
     #[error("{file}: {problem}")]
     Format {
         /// The file.
         file: String,
-        /// What is wrong with it, and the remedy where there is one.
+        /// What is wrong with it, and how to fix it if possible.
         problem: String,
     },
 }
 
 impl Error {
-    /// The error of a schedule, method, observer or communicator of your own.
+    /// Wraps the error of a custom schedule, method, observer or communicator.
     ///
     /// ```
     /// use expnet::Error;
@@ -251,14 +251,15 @@ impl Error {
     }
 }
 
-/// So that a communicator's error can pass through code that writes.
+/// Lets the error of a communicator pass through code that writes.
 impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
         Self::other(error)
     }
 }
 
-/// What `Display` prints, which says what to do, then the variant and its fields: a `main` that returns an `Error` prints this.
+/// Prints the `Display` message first, which says what to do, then the variant and its fields: this is what the user
+/// sees when `main` returns an `Error`.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         macro_rules! fields {

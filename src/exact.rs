@@ -1,6 +1,6 @@
-//! Numbers in JSON that come back as they were: JSON has no infinity, which the loss of an `f32` network can be.
+//! Lossless numbers in JSON, which has no infinity (the loss of an `f32` network can be infinite).
 //!
-//! For `#[serde(with = "exact::number")]` and its siblings: a finite number is a number, another one is text.
+//! Use with `#[serde(with = "exact::number")]` and the like. Finite numbers become numbers, all others strings.
 
 use crate::float::Float;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 #[serde(untagged)]
 enum Number {
     Finite(f64),
-    Other(String),
+    NotFinite(String),
 }
 
 impl Number {
@@ -17,14 +17,14 @@ impl Number {
         if x.is_finite() {
             Self::Finite(x.as_f64())
         } else {
-            Self::Other(x.to_string())
+            Self::NotFinite(x.to_string())
         }
     }
 
     fn value<T: Float, E: Error>(&self) -> Result<T, E> {
         match self {
             Self::Finite(x) => Ok(T::lit(*x)),
-            Self::Other(text) => match text.parse() {
+            Self::NotFinite(text) => match text.parse() {
                 Ok(x) => Ok(T::lit(x)),
                 Err(_) => Err(E::custom(format!("{text:?} is not a number"))),
             },
@@ -47,7 +47,7 @@ pub(crate) mod number {
 pub(crate) mod option {
     use super::{Deserialize, Deserializer, Float, Number, Serialize, Serializer};
 
-    #[allow(clippy::ref_option)] // serde asks for this form
+    #[allow(clippy::ref_option)] // serde requires this signature
     pub fn serialize<T: Float, S: Serializer>(x: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
         x.map(Number::of).serialize(serializer)
     }

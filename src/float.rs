@@ -1,4 +1,4 @@
-//! The scalar types of the crate: `f32` and `f64`, behind one sealed trait.
+//! The scalar types `f32` and `f64`, behind a sealed trait.
 
 use fearless_simd::SimdFloatElement;
 use nalgebra::RealField;
@@ -11,43 +11,44 @@ use std::iter::Sum;
 mod sealed {
     use super::Float;
 
-    /// What the crate needs of a scalar type and users don't.
+    /// The part of [`Float`] that only this crate needs.
     pub trait Sealed: bytemuck::Pod {
-        /// Appends the bytes of the number, little-endian.
+        /// Appends the little-endian bytes of the number.
         fn append_bytes(self, bytes: &mut Vec<u8>);
 
-        /// The number of these bytes, little-endian; NaN where there are not as many as the type has.
+        /// The number with these little-endian bytes; NaN if there are more or fewer bytes than the type has.
         fn from_bytes(bytes: &[u8]) -> Self;
 
-        /// A value of a type that depends on the scalar type, with that type made known: how generic code reaches functions
-        /// that are compiled for `f32` and `f64` in this crate, and not again in each crate that uses it.
+        /// Converts a value whose type depends on the scalar type to an enum over the two concrete types. Through it,
+        /// generic code calls functions that are compiled for `f32` and `f64` in this crate and not again in each
+        /// dependent crate.
         fn concrete<F: Family>(value: F::Of<Self>) -> Concrete<F>
         where
             Self: Float;
     }
 
-    /// A family of types, one for each scalar type.
+    /// A family of types, one per scalar type.
     pub trait Family {
         /// The member for `T`.
         type Of<T: Float>;
     }
 
-    /// A member of a family.
+    /// A member of a family, by its scalar type.
     pub enum Concrete<F: Family> {
-        /// That for `f32`.
+        /// The member for `f32`.
         F32(F::Of<f32>),
-        /// That for `f64`.
+        /// The member for `f64`.
         F64(F::Of<f64>),
     }
 }
 use sealed::Sealed;
 pub(crate) use sealed::{Concrete, Family};
 
-/// A real number the crate computes in: `f32` or `f64`.
+/// A scalar type: `f32` or `f64`.
 ///
-/// A generic function needs `T: Float` and no other bound: the arithmetic and the elementary
-/// functions come from [`nalgebra::RealField`], conversions from [`num_traits`]. The trait is
-/// sealed, because the kernels are written for these two types.
+/// Generic functions need no other bound than `T: Float`: arithmetic and elementary functions come from
+/// [`nalgebra::RealField`], conversions from [`num_traits`]. The trait is sealed because the compute
+/// kernels exist only for these two types.
 ///
 /// ```
 /// use expnet::Float;
@@ -61,19 +62,19 @@ pub(crate) use sealed::{Concrete, Family};
 pub trait Float:
     Sealed + RealField + Copy + Default + ToPrimitive + FromPrimitive + Sum + Display + LowerExp + SimdFloatElement
 {
-    /// The type's name: `"f32"` or `"f64"`.
+    /// The name of the type: `"f32"` or `"f64"`.
     const NAME: &'static str;
 
-    /// The distance from 1 to the next larger number.
+    /// Machine epsilon, the distance from 1 to the next larger number.
     const EPSILON: Self;
 
-    /// `x`, rounded to this type. Beyond the range of the type it becomes infinite.
+    /// Converts from `f64`, rounding to the nearest. Values out of range become infinite.
     fn lit(x: f64) -> Self;
 
-    /// This number as an `f64`, exactly.
+    /// Converts to `f64` exactly.
     fn as_f64(self) -> f64;
 
-    /// A draw from N(0, 1). Both types use the same stream: the `f32` is the rounded `f64`.
+    /// Draws from N(0, 1). Both types consume the same random numbers: the `f32` is the `f64` rounded.
     fn standard_normal<R: Rng + ?Sized>(rng: &mut R) -> Self {
         Self::lit(StandardNormal.sample(rng))
     }

@@ -1,4 +1,4 @@
-//! Random initial networks, one random stream per neuron.
+//! Random initial networks, with one random stream per neuron.
 
 use crate::error::Error;
 use crate::float::Float;
@@ -9,23 +9,23 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// A recipe for a random network: `w_r ~ N(0, sigma^2 I)`, `a_r = +s` or `-s` with equal chances.
+/// Draws random networks: `w_r ~ N(0, sigma^2 I)`, and `a_r = +s` or `-s` with equal probability.
 ///
-/// Neuron r depends on the seed and on r alone, as stream r of a `ChaCha8` generator. So a wider
-/// network begins with the neurons of a narrower one, a network split over machines
-/// ([`shard`](Self::shard)) has the same neurons as a whole one, and an `f32` network
-/// is the rounded `f64` network. The values for a seed are part of the crate's promise.
+/// Neuron r depends only on the seed and on r: it is drawn from stream r of a `ChaCha8` generator. Hence a
+/// wider network starts with the neurons of a narrower one, a network sharded over machines
+/// ([`shard`](Self::shard)) has the same neurons as a whole one, and an `f32` network is the `f64` network
+/// rounded. The values for each seed are stable across versions of the crate.
 ///
 /// | setting | meaning | range | default |
 /// |---|---|---|---|
-/// | [`std_dev`](Self::std_dev) | sigma, of each weight | sigma >= 0 | 1 |
-/// | [`output_scale`](Self::output_scale) | s, of each output weight | s > 0 | 1 |
-/// | [`antisymmetric`](Self::antisymmetric) | neurons in pairs that cancel | | `false` |
-/// | [`seed`](Self::seed) | which of the random networks | | 0 |
-/// | [`first_neuron`](Self::first_neuron) | number r of the first neuron | | 0 |
-/// | [`shard`](Self::shard) | one rank's share alone | rank < size | the whole |
+/// | [`std_dev`](Self::std_dev) | standard deviation sigma of the weights | sigma >= 0 | 1 |
+/// | [`output_scale`](Self::output_scale) | absolute value s of the output weights | s > 0 | 1 |
+/// | [`antisymmetric`](Self::antisymmetric) | whether neurons come in pairs that cancel | | `false` |
+/// | [`seed`](Self::seed) | seed of the random generator | | 0 |
+/// | [`first_neuron`](Self::first_neuron) | index r of the first neuron | | 0 |
+/// | [`shard`](Self::shard) | build only one rank's share | rank < size | whole network |
 ///
-/// Building costs d m normal draws and the memory of the network. Settings are checked there.
+/// [`build`](Self::build) checks the settings, draws d m normal numbers and allocates the network.
 ///
 /// ```
 /// use expnet::Initializer;
@@ -64,8 +64,10 @@ fn whole() -> (usize, usize) {
     (0, 1)
 }
 
-/// The neurons of a rank, where the ranks can share so many.
-pub(crate) fn checked_share(width: usize, rank: usize, size: usize) -> Result<Range<usize>, Error> {
+/// The neurons of `rank` when `size` ranks share `width` neurons.
+///
+/// Errors: [`Error::Setting`] unless rank < size and, with several ranks, width >= 2 size.
+pub(crate) fn share_of_rank(width: usize, rank: usize, size: usize) -> Result<Range<usize>, Error> {
     require(
         rank < size,
         "`rank` of `Initializer::shard`",
@@ -78,18 +80,14 @@ pub(crate) fn checked_share(width: usize, rank: usize, size: usize) -> Result<Ra
         format_args!("{width} on {size} ranks"),
         "at least 2 neurons per rank",
     )?;
-    Ok(share(width, rank, size))
-}
-
-/// The neurons of a rank: whole pairs, spread as evenly as can be; the last may be a pair's first half.
-fn share(width: usize, rank: usize, size: usize) -> Range<usize> {
+    // Whole pairs, spread as evenly as possible. With an odd width, the last pair has one neuron.
     let pairs = width.div_ceil(2);
     let first = |rank: usize| (2 * (pairs / size * rank + rank.min(pairs % size))).min(width);
-    first(rank)..first(rank + 1)
+    Ok(first(rank)..first(rank + 1))
 }
 
 impl Initializer {
-    /// A network of `width` m neurons on points of `dimension` d, with the default settings.
+    /// Creates an initializer with default settings for networks with `width` m neurons on points of `dimension` d.
     pub fn new(dimension: usize, width: usize) -> Self {
         Self {
             dimension,
@@ -103,39 +101,39 @@ impl Initializer {
         }
     }
 
-    /// The standard deviation sigma of the weights: finite and at least 0, by default 1.
+    /// The standard deviation sigma of the weights, finite and at least 0. Defaults to 1.
     ///
-    /// 0 starts all neurons at w = 0.
+    /// With 0, all neurons start at w = 0.
     pub fn std_dev(mut self, std_dev: f64) -> Self {
         self.std_dev = std_dev;
         self
     }
 
-    /// Whether neurons 2p and 2p + 1 share their weights and have output weights +s and -s.
+    /// Whether neurons 2p and 2p + 1 have the same weights, and output weights +s and -s. Defaults to `false`.
     ///
-    /// Then F(W(0), x) is exactly 0 for every x, and training starts from the residual -y. The width
-    /// (and `first_neuron`) must be even. Pair p takes the weights of neuron p without this setting.
+    /// F(W(0), x) is then exactly 0 for every x, and training starts from the residual -y. The width and
+    /// `first_neuron` must be even. Pair p has the weights that neuron p has without this setting.
     pub fn antisymmetric(mut self, antisymmetric: bool) -> Self {
         self.antisymmetric = antisymmetric;
         self
     }
 
-    /// Which random network to draw, by default that of seed 0.
+    /// The seed of the random generator. Defaults to 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The size s of the output weights: finite and more than 0, by default 1.
+    /// The absolute value s of the output weights, finite and positive. Defaults to 1.
     ///
-    /// 1/sqrt(m) makes the tangent kernel, and so the stable step sizes, independent of the width.
+    /// 1/sqrt(m) makes the tangent kernel, and hence the stable step sizes, independent of the width.
     pub fn output_scale(mut self, scale: f64) -> Self {
         self.output_scale = scale;
         self
     }
 
-    /// The number `k` of the first neuron, by default 0: builds neurons k, …, k + m - 1 of a wider
-    /// network, one machine's share of it.
+    /// The index `k` of the first neuron. Defaults to 0. Builds neurons k, …, k + m - 1 of a wider network, for
+    /// example one machine's share of it.
     ///
     /// ```
     /// # use expnet::Initializer;
@@ -149,11 +147,11 @@ impl Initializer {
         self
     }
 
-    /// Builds only the share of rank `rank` of `size` ranks, `width` being that of the whole network.
+    /// Builds only the share of rank `rank` out of `size` ranks. `width` remains the width of the whole network.
     ///
-    /// Shares are as equal as can be, and start at even neurons: an antisymmetric start is then exactly 0 on every rank.
-    /// The ranks' shares one after the other are the whole network. [`build`](Self::build) refuses a rank that is not
-    /// below the size, and a width below two neurons a rank.
+    /// Shares are as equal as possible and start at even neurons, so that an antisymmetric start is exactly 0 on every
+    /// rank. Concatenated in the order of the ranks, they form the whole network. [`build`](Self::build) returns an
+    /// error unless `rank` < `size` and, with several ranks, the width is at least 2 `size`.
     ///
     /// ```
     /// # use expnet::Initializer;
@@ -168,10 +166,10 @@ impl Initializer {
         self
     }
 
-    /// The recipe of this rank's share alone.
+    /// The initializer of this rank's share alone.
     fn share(&self) -> Result<Self, Error> {
         let (rank, size) = self.shard;
-        let neurons = checked_share(self.width, rank, size)?;
+        let neurons = share_of_rank(self.width, rank, size)?;
         Ok(Self {
             width: neurons.len(),
             first_neuron: self.first_neuron.saturating_add(neurons.start),
@@ -191,22 +189,22 @@ impl Initializer {
         let mut weights = self.reserve(self.dimension, "a weight matrix")?;
         let mut output_weights = self.reserve(1, "a vector of output weights")?;
 
-        let family = ChaCha8Rng::seed_from_u64(self.seed);
+        let generator = ChaCha8Rng::seed_from_u64(self.seed);
         for neuron in self.first_neuron..self.first_neuron + self.width {
             if self.antisymmetric && neuron % 2 == 1 {
-                // The twin of the neuron before it.
+                // The other half of the pair.
                 weights.extend_from_within(weights.len() - self.dimension..);
                 output_weights.push(-output_scale);
                 continue;
             }
             let stream = if self.antisymmetric { neuron / 2 } else { neuron };
-            let mut rng = family.clone();
+            let mut rng = generator.clone();
             rng.set_stream(stream as u64);
-            // Drawn in either case, so that pair p has the weights of neuron p.
+            // Drawn in any case, so that pair p has the weights of neuron p.
             let positive = rng.random::<bool>() || self.antisymmetric;
             output_weights.push(if positive { output_scale } else { -output_scale });
             for _ in 0..self.dimension {
-                // Scaled before it is rounded to T: an f32 network is the rounded f64 network.
+                // Scaled before rounding to T, so that an f32 network is the f64 network rounded.
                 weights.push(self.weight(f64::standard_normal(&mut rng))?);
             }
         }
@@ -214,7 +212,7 @@ impl Initializer {
         Ok((weights, DVector::from_vec(output_weights)))
     }
 
-    /// The same from one generator, neuron by neuron, weights before sign: for callers who bring their own.
+    /// Draws everything from the caller's generator, neuron by neuron, weights before sign, with scales of 1.
     pub(crate) fn draw_from<T: Float, R: Rng + ?Sized>(&self, rng: &mut R) -> Result<(DMatrix<T>, DVector<T>), Error> {
         self.check_settings()?;
         let mut weights = self.reserve(self.dimension, "a weight matrix")?;
@@ -243,11 +241,11 @@ impl Initializer {
         Err(Error::Setting {
             setting: "`Initializer::std_dev`",
             value: format!("{:?}", self.std_dev),
-            expected: "so small that the weights are finite numbers of their type; 1 is usual",
+            expected: "small enough that the weights are finite in their type; the default is 1",
         })
     }
 
-    /// s in the type of the network, where it may have become 0 or infinite.
+    /// s in the type of the network, where it may round to 0 or infinity.
     fn output_scale_as<T: Float>(&self) -> Result<T, Error> {
         let scale = T::lit(self.output_scale);
         if scale.is_finite() && scale > T::zero() {
@@ -256,17 +254,17 @@ impl Initializer {
         Err(Error::Setting {
             setting: "`Initializer::output_scale`",
             value: format!("{:?} in {}", self.output_scale, T::NAME),
-            expected: "a finite number more than 0; 1 is usual",
+            expected: "positive and finite; the default is 1",
         })
     }
 
-    /// An empty vector with room for `rows` numbers per neuron, or an error where memory is too small.
+    /// An empty vector with capacity for `rows` numbers per neuron, or [`Error::OutOfMemory`].
     fn reserve<T>(&self, rows: usize, what: &'static str) -> Result<Vec<T>, Error> {
         let mut numbers = Vec::new();
-        let room = rows
+        let reserved = rows
             .checked_mul(self.width)
             .and_then(|length| numbers.try_reserve_exact(length).ok());
-        match room {
+        match reserved {
             Some(()) => Ok(numbers),
             None => Err(Error::OutOfMemory {
                 what,
@@ -288,7 +286,12 @@ impl Initializer {
         not_negative("`Initializer::std_dev`", self.std_dev)?;
         let (first, name) = (self.first_neuron, "`Initializer::first_neuron`");
         let fits = first.checked_add(width).is_some();
-        require(fits, name, first, "so small that first_neuron + width fits in a usize")?;
+        require(
+            fits,
+            name,
+            first,
+            "small enough that first_neuron + width fits in a usize",
+        )?;
         require(
             !self.antisymmetric || first.is_multiple_of(2),
             name,
@@ -300,7 +303,7 @@ impl Initializer {
                 what: "the width of an antisymmetric start".into(),
                 expected: width.checked_add(1).unwrap_or(width - 1),
                 found: width,
-                remedy: "its neurons come in pairs, so give an even width",
+                remedy: "its neurons come in pairs; give an even width",
             });
         }
         Ok(())
@@ -313,7 +316,7 @@ checked_serde!(Initializer);
 mod tests {
     use super::*;
 
-    /// W and a must stay what they are for a seed: experiments are named by it.
+    /// W and a for a seed must never change: experiments are identified by it.
     #[test]
     fn values_of_a_seed_are_pinned() {
         let recipe = Initializer::new(2, 3).std_dev(0.5).seed(42);

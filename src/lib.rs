@@ -25,32 +25,33 @@
 //! # Ok::<(), expnet::Error>(())
 //! ```
 //!
-//! Those who want an answer and not a study take [`ExpRegressor`], which does all of this in one call.
+//! If you just want predictions, [`ExpRegressor`] does all of this in one call.
 //!
-//! # Two questions a step
+//! # Two questions per step
 //!
-//! Every method moves the weights along the rows of the Jacobian, `W <- W - eta J(W)^T v`. So a step answers two
+//! Every method moves the weights along the rows of the Jacobian, `W <- W - eta J(W)^T v`. A step therefore answers two
 //! questions, each with one trait: which way, the dual vector v ([`method::Method`]), and how far, the step size eta
-//! ([`schedule::Schedule`]). Any pair composes, and one loop ([`Trainer`], or [`Session`] by hand) owns stopping, time,
-//! observers and the check for numbers that are not finite.
+//! ([`schedule::Schedule`]). Any pair composes, and one loop ([`Trainer`], or [`Session`] step by step) owns stopping, time,
+//! observers and the check for non-finite numbers.
 //!
 //! # Map
 //!
-//! | module or type | what for |
+//! | module or type | purpose |
 //! |---|---|
-//! | [`Dataset`], [`Scaling`] | points and labels from rows, matrices or CSV; put to a scale that suits the network |
+//! | [`Dataset`], [`Scaling`] | points and labels from rows, matrices or CSV; scaled to suit the network |
 //! | [`Initializer`], [`ExpNetwork`] | random starts; forward, residual, loss, gradient, a single step |
-//! | [`Trainer`], [`Session`], [`FitReport`], [`Termination`] | the loop, whole or by hand, and what came of it |
-//! | [`schedule`] | how far to step: the trait, its schedules, and how to write one |
-//! | [`method`] | which way to step: the trait, its methods, and how to write one |
-//! | [`observer`] | watching a run: history, progress bar, closures |
-//! | [`ExpRegressor`] | all of it in one: fit, predict, score |
-//! | [`kernel`] | tangent kernels, of a network and of infinite width, their spectra, and regression with them |
-//! | [`certificate`] | when convergence is proved, and how wide is wide enough |
-//! | [`communicator`] | one network on many threads or machines |
-//! | [`check`] | checkers for a network and data of your own |
+//! | [`Trainer`], [`Session`], [`FitReport`], [`Termination`] | the training loop, whole or step by step, and its outcome |
+//! | [`schedule`] | step sizes: the trait, the built-in schedules, how to write your own |
+//! | [`method`] | directions: the trait, the built-in methods, how to write your own |
+//! | [`observer`] | watching a run: history, logs, progress bar, closures |
+//! | [`ExpRegressor`] | scaling, network and training in one: fit, predict, score |
+//! | [`kernel`] | tangent kernels of finite and infinite width, their spectra, and regression with them |
+//! | [`certificate`] | proofs of convergence, and widths that suffice for one |
+//! | [`communicator`] | one network spread over many threads or machines |
+//! | [`check`] | checkers for your own data, schedules and methods |
 //! | [`Record`] | the state of a schedule or method, saved and restored bit for bit |
-//! | [`Float`], [`Error`], [`Memory`] | the scalar types; the one error type; whether activations are stored |
+//! | [`Float`], [`Error`], [`Memory`] | the scalar types; the error type; whether activations are stored |
+//! | [`nalgebra`] | re-exported, so that the versions of its types match |
 //!
 //! # Symbols
 //!
@@ -75,19 +76,44 @@
 //!
 //! All matrices are nalgebra's, column-major.
 //!
-//! # Bits
+//! # Glossary
+//!
+//! | term | meaning |
+//! |---|---|
+//! | sample, point, label | (x_i, y_i), x_i, y_i |
+//! | neuron | a column w_r of W with its output weight a_r |
+//! | start | the initial weights; antisymmetric: neurons in pairs with opposite a_r, so that F = 0 |
+//! | residual | e = F(W, X) - y |
+//! | pass | one evaluation over all neurons (forward, backward or both at once): the unit of cost |
+//! | direction | what a method chooses: the dual vector v, momentum, a pull towards the start |
+//! | dual vector | v, one number per sample: W moves along -J^T v |
+//! | trial step | a step that a schedule evaluates in search of a step size |
+//! | proposal | a step that was evaluated, and that the method keeps or undoes |
+//! | movement | the distance of the weights from the start |
+//! | tangent kernel | inner products of the rows of J: G as it is, H per neuron, Hcts in the limit of infinite width |
+//! | validation data | samples that are not trained on, whose loss decides about early stopping |
+//! | certificate | a proof that gradient descent converges from a given start |
+//! | checkpoint | the complete state of a run in a file, from which it is resumed |
+//! | rank, share | a process or thread of a distributed run, and its neurons |
+//!
+//! # Reproducible bits
 //!
 //! A run gives the same bits on any number of threads, with activations stored or recomputed, with or without observers
-//! and checkpoints, and stopped and resumed at any step ([`Trainer::checkpoint`], [`Trainer::resume`]): for every schedule and
-//! method here, and for those of your own that [`check::resume`] passes. Another SIMD level rounds differently;
-//! `EXPNET_SIMD=avx2` (or `sse4.2`, `sse2`) makes a machine use a lower level than its best.
+//! and checkpoints, and if it is stopped and resumed at any step ([`Trainer::checkpoint`], [`Trainer::resume`]). This holds for
+//! every schedule and method of the crate, and for your own if they pass [`check::resume`]. Another SIMD level rounds differently;
+//! `EXPNET_SIMD=avx2` (or `sse4.2`, `sse2`) selects a level below the best of the machine.
 //!
 //! # Features
 //!
-//! `csv` (`Dataset::from_csv`, `History::to_csv`) and `progress` (`observer::ProgressBar`), both on by default; `npy`
-//! (NumPy's files), `serde` (settings and reports); `mpi` (`mpi::World`), for runs on many machines, which needs MPI where it is
-//! built; `faer` makes the n x n factors of [`method::GaussNewton`] 5 to 15 times faster from n = 1000 on, and rounds them
-//! differently. No other feature changes a result.
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `csv` | yes | `Dataset::from_csv`, `History::to_csv` |
+//! | `faer` | yes | n x n factorisations and eigendecompositions by faer, 4 to 10 times faster at n = 2000 than nalgebra's, which serve without it and round differently |
+//! | `progress` | yes | `observer::ProgressBar` |
+//! | `npy` | no | matrices in NumPy's format |
+//! | `mpi` | no | `mpi::World`, for runs on many machines; needs MPI and libclang at build time |
+//!
+//! No other feature changes a result.
 
 pub mod certificate;
 pub mod check;

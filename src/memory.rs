@@ -1,9 +1,9 @@
-//! Matrices of n x n numbers, taken so that a lack of memory is an error.
+//! Allocation of n x n matrices that returns an error if there is not enough memory.
 
 use crate::error::Error;
 use nalgebra::DMatrix;
 
-/// n x n zeros, or [`Error::OutOfMemory`]: `what` they are for.
+/// An n x n matrix of zeros, or [`Error::OutOfMemory`]. `what` names the matrix in the error message.
 pub(crate) fn square(what: &'static str, n: usize) -> Result<DMatrix<f64>, Error> {
     Ok(DMatrix::from_vec(n, n, zeros(what, n.saturating_mul(n))?))
 }
@@ -16,7 +16,8 @@ pub(crate) fn copy(what: &'static str, matrix: &DMatrix<f64>) -> Result<DMatrix<
 }
 
 fn zeros(what: &'static str, len: usize) -> Result<Vec<f64>, Error> {
-    // `vec!` takes pages that the system has zeroed, but aborts where there are none: asked for first.
+    // `vec!` gets zeroed pages from the system for free but aborts if there are none, so try to reserve the memory
+    // first.
     drop(reserve(what, len)?);
     Ok(vec![0.0; len])
 }

@@ -1,4 +1,4 @@
-//! Ranks as processes on many machines: Open MPI, or any MPI that the crate `mpi` builds on. Feature `mpi`.
+//! Ranks as processes on many machines, with Open MPI or any other MPI that the crate `mpi` supports. Feature `mpi`.
 //!
 //! ```no_run
 //! use expnet::communicator::Communicator;
@@ -22,8 +22,8 @@
 //! RAYON_NUM_THREADS=8 mpirun --bind-to none -n 4 ./program      # 4 ranks of 8 threads each
 //! ```
 //!
-//! Building needs MPI's headers, libclang and pkg-config: on Debian the packages libopenmpi-dev, openmpi-bin, libclang-dev,
-//! clang and pkg-config.
+//! Building requires the MPI headers, libclang and pkg-config: on Debian, the packages libopenmpi-dev, openmpi-bin,
+//! libclang-dev, clang and pkg-config.
 
 use crate::communicator::Communicator;
 use crate::error::Error;
@@ -38,21 +38,21 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-/// The exit code of a job that a panic has ended: that of a Rust program which panics.
-const PANICKED: i32 = 101;
+/// The exit code of a job ended by a panic: that of any Rust program that panics.
+const PANIC_CODE: i32 = 101;
 
-/// The exit code of a job that an error has ended.
-const FAILED: i32 = 1;
+/// The exit code of a job ended by an error.
+const ERROR_CODE: i32 = 1;
 
-/// How long a rank that has failed waits before it ends the job, so that the others can print their own errors.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long a failed rank waits before it aborts the job, so that the others can print their own errors.
+const ABORT_DELAY: Duration = Duration::from_millis(500);
 
-/// Numbers of a message at most: the sums need a buffer of that size.
-const MESSAGE: usize = 1 << 20;
+/// The maximum number of numbers per message, which is also the size of the buffer for sums.
+const MAX_MESSAGE: usize = 1 << 20;
 
-/// All ranks of an MPI job. Clones are handles to the same; MPI ends with the last of them.
+/// All ranks of an MPI job. Clones are handles to the same job; dropping the last one finalises MPI.
 ///
-/// It stays on the thread that has made it.
+/// A `World` stays on the thread that created it.
 #[derive(Clone)]
 pub struct World {
     inner: Rc<Inner>,
@@ -60,28 +60,28 @@ pub struct World {
 
 struct Inner {
     ranks: SimpleCommunicator,
-    /// Where a rank that is done says so.
+    /// On which a rank that has finished says so.
     farewells: SimpleCommunicator,
-    /// All-reduces of this rank so far.
+    /// The number of all-reduces of this rank so far.
     exchanges: Cell<u64>,
-    /// Those of each rank that is done.
-    done: RefCell<Vec<Option<u64>>>,
+    /// The number of all-reduces of each rank that has finished.
+    finished: RefCell<Vec<Option<u64>>>,
     sums: RefCell<Vec<f64>>,
-    /// MPI is finalised when this is dropped.
+    /// Finalises MPI on drop.
     _universe: Universe,
 }
 
 impl World {
-    /// Starts MPI. Call it once, at the beginning of `main`.
+    /// Initialises MPI. Call it once, at the beginning of `main`.
     ///
-    /// A panic on any rank, in any thread, from then on ends the job with exit code 101, after its message is printed:
-    /// without this the other ranks would wait for ever. It does so by a panic hook, and so even where the panic would be
-    /// caught.
+    /// From then on, a panic on any rank and in any thread prints its message and ends the job with exit code 101;
+    /// otherwise the other ranks would wait forever. This is done in a panic hook, so it happens even if the panic
+    /// would be caught.
     ///
-    /// A rank that returns from `main` while others exchange leaves them waiting in the same way: [`World::run`] sees to that
-    /// too, `init` alone does not.
+    /// A rank that returns from `main` while others still exchange would also leave them waiting. [`World::run`]
+    /// handles that case too; `init` alone does not.
     ///
-    /// Errors: MPI has been started before, or knows nothing of threads.
+    /// Errors: MPI has already been initialised, or does not support threads.
     pub fn init() -> Result<Self, Error> {
         let refused = |problem: &str| Error::Ranks {
             problem: problem.into(),
@@ -89,22 +89,22 @@ impl World {
                      MPI_THREAD_FUNNELED",
         };
         let (universe, threading) = mpi::initialize_with_threading(Threading::Funneled)
-            .ok_or_else(|| refused("MPI has been started before in this process"))?;
+            .ok_or_else(|| refused("MPI has already been initialised in this process"))?;
         if threading < Threading::Funneled {
-            return Err(refused("this MPI does not allow threads"));
+            return Err(refused("this MPI does not support threads"));
         }
-        let print = panic::take_hook();
+        let print_message = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
-            print(panic);
+            print_message(panic);
             if is_initialized() && !is_finalized() {
-                SimpleCommunicator::world().abort(PANICKED);
+                SimpleCommunicator::world().abort(PANIC_CODE);
             }
         }));
         let ranks = universe.world();
         let inner = Inner {
             farewells: ranks.duplicate(),
             exchanges: Cell::new(0),
-            done: RefCell::new(vec![None; usize::try_from(ranks.size()).unwrap_or(0)]),
+            finished: RefCell::new(vec![None; usize::try_from(ranks.size()).unwrap_or(0)]),
             ranks,
             sums: RefCell::default(),
             _universe: universe,
@@ -112,11 +112,11 @@ impl World {
         Ok(Self { inner: Rc::new(inner) })
     }
 
-    /// A whole `main`: starts MPI, does the rank's `work`, and ends the job on every rank where it fails on one.
+    /// A whole `main`: initialises MPI and runs this rank's `work`. If one rank fails, the job ends on all of them.
     ///
-    /// An error is printed to stderr with the number of its rank, and ends the job with exit code 1; a panic with
-    /// 101. A rank whose work is done waits for the others; where they exchange something after that, which would wait for ever,
-    /// the job ends with exit code 1 too.
+    /// An error is printed to stderr with the rank it occurred on and ends the job with exit code 1; a panic ends it
+    /// with exit code 101. A rank that finishes its work waits for the others. If they then start another exchange,
+    /// which would wait forever, the job ends with exit code 1 too.
     pub fn run<E: fmt::Display>(work: impl FnOnce(&Self) -> Result<(), E>) -> ExitCode {
         let world = match Self::init() {
             Ok(world) => world,
@@ -127,56 +127,57 @@ impl World {
         };
         match work(&world) {
             Ok(()) => {
-                world.inner.say_farewell();
+                world.inner.wait_for_others();
                 ExitCode::SUCCESS
             }
             Err(error) => {
-                // In one piece: what several ranks print in pieces comes out mixed.
+                // Printed in one piece, because output of several ranks would otherwise be interleaved.
                 let line = format!("error on rank {}: {error}\n", world.rank());
                 eprint!("{line}");
-                thread::sleep(LAST_WORDS);
-                world.inner.ranks.abort(FAILED)
+                thread::sleep(ABORT_DELAY);
+                world.inner.ranks.abort(ERROR_CODE)
             }
         }
     }
 }
 
 impl Inner {
-    /// Tells every other rank how many exchanges this one has taken part in, and waits until they have all told it theirs.
-    fn say_farewell(&self) {
+    /// Tells every other rank how many exchanges this one has taken part in, and waits until all others have done the
+    /// same.
+    fn wait_for_others(&self) {
         let (own, exchanges) = (self.ranks.rank(), self.exchanges.get());
         for rank in (0..self.ranks.size()).filter(|&rank| rank != own) {
             self.farewells.process_at_rank(rank).send(&exchanges);
         }
-        let others = self.done.borrow().len() - 1;
-        while self.done.borrow().iter().flatten().count() < others {
-            self.hear_farewell(&self.farewells.any_process().probe());
+        let others = self.finished.borrow().len() - 1;
+        while self.finished.borrow().iter().flatten().count() < others {
+            self.receive_farewell(&self.farewells.any_process().probe());
         }
     }
 
     #[allow(clippy::cast_sign_loss)] // MPI's ranks are not negative
-    fn hear_farewell(&self, status: &mpi::point_to_point::Status) {
+    fn receive_farewell(&self, status: &mpi::point_to_point::Status) {
         let rank = status.source_rank();
         let (exchanges, _) = self.farewells.process_at_rank(rank).receive::<u64>();
-        self.done.borrow_mut()[rank as usize] = Some(exchanges);
+        self.finished.borrow_mut()[rank as usize] = Some(exchanges);
     }
 
-    /// Ends the job where a rank is done that would have to take part in the exchange going on.
-    fn miss_no_one(&self) {
+    /// Aborts the job if a rank that the current exchange needs has already finished.
+    fn abort_if_rank_missing(&self) {
         if let Some(status) = self.farewells.any_process().immediate_probe() {
-            self.hear_farewell(&status);
+            self.receive_farewell(&status);
         }
         let exchanges = self.exchanges.get();
-        let missing = |done: &Option<u64>| done.is_some_and(|done| done < exchanges);
-        if let Some(rank) = self.done.borrow().iter().position(missing) {
+        let missing = |finished: &Option<u64>| finished.is_some_and(|count| count < exchanges);
+        if let Some(rank) = self.finished.borrow().iter().position(missing) {
             let own = self.ranks.rank();
             let line = format!(
-                "error on rank {own}: rank {rank} has left the job, and this rank still waits for it; let all ranks make \
-                 the same calls with their communicator\n"
+                "error on rank {own}: rank {rank} has left the job while this rank still waits for it; make the same calls \
+                 of the communicator on every rank\n"
             );
             eprint!("{line}");
-            thread::sleep(LAST_WORDS);
-            self.ranks.abort(FAILED);
+            thread::sleep(ABORT_DELAY);
+            self.ranks.abort(ERROR_CODE);
         }
     }
 }
@@ -191,20 +192,20 @@ impl Communicator for World {
         self.inner.ranks.size() as usize
     }
 
-    /// `MPI_Iallreduce`, of which the standard asks that all ranks receive identical results. An error of MPI itself ends the
-    /// job. All ranks must give as many numbers: MPI does not look.
+    /// Uses `MPI_Iallreduce`, which the MPI standard requires to return identical results on all ranks. An error of MPI
+    /// itself ends the job. All ranks must pass the same number of numbers; MPI does not check.
     fn all_reduce_sum(&self, numbers: &mut [f64]) -> Result<(), Error> {
         let inner = &*self.inner;
         inner.exchanges.set(inner.exchanges.get() + 1);
         let mut sums = inner.sums.borrow_mut();
-        for part in numbers.chunks_mut(MESSAGE) {
+        for part in numbers.chunks_mut(MAX_MESSAGE) {
             sums.resize(part.len(), 0.0);
             request::scope(|scope| {
                 let sum = SystemOperation::sum();
                 let mut request = inner.ranks.immediate_all_reduce_into(scope, &*part, &mut sums[..], sum);
                 while let Err(pending) = request.test() {
                     request = pending;
-                    inner.miss_no_one();
+                    inner.abort_if_rank_missing();
                 }
             });
             part.copy_from_slice(&sums);

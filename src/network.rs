@@ -1,4 +1,4 @@
-//! The network itself: F, its loss and its gradient, one call at a time.
+//! The network: F, its loss and its gradient.
 
 mod file;
 mod share;
@@ -6,7 +6,7 @@ mod share;
 pub(crate) use file::{OUTPUT_WEIGHTS, WEIGHTS};
 
 use crate::checksum::Checksum;
-use crate::communicator::{Communicator, Link, Sum};
+use crate::communicator::{Communicator, Exchange, Link};
 use crate::dataset::Dataset;
 use crate::engine;
 use crate::error::Error;
@@ -18,11 +18,12 @@ use rand::Rng;
 
 /// The network F(W, x) = sum_r a_r exp(<w_r, x>).
 ///
-/// The weights W are d x m, one neuron per column; the output weights a (m numbers, random signs by
-/// default) are never trained. A network holds finite numbers only.
+/// The weights W are d x m, one neuron per column. The output weights a (m numbers, random signs by
+/// default) are not trained. All numbers in a network are finite.
 ///
-/// In a distributed run each rank holds a share of the neurons, a network of its own: everything here then refers to
-/// the share, except [`forward_over`](Self::forward_over) and [`loss_over`](Self::loss_over).
+/// In a distributed run each rank holds a share of the neurons as a network of its own. All methods then refer to that
+/// share, except [`forward_over`](Self::forward_over), [`loss_over`](Self::loss_over) and
+/// [`save_over`](Self::save_over).
 ///
 /// ```
 /// use expnet::{Dataset, ExpNetwork};
@@ -42,15 +43,14 @@ pub struct ExpNetwork<T: Float> {
 }
 
 impl<T: Float> ExpNetwork<T> {
-    /// A network from given weights (d x m, one neuron per column) and output weights (m).
+    /// Creates a network from weights (d x m, one neuron per column) and output weights (m).
     ///
-    /// Errors: no neuron or no dimension, one output weight too many or too few, a number that is
-    /// not finite.
+    /// Errors: no neurons or dimension 0, a wrong number of output weights, a number that is not finite.
     pub fn from_parts(weights: DMatrix<T>, output_weights: DVector<T>) -> Result<Self, Error> {
         if weights.is_empty() {
             return Err(Error::Empty {
                 what: "the weight matrix",
-                remedy: "give it a row for each dimension and a column for each neuron",
+                remedy: "give it one row per dimension and one column per neuron",
             });
         }
         if output_weights.len() != weights.ncols() {
@@ -58,11 +58,11 @@ impl<T: Float> ExpNetwork<T> {
                 what: "the number of output weights".into(),
                 expected: weights.ncols(),
                 found: output_weights.len(),
-                remedy: "give one output weight for each neuron, that is each column of the weights",
+                remedy: "give one output weight per neuron, that is, per column of the weights",
             });
         }
         check_weights(&weights)?;
-        check_finite("an output weight", &output_weights, BE_FINITE, |r, _| {
+        check_finite("an output weight", &output_weights, FINITE_REMEDY, |r, _| {
             format!("neuron {r}")
         })?;
         Ok(Self {
@@ -71,29 +71,29 @@ impl<T: Float> ExpNetwork<T> {
         })
     }
 
-    /// A network with w_r ~ N(0, I) and random signs a_r = +-1, drawn from `rng` neuron by neuron, weights before sign.
+    /// Draws a network with w_r ~ N(0, I) and random signs a_r = +-1 from `rng`, neuron by neuron, weights before sign.
     ///
-    /// Use [`Initializer`] for another scale or a network that can be widened or sharded.
+    /// Use [`Initializer`] for other scales, or if the network is to be widened or sharded.
     pub fn gaussian<R: Rng + ?Sized>(dimension: usize, width: usize, rng: &mut R) -> Result<Self, Error> {
         let (weights, output_weights) = Initializer::new(dimension, width).draw_from(rng)?;
         Self::from_parts(weights, output_weights)
     }
 
-    /// A network that starts at F = 0: neurons 2p and 2p + 1 share w ~ N(0, I) and have the signs
+    /// Draws a network with F = 0: neurons 2p and 2p + 1 have the same weights w ~ N(0, I) and the signs
     /// +1 and -1. The width must be even.
     pub fn antisymmetric<R: Rng + ?Sized>(dimension: usize, width: usize, rng: &mut R) -> Result<Self, Error> {
         let (weights, output_weights) = Initializer::new(dimension, width).antisymmetric(true).draw_from(rng)?;
         Self::from_parts(weights, output_weights)
     }
 
-    /// The weights (d x m) and the output weights (m): the way back from a network.
+    /// Consumes the network and returns its weights (d x m) and output weights (m).
     pub fn into_parts(self) -> (DMatrix<T>, DVector<T>) {
         (self.weights, self.output_weights)
     }
 
     /// Replaces the weights W, d x m, one neuron per column.
     ///
-    /// Errors: a matrix of another shape, a number that is not finite. The network is then left as it was.
+    /// Errors: a matrix of another shape, a number that is not finite. The network is then unchanged.
     pub fn set_weights(&mut self, weights: DMatrix<T>) -> Result<(), Error> {
         for (what, expected, found) in [
             ("the dimension of the weights", self.dimension(), weights.nrows()),
@@ -104,7 +104,7 @@ impl<T: Float> ExpNetwork<T> {
                     what: what.into(),
                     expected,
                     found,
-                    remedy: "weights are a d x m matrix, one neuron per column; `from_parts` makes a network of another shape",
+                    remedy: "weights are a d x m matrix, one neuron per column; use `from_parts` for another shape",
                 });
             }
         }
@@ -118,7 +118,7 @@ impl<T: Float> ExpNetwork<T> {
         &self.weights
     }
 
-    /// The output weights a, m numbers.
+    /// The m output weights a.
     pub fn output_weights(&self) -> &DVector<T> {
         &self.output_weights
     }
@@ -128,26 +128,27 @@ impl<T: Float> ExpNetwork<T> {
         self.weights.nrows()
     }
 
-    /// The number m of neurons.
+    /// The width m, which is the number of neurons.
     pub fn width(&self) -> usize {
         self.weights.ncols()
     }
 
-    /// F(W, x) for each column x of `points` (d x k): k numbers.
+    /// Evaluates F(W, x) at each column x of `points` (d x k). Returns k numbers.
     ///
-    /// Costs 2 k d m flops and k m exponentials, in blocks: memory beside the result does not
-    /// grow with k. Sums over neurons are in `f64` for `f32` networks too.
+    /// Costs 2 k d m flops and k m exponentials. Works in blocks, so that memory apart from the result does not
+    /// grow with k. Sums over neurons are in `f64`, for `f32` networks too.
     ///
     /// Errors: points of another dimension, points that are not finite, an output that overflows.
     pub fn forward(&self, points: &DMatrix<T>) -> Result<DVector<T>, Error> {
-        finite_outputs(&self.sums(points)?)
+        finite_outputs(&self.outputs_in_f64(points)?)
     }
 
-    /// F(W, x) of the whole network whose share on this rank of `world` this is. All ranks call it with the same points.
+    /// Evaluates F(W, x) of the whole network of which this is the share on this rank of `world`. All ranks must call
+    /// it with the same points.
     ///
-    /// Costs what [`forward`](Self::forward) costs for the share, a few small exchanges and one of k numbers.
+    /// Costs as much as [`forward`](Self::forward) of the share, plus a few small exchanges and one of k numbers.
     ///
-    /// Errors: those of `forward`, an error on any other rank, other points on another rank.
+    /// Errors: those of `forward`, an error on any other rank, points that differ between ranks.
     ///
     /// ```
     /// use expnet::Initializer;
@@ -164,52 +165,56 @@ impl<T: Float> ExpNetwork<T> {
     /// ```
     pub fn forward_over(&self, world: &dyn Communicator, points: &DMatrix<T>) -> Result<DVector<T>, Error> {
         let link = Link::new(Box::new(world));
-        let mut numbers = link.pass(self.sums(points))?;
-        let mut mark = Checksum::of(points.as_slice());
-        mark.word(points.ncols() as u64);
-        if !link.is_same_on_all(mark.finish())? {
+        let mut numbers = link.leave_on_error(self.outputs_in_f64(points))?;
+        let mut fingerprint = Checksum::of(points.as_slice());
+        fingerprint.word(points.ncols() as u64);
+        if !link.is_same_on_all(fingerprint.finish())? {
             return Err(Error::Ranks {
                 problem: "the ranks were given different points".into(),
                 remedy: "evaluate the same points, in the same order, on every rank",
             });
         }
-        link.sum(Sum::Forward, &mut numbers)?;
+        link.sum(Exchange::Forward, &mut numbers)?;
         link.finish()?;
         finite_outputs(&numbers)
     }
 
-    /// The loss of the whole network whose share on this rank of `world` this is; see [`forward_over`](Self::forward_over).
+    /// The loss of the whole network of which this is the share on this rank of `world`; see
+    /// [`forward_over`](Self::forward_over).
     pub fn loss_over(&self, world: &dyn Communicator, data: &Dataset<T>) -> Result<T, Error> {
         finite_loss(&(self.forward_over(world, data.points())? - data.labels()))
     }
 
-    fn sums(&self, points: &DMatrix<T>) -> Result<Vec<f64>, Error> {
+    fn outputs_in_f64(&self, points: &DMatrix<T>) -> Result<Vec<f64>, Error> {
         self.check_dimension(points)?;
         let place = |k, i| format!("point {i}, coordinate {k}");
-        check_finite("a coordinate", points, BE_FINITE, place)?;
+        check_finite("a coordinate", points, FINITE_REMEDY, place)?;
         engine::outputs(&self.weights, &self.output_weights, points)
     }
 
-    /// The residual e = F(W, X) - y, n numbers. Costs what [`forward`](Self::forward) costs.
+    /// The residual e = F(W, X) - y, n numbers. Costs the same as [`forward`](Self::forward).
     pub fn residual(&self, data: &Dataset<T>) -> Result<DVector<T>, Error> {
         Ok(self.forward(data.points())? - data.labels())
     }
 
     /// The loss L = 1/2 ||F(W, X) - y||^2 (a sum over samples, not a mean).
     ///
-    /// Costs what [`forward`](Self::forward) costs. A loss that overflows is an error.
+    /// Costs the same as [`forward`](Self::forward).
+    ///
+    /// Errors: those of `forward`, a loss that overflows.
     pub fn loss(&self, data: &Dataset<T>) -> Result<T, Error> {
         finite_loss(&self.residual(data)?)
     }
 
     /// The gradient of the loss, d x m: column r is a_r sum_i e_i exp(<w_r, x_i>) x_i.
     ///
-    /// Costs 4 n d m flops and twice n m exponentials.
+    /// Costs 4 n d m flops and 2 n m exponentials.
     pub fn gradient(&self, data: &Dataset<T>) -> Result<DMatrix<T>, Error> {
         let residual = self.residual(data)?;
         self.pull_back(data, &residual)
     }
 
+    /// J^T v for the dual vector v.
     fn pull_back(&self, data: &Dataset<T>, dual: &DVector<T>) -> Result<DMatrix<T>, Error> {
         let gradient = engine::gradient(&self.weights, &self.output_weights, data.points(), dual.as_slice())?;
         match gradient.iter().position(|g| !g.is_finite()) {
@@ -221,13 +226,12 @@ impl<T: Float> ExpNetwork<T> {
         }
     }
 
-    /// One step of gradient descent on all of the data, W <- W - `step_size` times the gradient;
-    /// returns the loss before the step.
+    /// Takes one step of full-batch gradient descent, W <- W - `step_size` times the gradient, and returns the
+    /// loss before the step.
     ///
-    /// A loop of many steps is faster, and better looked after, in [`Trainer`](crate::Trainer).
+    /// For many steps, [`Trainer`](crate::Trainer) is faster and has stopping criteria, schedules and observers.
     ///
-    /// Errors: a step size that is not positive and finite, an overflow on the way. The network is
-    /// then left as it was.
+    /// Errors: a step size that is not positive and finite, an overflow. The network is then unchanged.
     pub fn step(&mut self, data: &Dataset<T>, step_size: T) -> Result<T, Error> {
         if !(step_size.is_finite() && step_size > T::zero()) {
             return Err(Error::StepSize {
@@ -251,9 +255,9 @@ impl<T: Float> ExpNetwork<T> {
         Ok(loss)
     }
 
-    /// The same network in another scalar type.
+    /// Converts the network to another scalar type, rounding each weight to the nearest.
     ///
-    /// Errors: a weight beyond the range of `U`.
+    /// Errors: a weight out of range for `U`.
     pub fn cast<U: Float>(&self) -> Result<ExpNetwork<U>, Error> {
         let to = |x: T| U::lit(x.as_f64());
         ExpNetwork::from_parts(self.weights.map(to), self.output_weights.map(to))
@@ -282,10 +286,10 @@ impl<T: Float> ExpNetwork<T> {
 }
 
 impl Initializer {
-    /// Draws the network. Costs d m draws.
+    /// Draws the network. Costs d m normal draws.
     ///
-    /// Errors: a dimension or width of 0 or beyond memory, an odd width for an antisymmetric
-    /// start, a standard deviation or output scale out of range.
+    /// Errors: a dimension or width of 0, a network that does not fit in memory, an odd width for an antisymmetric
+    /// start, a standard deviation, output scale, first neuron or rank out of range.
     ///
     /// ```
     /// let narrow = expnet::Initializer::new(3, 64).seed(7).build::<f64>()?;
@@ -302,17 +306,16 @@ impl Initializer {
 impl<T: Float> TryFrom<(DMatrix<T>, DVector<T>)> for ExpNetwork<T> {
     type Error = Error;
 
-    /// [`ExpNetwork::from_parts`].
+    /// See [`ExpNetwork::from_parts`].
     fn try_from((weights, output_weights): (DMatrix<T>, DVector<T>)) -> Result<Self, Error> {
         Self::from_parts(weights, output_weights)
     }
 }
 
-/// The remedy for numbers that are not finite.
-const BE_FINITE: &str = "give finite numbers";
+const FINITE_REMEDY: &str = "replace it with a finite number";
 
 fn check_weights<T: Float>(weights: &DMatrix<T>) -> Result<(), Error> {
-    check_finite("a weight", weights, BE_FINITE, |k, r| {
+    check_finite("a weight", weights, FINITE_REMEDY, |k, r| {
         format!("neuron {r}, coordinate {k}")
     })
 }

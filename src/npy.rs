@@ -21,8 +21,8 @@
 
 use crate::error::Error;
 use crate::float::Float;
-use crate::storage::tensors::malformed;
-use crate::storage::{failed, open, read_numbers, write, write_numbers};
+use crate::storage::tensors::format_error;
+use crate::storage::{io_error, open, read_numbers, write, write_numbers};
 use nalgebra::DMatrix;
 use npyz::{DType, NpyHeader, Order, TypeChar, WriterBuilder};
 use std::io::{self, Read};
@@ -30,18 +30,18 @@ use std::path::Path;
 
 const WHAT: &str = "the matrix";
 
-/// Magic number, version, and the length of the header in the first version of the format.
+/// Bytes before the header, in the first version of the format: magic number, version, and length of the header.
 const PREFIX: usize = 10;
 
-/// Of the header of a matrix: that of NumPy has 118 bytes.
+/// In bytes; NumPy writes 118.
 const LONGEST_HEADER: usize = 1024;
 
-/// Saves a matrix so that `numpy.load` gives it with the same shape, as `float32` or `float64`: numbers of any value, bit
-/// for bit, in column-major (Fortran) order.
+/// Saves a matrix in column-major (Fortran) order. `numpy.load` returns it with the same shape, as `float32` or
+/// `float64`, bit for bit, including infinities and NaN.
 ///
-/// The file appears whole or not at all. Costs no second copy of the matrix.
+/// The file is written completely or not at all. No second copy of the matrix is made.
 ///
-/// Errors: [`Error::Io`]; a file that was there before is then still there.
+/// Errors: [`Error::Io`]; an existing file is then left as it was.
 pub fn save<T: Float>(path: impl AsRef<Path>, matrix: &DMatrix<T>) -> Result<(), Error> {
     write(path.as_ref(), WHAT, |writer| {
         let shape = [matrix.nrows() as u64, matrix.ncols() as u64];
@@ -55,19 +55,19 @@ pub fn save<T: Float>(path: impl AsRef<Path>, matrix: &DMatrix<T>) -> Result<(),
     })
 }
 
-/// Loads a matrix that [`save`] or `numpy.save` wrote, in either order. An array of one index becomes a column.
+/// Loads a matrix written by [`save`] or `numpy.save`, in either order. A one-dimensional array becomes a column.
 ///
-/// Costs the memory of the matrix, and a second copy of it where the file is row-major.
+/// Takes the memory of the matrix, and a second copy if the file is row-major.
 ///
-/// Errors: [`Error::Io`]; [`Error::Format`] for a file of another kind, another type of number than `T`, or more than
-/// two indices, and for one cut short or damaged.
+/// Errors: [`Error::Io`]; [`Error::Format`] for a file that is not in this format, is cut short or damaged, or holds
+/// numbers of a type other than `T` or an array that has neither one nor two dimensions.
 pub fn load<T: Float>(path: impl AsRef<Path>) -> Result<DMatrix<T>, Error> {
     let path = path.as_ref();
     let (mut reader, length) = open(path, WHAT)?;
-    let wrong = |problem| malformed(path, problem);
+    let wrong = |problem| format_error(path, problem);
     let text = read_header(&mut reader).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => wrong("it is no file of NumPy's".to_string()),
-        _ => failed("reading", WHAT, path, error),
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => wrong("it is not a NumPy `.npy` file".to_string()),
+        _ => io_error("reading", WHAT, path, error),
     })?;
     check_sizes(&text[PREFIX..], length).map_err(wrong)?;
     let header = NpyHeader::from_reader(text.as_slice());
@@ -78,7 +78,7 @@ pub fn load<T: Float>(path: impl AsRef<Path>) -> Result<DMatrix<T>, Error> {
         [rows, columns] => (rows, columns),
         ref shape => {
             return Err(wrong(format!(
-                "it holds an array of {} indices, not a matrix",
+                "it holds an array of {} dimensions, not a matrix",
                 shape.len()
             )));
         }
@@ -94,7 +94,7 @@ pub fn load<T: Float>(path: impl AsRef<Path>) -> Result<DMatrix<T>, Error> {
     }
     let size = |x: u64| usize::try_from(x).map_err(|_| wrong(format!("{x} numbers do not fit in memory")));
     let (rows, columns, count) = (size(rows)?, size(columns)?, size(count)?);
-    let numbers = read_numbers(&mut reader, count).map_err(|error| failed("reading", WHAT, path, error))?;
+    let numbers = read_numbers(&mut reader, count).map_err(|error| io_error("reading", WHAT, path, error))?;
     Ok(match header.order() {
         Order::Fortran => DMatrix::from_vec(rows, columns, numbers),
         Order::C => DMatrix::from_row_slice(rows, columns, &numbers),
@@ -115,11 +115,11 @@ fn header<S: npyz::AutoSerialize>(shape: [u64; 2]) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// All that stands before the numbers.
+/// Everything before the numbers.
 fn read_header(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut text = vec![0; PREFIX];
     reader.read_exact(&mut text)?;
-    // Later versions of the format are for headers of more than 65535 bytes, or with names.
+    // Later versions of the format are for headers above 65535 bytes or with Unicode names.
     let is_first = text.starts_with(b"\x93NUMPY\x01\x00");
     let length = usize::from(u16::from_le_bytes([text[8], text[9]]));
     if !is_first || length > LONGEST_HEADER {
@@ -130,8 +130,8 @@ fn read_header(reader: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// That the parser can neither overflow nor descend without end, whatever the header says: the sizes in it multiply to no
-/// more than the bytes of the file, or one of them is 0, and it has few brackets.
+/// Ensures that the parser can neither overflow nor recurse too deeply, whatever the header says: the product of its
+/// sizes is at most the length of the file, or a size is 0, and it has few brackets.
 fn check_sizes(header: &[u8], length: u64) -> Result<(), String> {
     let brackets = header.iter().filter(|byte| b"([{".contains(byte)).count();
     let numbers = header
@@ -144,7 +144,7 @@ fn check_sizes(header: &[u8], length: u64) -> Result<(), String> {
     if brackets <= 8 && product.is_some_and(|product| product <= length || empty) {
         return Ok(());
     }
-    Err("it is cut short or damaged, or no matrix: its header speaks of more than it holds".into())
+    Err("it is cut short or damaged, or not a matrix: its header announces more than it holds".into())
 }
 
 fn check_type<T: Float>(found: &DType) -> Result<(), String> {
@@ -154,10 +154,10 @@ fn check_type<T: Float>(found: &DType) -> Result<(), String> {
     let name = plain.to_string();
     match (plain.type_char(), plain.size_field(), name.starts_with('>')) {
         (TypeChar::Float, size, false) if size == size_of::<T>() as u64 => Ok(()),
-        (TypeChar::Float, 4, false) => Err("it holds f32 numbers and not f64: load it as f32".into()),
-        (TypeChar::Float, 8, false) => Err("it holds f64 numbers and not f32: load it as f64".into()),
+        (TypeChar::Float, 4, false) => Err("it holds f32 numbers, not f64: load it as f32".into()),
+        (TypeChar::Float, 8, false) => Err("it holds f64 numbers, not f32: load it as f64".into()),
         _ => Err(format!(
-            "it holds numbers of type {name}: save them with `.astype(\"<f8\")`"
+            "it holds numbers of type {name}: convert them with `.astype(\"<f8\")` before saving"
         )),
     }
 }

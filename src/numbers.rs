@@ -1,16 +1,16 @@
-//! Checks of numbers that must be finite, and the loss as every part of the crate computes it.
+//! Checks for finite numbers, and the loss.
 
 use crate::error::Error;
 use crate::float::Float;
 use nalgebra::{Dim, Matrix, RawStorage};
 
-/// 1/2 sum of squares of the residual's entries, in `f64`; infinite where T cannot hold it.
+/// The loss, 1/2 ||e||^2 in `f64`; infinite if it is out of range for T.
 pub(crate) fn half_square<T: Float>(residual: impl Iterator<Item = f64>) -> f64 {
     let loss = residual.map(|e| e * e).sum::<f64>() / 2.0;
     if T::lit(loss).is_finite() { loss } else { f64::INFINITY }
 }
 
-/// That a network's output, or a sum over outputs, leaves the range of T.
+/// The error of a network output, or a sum over outputs, that is out of range for T.
 pub(crate) fn overflow<T: Float>(place: impl Into<String>, value: f64) -> Error {
     Error::Overflow {
         place: place.into(),
@@ -19,7 +19,7 @@ pub(crate) fn overflow<T: Float>(place: impl Into<String>, value: f64) -> Error 
     }
 }
 
-/// That all entries of a matrix are finite; `place` says where one at (row, column) is.
+/// Checks that all entries of a matrix are finite. `place` describes (row, column) in the error message.
 pub(crate) fn check_finite<T: Float, R: Dim, C: Dim, S: RawStorage<T, R, C>>(
     what: &'static str,
     matrix: &Matrix<T, R, C, S>,

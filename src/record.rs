@@ -1,15 +1,15 @@
-//! The state of a schedule or method, as values with names.
+//! Named values that hold the state of a schedule or method.
 
 use crate::error::Error;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// The state of a schedule or method, to be restored bit for bit: values with names.
+/// The state of a schedule or method as named values, which can be restored bit for bit.
 ///
-/// What [`Schedule::save`](crate::schedule::Schedule::save) and [`Method::save`](crate::method::Method::save) return,
-/// and what goes into a checkpoint. Settings belong in it beside the memory: they are compared when the state is
-/// restored ([`agree`](Self::agree)), so that a run is never continued by another schedule unnoticed.
+/// Returned by [`Schedule::save`](crate::schedule::Schedule::save) and [`Method::save`](crate::method::Method::save),
+/// and stored in checkpoints. Include the settings as well as the state: `restore` compares them
+/// ([`agree`](Self::agree)), so that a run never resumes with a different schedule by mistake.
 ///
 /// ```
 /// use expnet::schedule::{Schedule, StepState};
@@ -58,13 +58,13 @@ use std::collections::BTreeMap;
 pub struct Record {
     kind: String,
     values: Map<String, Value>,
-    /// Lists that may be long: tensors in a file, not text.
+    /// Lists that may be long, which files store as tensors.
     lists: BTreeMap<String, Vec<f64>>,
     parts: BTreeMap<String, Record>,
 }
 
 impl Record {
-    /// The record of something of this kind, empty so far. The kind is usually the name of the type.
+    /// Creates an empty record. The kind is usually the name of the type.
     pub fn new(kind: impl Into<String>) -> Self {
         Self {
             kind: kind.into(),
@@ -72,7 +72,7 @@ impl Record {
         }
     }
 
-    /// The record of something of this kind with these settings, a struct whose numbers are finite.
+    /// Creates a record of the fields of `settings`, a struct whose numbers are finite.
     pub(crate) fn of(kind: &str, settings: &impl Serialize) -> Self {
         Self {
             values: fields(settings),
@@ -80,32 +80,32 @@ impl Record {
         }
     }
 
-    /// What it is the record of.
+    /// The kind given to [`new`](Self::new).
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// The same record with one more value; an earlier value of that name is replaced.
+    /// Adds a value, replacing any earlier value of that name.
     pub fn with(mut self, name: impl Into<String>, value: impl Stored) -> Self {
         self.values.insert(name.into(), value.to_value());
         self
     }
 
-    /// The same record with a list that may be long, such as n^2 numbers: a checkpoint keeps it as a tensor.
+    /// Adds a list that may be long, such as n^2 numbers. A checkpoint stores it as a tensor.
     pub fn with_list(mut self, name: impl Into<String>, list: Vec<f64>) -> Self {
         self.lists.insert(name.into(), list);
         self
     }
 
-    /// The same record with the record of a part, such as a schedule within this one.
+    /// Adds the record of a part, such as a wrapped schedule.
     pub fn with_part(mut self, name: impl Into<String>, part: Self) -> Self {
         self.parts.insert(name.into(), part);
         self
     }
 
-    /// The value of this name.
+    /// The value called `name`.
     ///
-    /// Errors: there is none, or one of another type.
+    /// Errors: the value is missing or has another type.
     pub fn get<V: Stored>(&self, name: &str) -> Result<V, Error> {
         let value = self.value(name)?;
         V::from_value(value).ok_or_else(|| {
@@ -114,14 +114,14 @@ impl Record {
         })
     }
 
-    /// The list of this name, where [`with_list`](Self::with_list) gave one.
+    /// The list called `name`, if [`with_list`](Self::with_list) added one.
     pub fn list(&self, name: &str) -> Option<&[f64]> {
         self.lists.get(name).map(Vec::as_slice)
     }
 
-    /// The record of this part.
+    /// The record of the part called `name`.
     ///
-    /// Errors: there is none.
+    /// Errors: the part is missing.
     pub fn part(&self, name: &str) -> Result<&Self, Error> {
         self.parts.get(name).ok_or_else(|| self.damaged(name, "is missing"))
     }
@@ -130,17 +130,17 @@ impl Record {
         self.values.get(name).ok_or_else(|| self.damaged(name, "is missing"))
     }
 
-    /// A number of steps, passes and the like: small enough to be counted on from.
+    /// A count of steps, passes and the like, small enough that counting on from it cannot overflow.
     pub(crate) fn count(&self, name: &str) -> Result<usize, Error> {
         let count: usize = self.get(name)?;
         if count < usize::MAX / 2 {
             Ok(count)
         } else {
-            Err(self.damaged(name, &format!("is {count}, which nothing can reach")))
+            Err(self.damaged(name, &format!("is {count}, which is out of range")))
         }
     }
 
-    /// That the record is of this kind.
+    /// Checks that the record is of this kind.
     ///
     /// Errors: [`Error::Mismatch`] naming both kinds.
     pub fn agree_on_kind(&self, kind: &str) -> Result<(), Error> {
@@ -154,15 +154,15 @@ impl Record {
         })
     }
 
-    /// That the value of this name is `value`, to the last bit: for settings, which must be those of the run that was
-    /// saved.
+    /// Checks that the value called `name` is `value`, bit for bit. Use it for settings, which must be those of the
+    /// saved run.
     ///
     /// Errors: [`Error::Mismatch`] naming the setting and both values.
     pub fn agree(&self, name: &str, value: impl Stored) -> Result<(), Error> {
         self.agree_on_value(name, &value.to_value())
     }
 
-    /// That the record is of this kind and has these settings: what [`Record::of`] was given.
+    /// Checks that the record is of this kind and has these settings, as given to [`Record::of`].
     pub(crate) fn agree_on(&self, kind: &str, settings: &impl Serialize) -> Result<(), Error> {
         self.agree_on_kind(kind)?;
         fields(settings)
@@ -170,7 +170,8 @@ impl Record {
             .try_for_each(|(name, given)| self.agree_on_value(name, given))
     }
 
-    /// That the record holds what `given` holds. Sizes come first: they say more than a fingerprint.
+    /// Checks that the record has the kind and values of `given`. Compares whole numbers first: a size says more in an
+    /// error message than a fingerprint.
     pub(crate) fn agree_on_all(&self, given: &Self) -> Result<(), Error> {
         self.agree_on_kind(&given.kind)?;
         let (sizes, others): (Vec<_>, Vec<_>) = given.values.iter().partition(|(_, value)| value.is_u64());
@@ -180,7 +181,7 @@ impl Record {
 
     fn agree_on_value(&self, name: &str, given: &Value) -> Result<(), Error> {
         let (stored, given) = (self.value(name)?.to_string(), given.to_string());
-        // As text, which tells 0 from -0.
+        // As text, which distinguishes 0 from -0.
         if stored == given {
             return Ok(());
         }
@@ -191,12 +192,12 @@ impl Record {
         })
     }
 
-    /// How many records lie within each other, this one included.
+    /// The depth of nesting, 1 for a record without parts.
     pub(crate) fn depth(&self) -> usize {
         1 + self.parts.values().map(Self::depth).max().unwrap_or(0)
     }
 
-    /// The record in JSON; its lists are moved to the end of `lists`, and their places noted.
+    /// Converts the record to JSON. Moves its lists to the end of `lists` and stores their positions.
     pub(crate) fn into_json(self, lists: &mut Vec<f64>) -> Value {
         let mut places = Map::new();
         for (name, list) in self.lists {
@@ -208,7 +209,7 @@ impl Record {
         json!({ "kind": self.kind, "values": self.values, "lists": places, "parts": parts })
     }
 
-    /// The record that [`into_json`](Self::into_json) gave; `None` where this is no such thing.
+    /// The inverse of [`into_json`](Self::into_json). `None` if `json` is not a record.
     pub(crate) fn from_json(mut json: Value, lists: &[f64]) -> Option<Self> {
         let mut take = |name| json.get_mut(name).map(Value::take);
         let (kind, values, places, parts) = (take("kind")?, take("values")?, take("lists")?, take("parts")?);
@@ -228,15 +229,15 @@ impl Record {
         })
     }
 
-    /// A record that cannot be used as it is: `problem` follows "`name` of `kind`".
+    /// The error of a value that cannot be used. In the message, `problem` follows "`name` of `kind`".
     pub(crate) fn damaged(&self, name: &str, problem: &str) -> Error {
         Error::Record {
             what: format!("`{name}` of `{}`", self.kind),
-            problem: format!("{problem}: the record is damaged, or was written by another version"),
+            problem: format!("{problem}: the record is damaged or was written by another version"),
         }
     }
 
-    /// What a `restore` that was not written answers.
+    /// The error of a `restore` that is not implemented.
     pub(crate) fn not_restored(&self) -> Error {
         Error::Record {
             what: format!("the record of `{}`", self.kind),
@@ -245,7 +246,7 @@ impl Record {
     }
 }
 
-/// The fields of a struct in JSON.
+/// The fields of a struct as JSON.
 fn fields(settings: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(settings) {
         Ok(Value::Object(fields)) => fields,
@@ -253,20 +254,21 @@ fn fields(settings: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-/// A value in a message.
+/// A value as error messages show it.
 fn readable(text: String) -> String {
-    const LONGEST: usize = 80;
-    match text.char_indices().nth(LONGEST) {
+    const MAX_SHOWN: usize = 80;
+    match text.char_indices().nth(MAX_SHOWN) {
         _ if text == "null" => "not set".into(),
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
 }
 
-/// What a [`Record`] can hold: `f64`, `u64`, `usize`, `bool`, [`String`], and options, pairs, arrays and lists of these. Numbers keep their bits, NaN and infinities included.
+/// A type that a [`Record`] can hold: `f64`, `u64`, `usize`, `bool`, [`String`], and options, pairs, arrays and `Vec`s
+/// of these. Numbers keep their bits, including NaN and infinities.
 ///
-/// An `f32` goes in as [`Float::as_f64`](crate::Float::as_f64) and comes out through [`Float::lit`](crate::Float::lit),
-/// exactly. The trait is sealed.
+/// Store an `f32` with [`Float::as_f64`](crate::Float::as_f64) and read it back with [`Float::lit`](crate::Float::lit);
+/// the round trip is exact. The trait is not meant to be implemented outside this crate.
 pub trait Stored: Sized {
     #[doc(hidden)]
     fn to_value(self) -> Value;
@@ -299,9 +301,9 @@ macro_rules! stored {
 stored! {
     bool, "true or false", |x| x.into(), |value| value.as_bool();
     u64, "a whole number", |x| x.into(), |value| value.as_u64();
-    usize, "a size of this machine", |x| x.into(), |value| value.as_u64()?.try_into().ok();
-    String, "a text", |x| x.into(), |value| value.as_str().map(Into::into);
-    // JSON has no NaN and no infinities.
+    usize, "a `usize`", |x| x.into(), |value| value.as_u64()?.try_into().ok();
+    String, "a string", |x| x.into(), |value| value.as_str().map(Into::into);
+    // JSON has no NaN or infinities.
     f64, "a number",
         |x| if x.is_finite() { x.into() } else { json!({ "bits": x.to_bits() }) },
         |value| if value.is_f64() { value.as_f64() } else { Some(f64::from_bits(value.get("bits")?.as_u64()?)) };
@@ -317,7 +319,7 @@ impl<V: Stored> Stored for Vec<V> {
     }
 
     fn what() -> String {
-        format!("a list, each entry {}", V::what())
+        format!("a list with each entry {}", V::what())
     }
 }
 
@@ -365,7 +367,7 @@ impl<V: Stored> Stored for Option<V> {
     }
 
     fn what() -> String {
-        format!("{}, or nothing", V::what())
+        format!("{} or not set", V::what())
     }
 }
 
@@ -374,14 +376,14 @@ mod tests {
     use super::*;
 
     /// Through text, as in a file.
-    fn there_and_back(record: &Record) -> Record {
+    fn round_trip(record: &Record) -> Record {
         let mut lists = Vec::new();
         let text = record.clone().into_json(&mut lists).to_string();
         Record::from_json(serde_json::from_str(&text).unwrap(), &lists).unwrap()
     }
 
     #[test]
-    fn values_come_back_to_the_bit() {
+    fn values_round_trip_bit_for_bit() {
         let odd = f64::from_bits(0x7ff8_0000_dead_beef);
         let many: Vec<f64> = (0..1000).map(|i| f64::from(i).sin()).collect();
         let inner = Record::new("inner")
@@ -406,7 +408,7 @@ mod tests {
             .with("none", None::<f64>)
             .with_list("many", many.clone())
             .with_part("inner", inner);
-        let back = there_and_back(&record);
+        let back = round_trip(&record);
         assert_eq!(back, record);
         assert!(back.get::<bool>("flag").unwrap());
         assert_eq!(back.get::<u64>("count").unwrap(), u64::MAX);
@@ -432,19 +434,19 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_all_sizes_come_back() {
+    fn numbers_of_all_sizes_round_trip() {
         let mut bits = 1_u64;
         for _ in 0..10_000 {
             bits = bits
                 .wrapping_mul(0x5851_f42d_4c95_7f2d)
                 .wrapping_add(1442695040888963407);
-            let back = there_and_back(&Record::new("x").with("x", f64::from_bits(bits)));
+            let back = round_trip(&Record::new("x").with("x", f64::from_bits(bits)));
             assert_eq!(back.get::<f64>("x").unwrap().to_bits(), bits);
         }
     }
 
     #[test]
-    fn what_is_no_record_is_none() {
+    fn json_that_is_not_a_record_is_none() {
         for json in [
             json!(null),
             json!({"kind": 1, "values": {}, "lists": {}, "parts": {}}),
@@ -462,17 +464,17 @@ mod tests {
         let says = |error: Error, text: &str| assert_eq!(error.to_string(), text);
         says(
             record.get::<f64>("siez").unwrap_err(),
-            "`siez` of `Careful` is missing: the record is damaged, or was written by another version",
+            "`siez` of `Careful` is missing: the record is damaged or was written by another version",
         );
         says(
             record.get::<usize>("size").unwrap_err(),
-            "`size` of `Careful` is 0.5, which is not a size of this machine: \
-             the record is damaged, or was written by another version",
+            "`size` of `Careful` is 0.5, which is not a `usize`: \
+             the record is damaged or was written by another version",
         );
         says(
             record.get::<f64>("last").unwrap_err(),
             "`last` of `Careful` is not set, which is not a number: \
-             the record is damaged, or was written by another version",
+             the record is damaged or was written by another version",
         );
         says(
             record.agree("size", 0.25).unwrap_err(),

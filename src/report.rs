@@ -1,4 +1,4 @@
-//! What came of a run.
+//! The report of a run.
 
 use crate::exact;
 use crate::float::Float;
@@ -13,15 +13,15 @@ use std::time::Duration;
 pub enum Termination {
     /// ||e||_2 reached the tolerance.
     Converged,
-    /// The number of steps was used up.
+    /// The maximum number of steps was reached.
     MaxSteps,
     /// The validation loss did not improve for `patience` steps.
     NoImprovement,
-    /// An observer asked to stop.
+    /// An observer stopped the run.
     Stopped,
-    /// The gradient is exactly zero: no step can move.
+    /// The gradient is exactly zero, so no step can move the weights.
     Stationary,
-    /// The time was used up.
+    /// The time limit was reached.
     MaxTime,
     /// The loss stopped falling, by the test of [`Trainer::stall`](crate::Trainer::stall).
     Stalled,
@@ -31,17 +31,17 @@ impl fmt::Display for Termination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Converged => "the tolerance was reached",
-            Self::MaxSteps => "the number of steps was used up",
+            Self::MaxSteps => "the maximum number of steps was reached",
             Self::NoImprovement => "the validation loss stopped improving",
-            Self::Stopped => "an observer stopped it",
+            Self::Stopped => "an observer stopped the run",
             Self::Stationary => "the gradient is zero",
-            Self::MaxTime => "the time was used up",
+            Self::MaxTime => "the time limit was reached",
             Self::Stalled => "the loss stopped falling",
         })
     }
 }
 
-/// What came of a run. `Display` prints a readable summary.
+/// The outcome of a run. `Display` prints a readable summary.
 ///
 /// ```
 /// # use expnet::{Dataset, Initializer, Trainer};
@@ -74,13 +74,13 @@ pub struct FitReport<T> {
     pub(crate) problems: Vec<String>,
 }
 
-/// The network with the lowest validation loss, which is the one handed back.
+/// The lowest validation loss. The network is restored to the weights that had it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound = "T: Float")]
 pub(crate) struct BestValidation<T> {
     #[serde(with = "exact::number")]
     pub loss: T,
-    /// The number of steps before it.
+    /// The number of steps before that loss.
     pub step: usize,
 }
 
@@ -95,18 +95,18 @@ impl<T: Float> FitReport<T> {
         self.steps
     }
 
-    /// The number of passes, sweeps over all neurons: k steps of a constant size take k + 1, and two more with minibatches, for
-    /// the loss on all samples at the start and at the end.
+    /// The number of passes, which are evaluations over all neurons: k steps of constant size take k + 1 passes, and
+    /// with minibatches two more, for the loss on all samples at the start and at the end.
     pub fn passes(&self) -> usize {
         self.passes
     }
 
-    /// The number of trials ([`loss_at`](crate::schedule::StepState::loss_at)) that no step used.
+    /// The number of trial steps ([`loss_at`](crate::schedule::StepState::loss_at)) that were not taken.
     pub fn trial_steps(&self) -> usize {
         self.trial_steps
     }
 
-    /// The number of steps that the method took back.
+    /// The number of steps that the method undid.
     pub fn undone_steps(&self) -> usize {
         self.undone_steps
     }
@@ -116,38 +116,38 @@ impl<T: Float> FitReport<T> {
         self.initial_loss
     }
 
-    /// The loss of the network handed back, on all samples.
+    /// The loss of the trained network, on all samples.
     pub fn loss(&self) -> T {
         self.loss
     }
 
-    /// ||e||_2 of the network handed back, on all samples.
+    /// ||e||_2 of the trained network, on all samples.
     pub fn residual_norm(&self) -> T {
         self.residual_norm
     }
 
-    /// The size of the last step, where one was taken.
+    /// The size of the last step, if any step was taken.
     pub fn last_step_size(&self) -> Option<T> {
         self.last_step_size
     }
 
-    /// The validation loss of the network handed back, where validation was asked for.
+    /// The validation loss of the trained network, if there is validation data.
     pub fn validation_loss(&self) -> Option<T> {
         self.validation.map(|best| best.loss)
     }
 
-    /// The number of steps after which the validation loss was best: the network handed back is the
-    /// one of that step.
+    /// The number of steps after which the validation loss was lowest. The trained network has the weights of that
+    /// step.
     pub fn best_step(&self) -> Option<usize> {
         self.validation.map(|best| best.step)
     }
 
-    /// The time from the start of the run, set-up included.
+    /// The duration of the run, including set-up.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
 
-    /// What went wrong without harm to the run, such as a log that could not be written. Usually nothing.
+    /// Problems that did not affect the run, such as a log that could not be written. Usually empty.
     pub fn problems(&self) -> &[String] {
         &self.problems
     }
@@ -168,7 +168,7 @@ impl<T: Float> fmt::Display for FitReport<T> {
         if self.trial_steps + self.undone_steps > 0 {
             write!(
                 f,
-                " ({} unused trials, {} steps undone)",
+                " ({} unused trial steps, {} steps undone)",
                 self.trial_steps, self.undone_steps
             )?;
         }
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_comes_back_whole() {
+    fn reports_round_trip() {
         for termination in [
             Termination::Converged,
             Termination::MaxSteps,

@@ -1,4 +1,4 @@
-//! From raw columns to points a network fits well, and back to raw labels.
+//! Preprocessing: raw columns to points that a network fits well, and predictions back to raw labels.
 
 mod file;
 
@@ -14,21 +14,21 @@ use crate::setting::checked_serde;
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
-/// A column whose standard deviation is below this many roundings of its largest entry holds
-/// noise only.
-const NOISE: f64 = 4.0;
+/// A column whose standard deviation is at most this many roundings of its largest entry counts as constant.
+const CONSTANT_ROUNDINGS: f64 = 4.0;
 
-/// Scaling of points and labels, learnt from training data and applied to any data.
+/// Scales points and labels with parameters learnt from the training data.
 ///
-/// For each point, in this order (each step can be switched off in [`ScalingOptions`]):
+/// Each point goes through these steps, in this order (each can be switched off in [`ScalingOptions`]):
 ///
-/// 1. *standardise*: `x[k] <- (x[k] - mean[k]) / std[k]`, of the training data's column k;
-/// 2. *bias*: a coordinate 1 is appended, so that <w, x> has an intercept: d becomes d + 1;
+/// 1. *standardise*: `x[k] <- (x[k] - mean[k]) / std[k]`, with the mean and standard deviation of
+///    column k of the training data;
+/// 2. *bias*: append a coordinate 1, so that <w, x> includes an intercept; d becomes d + 1;
 /// 3. *unit sphere*: `x <- x / ||x||_2`, which bounds exp(<w, x>) by exp(||w||) and is what the
 ///    theory of this model assumes.
 ///
-/// Labels become (y - mean) / std. Standard deviations are those of the population (divided by n),
-/// and all of it is computed in f64 and then rounded to `T`. Costs O(n d).
+/// Labels become (y - mean) / std. Standard deviations are population standard deviations (divided by
+/// n). Everything is computed in f64 and then rounded to `T`. Costs O(n d).
 ///
 /// ```
 /// use expnet::{Dataset, Scaling};
@@ -47,14 +47,14 @@ const NOISE: f64 = 4.0;
 #[must_use]
 pub struct Scaling {
     options: ScalingOptions,
-    /// Of the columns; 0 and 1 where they are not standardised.
-    columns: Vec<Unit>,
-    /// Of the labels; 0 and 1 where they are not scaled.
-    labels: Unit,
+    /// One per column; 0 and 1 if columns are not standardised.
+    columns: Vec<MeanAndStd>,
+    /// 0 and 1 if labels are not scaled.
+    labels: MeanAndStd,
     names: Option<Vec<String>>,
 }
 
-/// Which steps of a [`Scaling`] to take: by default all.
+/// Which steps of a [`Scaling`] to apply. By default all of them.
 ///
 /// ```
 /// use expnet::{Dataset, Scaling};
@@ -87,50 +87,50 @@ impl Default for ScalingOptions {
 }
 
 impl ScalingOptions {
-    /// Whether to standardise the columns, by default `true`.
+    /// Whether to standardise the columns. Defaults to `true`.
     pub fn standardise(mut self, on: bool) -> Self {
         self.standardise = on;
         self
     }
 
-    /// Whether to append a coordinate 1, by default `true`.
+    /// Whether to append a coordinate 1. Defaults to `true`.
     pub fn bias(mut self, on: bool) -> Self {
         self.bias = on;
         self
     }
 
-    /// Whether to put each point on the unit sphere, by default `true`.
+    /// Whether to scale each point to unit length. Defaults to `true`.
     ///
-    /// Without the bias a point that is 0 has no place there: an error.
+    /// Without the bias coordinate, a point that is 0 has no direction and is an error.
     pub fn unit_sphere(mut self, on: bool) -> Self {
         self.unit_sphere = on;
         self
     }
 
-    /// Whether to centre and scale the labels, by default `true`.
+    /// Whether to centre and scale the labels. Defaults to `true`.
     pub fn labels(mut self, on: bool) -> Self {
         self.labels = on;
         self
     }
 
-    /// Learns means and standard deviations from the training data.
+    /// Learns the means and standard deviations of the training data.
     ///
-    /// Errors: [`Error::Column`] for a column, or labels, that are constant up to rounding.
+    /// Errors: [`Error::Column`] if a column that is to be standardised, or the labels that are to be scaled,
+    /// are constant up to rounding.
     pub fn fit<T: Float>(&self, train: &Dataset<T>) -> Result<Scaling, Error> {
-        let column = |k| match Unit::of(&train.points().row(k).iter().copied()) {
-            _ if !self.standardise => Ok(Unit::NEUTRAL),
-            Some(moments) => Ok(moments),
+        let column = |k| match MeanAndStd::of(&train.points().row(k).iter().copied()) {
+            _ if !self.standardise => Ok(MeanAndStd::IDENTITY),
+            Some(learnt) => Ok(learnt),
             None => Err(Error::Column {
                 column: format!("column {}", number_and_name(k, train.names())),
                 problem: "is constant in the training data and cannot be standardised",
-                remedy: "remove it from the data (it tells points apart nowhere), or switch \
-                         `standardise` off",
+                remedy: "remove it from the data (it carries no information), or switch `standardise` off",
             }),
         };
         let columns = (0..train.dimension()).map(column).collect::<Result<_, _>>()?;
-        let labels = match Unit::of(&train.labels().iter().copied()) {
-            _ if !self.labels => Unit::NEUTRAL,
-            Some(moments) => moments,
+        let labels = match MeanAndStd::of(&train.labels().iter().copied()) {
+            _ if !self.labels => MeanAndStd::IDENTITY,
+            Some(learnt) => learnt,
             None => {
                 return Err(Error::Column {
                     column: "the label column".into(),
@@ -149,28 +149,28 @@ impl ScalingOptions {
 }
 
 impl Scaling {
-    /// The options, all steps on, to change and then [`fit`](ScalingOptions::fit) with.
+    /// The default options, with all steps on: change them, then call [`fit`](ScalingOptions::fit).
     pub fn options() -> ScalingOptions {
         ScalingOptions::default()
     }
 
-    /// Learns all steps from the training data. See [`Scaling::options`] for fewer.
+    /// Learns the scaling from the training data, with all steps on. See [`Scaling::options`] to switch steps off.
     ///
-    /// Errors: [`Error::Column`] for a column, or labels, that are constant up to rounding.
+    /// Errors: [`Error::Column`] if a column or the labels are constant up to rounding.
     pub fn fit<T: Float>(train: &Dataset<T>) -> Result<Self, Error> {
         ScalingOptions::default().fit(train)
     }
 
-    /// The data with points and labels scaled; the bias coordinate comes last, named `bias`.
+    /// Scales the points and labels of `data`. The bias coordinate comes last and is named `bias`.
     ///
-    /// Errors: [`Error::Column`] where both this data and the training data have column names and
-    /// one is missing or out of place, otherwise those of [`apply_points`](Self::apply_points).
+    /// Errors: [`Error::Column`] if both `data` and the training data have column names and they differ or
+    /// are in another order, and those of [`apply_points`](Self::apply_points).
     pub fn apply<T: Float>(&self, data: &Dataset<T>) -> Result<Dataset<T>, Error> {
         if let (Some(expected), Some(found)) = (&self.names, data.names()) {
             check_names(expected, found)?;
         }
         let points = self.apply_points(data.points())?;
-        let Unit { mean, std_dev } = self.labels;
+        let MeanAndStd { mean, std_dev } = self.labels;
         let labels = data.labels().map(|y| T::lit((y.as_f64() - mean) / std_dev));
         let mut names = data.names().map(<[String]>::to_vec);
         if let (Some(names), true) = (&mut names, self.options.bias) {
@@ -179,11 +179,10 @@ impl Scaling {
         Dataset::checked(points, labels, names)
     }
 
-    /// Raw points (d x k) scaled: (d + 1) x k with the bias, d x k without.
+    /// Scales raw points (d x k). The result is (d + 1) x k with the bias coordinate, d x k without.
     ///
-    /// Errors: [`Error::Shape`] for points of another dimension than the training data's,
-    /// [`Error::NotFinite`] for a NaN or an infinity, [`Error::Setting`] for a point that is 0 and
-    /// should be put on the unit sphere.
+    /// Errors: [`Error::Shape`] if the dimension is not that of the training data, [`Error::NotFinite`] for
+    /// a NaN or an infinity, [`Error::Setting`] for a point that is 0 and is to be put on the unit sphere.
     pub fn apply_points<T: Float>(&self, points: &DMatrix<T>) -> Result<DMatrix<T>, Error> {
         let dimension = self.columns.len();
         if points.nrows() != dimension {
@@ -191,7 +190,7 @@ impl Scaling {
                 what: "the dimension of the points to scale".into(),
                 expected: dimension,
                 found: points.nrows(),
-                remedy: "give raw points (not scaled ones) with the columns of the training data",
+                remedy: "give raw (unscaled) points with the columns of the training data",
             });
         }
         check_points(points, self.names.as_deref())?;
@@ -211,21 +210,21 @@ impl Scaling {
             scaled.extend(row.iter().map(|&x| T::lit(x)));
         }
         let scaled = DMatrix::from_vec(rows, points.ncols(), scaled);
-        // Far from the training data a coordinate may overflow.
+        // A point far from the training data may overflow.
         check_points(&scaled, self.names.as_deref())?;
         Ok(scaled)
     }
 
-    /// Scaled labels, or outputs of a network that was fitted to them, in raw units: mean + std y.
+    /// Transforms scaled labels, or outputs of a network fitted to them, back to raw units: mean + std y.
     pub fn unscale_labels<T: Float>(&self, labels: &DVector<T>) -> DVector<T> {
-        let Unit { mean, std_dev } = self.labels;
+        let MeanAndStd { mean, std_dev } = self.labels;
         labels.map(|y| T::lit(mean + std_dev * y.as_f64()))
     }
 
-    /// What `net` predicts for raw points (d x k), in the units of the raw labels: k numbers.
+    /// Predicts with `net` at raw points (d x k). Returns k predictions in the units of the raw labels.
     ///
-    /// Errors: those of [`apply_points`](Self::apply_points) and of the network's `forward`,
-    /// [`Error::Overflow`] for a prediction beyond the range of `T`. Costs a forward pass, O(k d m).
+    /// Errors: those of [`apply_points`](Self::apply_points) and [`ExpNetwork::forward`], and
+    /// [`Error::Overflow`] for a prediction out of range for `T`. Costs a forward pass, O(k d m).
     pub fn predict<T: Float>(&self, net: &ExpNetwork<T>, raw_points: &DMatrix<T>) -> Result<DVector<T>, Error> {
         let scaled = self.apply_points(raw_points)?;
         let predicted = self.unscale_labels(&net.forward(&scaled)?);
@@ -239,26 +238,26 @@ impl Scaling {
     }
 }
 
-/// Same names in the same order, as far as both go: the dimension is checked elsewhere.
+/// Checks that names match in order, up to the shorter list: the dimension is checked elsewhere.
 fn check_names(expected: &[String], found: &[String]) -> Result<(), Error> {
     if let Some(name) = expected.iter().find(|name| !found.contains(name)) {
         return Err(Error::Column {
             column: format!("column {name:?}"),
-            problem: "of the training data is missing here",
-            remedy: "give the columns of the training data, in their order",
+            problem: "of the training data is missing",
+            remedy: "give the columns of the training data, in the same order",
         });
     }
     match (0..expected.len().min(found.len())).find(|&k| expected[k] != found[k]) {
         None => Ok(()),
         Some(k) => Err(Error::Column {
             column: format!("column {}", number_and_name(k, Some(found))),
-            problem: "stands where the training data has another column",
-            remedy: "give the columns of the training data, in their order",
+            problem: "is where the training data has a different column",
+            remedy: "give the columns of the training data, in the same order",
         }),
     }
 }
 
-/// Divides `point` (number `i`) by its 2-norm, which may itself be out of range.
+/// Divides point `i` by its 2-norm, without overflow on the way.
 fn normalise(point: &mut [f64], i: usize) -> Result<(), Error> {
     let largest = point.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
     if largest == 0.0 {
@@ -275,27 +274,27 @@ fn normalise(point: &mut [f64], i: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// Mean and standard deviation of a column: where its scaled numbers are 0, and by what they change to 1.
+/// The mean and standard deviation of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Unit {
+struct MeanAndStd {
     mean: f64,
     std_dev: f64,
 }
 
-impl Unit {
-    /// Of a column that is left as it is.
-    const NEUTRAL: Self = Self {
+impl MeanAndStd {
+    /// Leaves a column as it is.
+    const IDENTITY: Self = Self {
         mean: 0.0,
         std_dev: 1.0,
     };
 
-    /// Mean and population standard deviation, or `None` for a column that is constant up to
-    /// rounding. Right for values near the limits of f64 and for a small spread about a large mean.
+    /// Mean and population standard deviation, or `None` for a column that is constant up to rounding.
+    /// Accurate for values near the limits of f64 and for a small spread around a large mean.
     fn of<T: Float>(values: &(impl ExactSizeIterator<Item = T> + Clone)) -> Option<Self> {
         let count = values.len() as f64;
         let largest = values.clone().fold(0.0_f64, |size, x| size.max(x.as_f64().abs()));
-        // Relative to the power of two below the largest value nothing overflows, and the division
-        // is exact; relative to the first value as well, a constant column gives exact zeros.
+        // Dividing by the power of two below the largest value is exact and avoids overflow; subtracting
+        // the first value then turns a constant column into exact zeros.
         let power = f64::from_bits(largest.to_bits() & f64::INFINITY.to_bits());
         let power = power.max(f64::MIN_POSITIVE);
         let relative = || values.clone().map(|x| x.as_f64() / power);
@@ -303,13 +302,13 @@ impl Unit {
         let offset = relative().map(|x| x - first).sum::<f64>() / count;
         let centre = first + offset;
 
-        // What rounding left of the mean is taken out of the second pass.
-        let rest = relative().map(|x| x - centre).sum::<f64>() / count;
+        // The compensated two-pass algorithm: `correction` is the rounding error of the mean.
+        let correction = relative().map(|x| x - centre).sum::<f64>() / count;
         let squares = relative().map(|x| (x - centre).powi(2)).sum::<f64>() / count;
-        let std_dev = (squares - rest * rest).max(0.0).sqrt();
-        let varies = std_dev > NOISE * T::EPSILON.as_f64() && std_dev * power > 0.0;
+        let std_dev = (squares - correction * correction).max(0.0).sqrt();
+        let varies = std_dev > CONSTANT_ROUNDINGS * T::EPSILON.as_f64() && std_dev * power > 0.0;
         varies.then_some(Self {
-            mean: (centre + rest) * power,
+            mean: (centre + correction) * power,
             std_dev: std_dev * power,
         })
     }

@@ -1,11 +1,11 @@
-//! Checks of settings, and their form in files.
+//! Validation of settings, in code and when deserialised.
 
 use crate::error::Error;
 use std::fmt;
 
-/// The one form of a range check: `setting` is `value` and must be `expected`.
+/// Returns an [`Error::Setting`] unless the setting `holds`: `setting` is `value` and must be `expected`.
 ///
-/// A setting is called what the user typed: "`Trainer::tolerance`", "`steps` of `Cosine::new`".
+/// Settings have the name the user typed: "`Trainer::tolerance`", "`steps` of `Cosine::new`".
 pub(crate) fn require(
     holds: bool,
     setting: &'static str,
@@ -22,7 +22,7 @@ pub(crate) fn require(
     })
 }
 
-/// A number as people write it.
+/// Prints a number without a trailing `.0`.
 struct Readable(f64);
 
 impl fmt::Display for Readable {
@@ -58,8 +58,8 @@ pub(crate) fn at_least_one(setting: &'static str, x: usize) -> Result<(), Error>
     require(x > 0, setting, x, "at least 1")
 }
 
-/// `Serialize` and `Deserialize` for settings that derive both with `#[serde(remote = "Self")]`: what is read is checked
-/// by `check_settings`, so that a bad setting is refused as if it had been given in code.
+/// Implements `Serialize` and `Deserialize` for settings that derive both with `#[serde(remote = "Self")]`.
+/// Deserialised settings are validated by `check_settings`, as if they had been given in code.
 macro_rules! checked_serde {
     ($($name:ident),*) => {$(
         impl serde::Serialize for $name {

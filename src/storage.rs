@@ -1,16 +1,17 @@
-//! Files that are whole whatever happens: written beside their place, made durable, then moved there in one step.
+//! Atomic, durable file replacement.
 //!
-//! [`write`] puts the content into a temporary file of the same folder, waits until the disk has it, renames it to the
-//! target, and waits until the disk has the folder too (unix). Whoever opens the target finds the old content or the
-//! new one, never a part, and an error leaves the old one as it was.
+//! [`write`] writes the content to a temporary file in the same folder, syncs it to disk, renames it to the target, and
+//! syncs the folder (on Unix). A reader of the target sees either the old content or the new content, never a part of
+//! it, and an error leaves the old content in place.
 //!
-//! A writer holds a lock on its temporary file, which the system gives back when the writer dies. So a temporary file
-//! that can be locked was left by a killed one: the next write or [`open`] of the same target removes it, and never
-//! touches that of a writer at work, in this process or another. Where the file system has no locks it stays.
+//! A writer holds a lock on its temporary file, which the system releases when the writer dies. A temporary file that
+//! can be locked was therefore left behind by a killed writer. The next write or [`open`] of the same target removes
+//! it, and never touches that of an active writer, in this process or another. On a file system without locks it stays.
 //!
-//! The crate `atomic-write-file` makes the same promise for file and folder, but leaves the temporary files of killed writers
-//! where the file system has no unnamed ones (a preempted job on a cluster would fill its disk), adds to the target's name, so
-//! that long ones fail, and turns a folder that cannot be synced into an error after the file is in its place.
+//! The crate `atomic-write-file` makes the same guarantee for file and folder, but leaves the temporary files of killed
+//! writers behind on file systems without unnamed files (a preempted job on a cluster would fill its disk), appends to
+//! the target's name, so that long names fail, and returns an error if the folder cannot be synced even though the file
+//! is in place.
 
 pub(crate) mod tensors;
 
@@ -24,50 +25,50 @@ use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
-/// Bytes are turned into numbers this many at a time: no second copy of a large matrix.
+/// The number of numbers converted from bytes at a time, so that a large matrix is never copied as a whole.
 const CHUNK: usize = 8192;
 
-/// The end of a temporary file's name.
-const TEMPORARY: &str = ".expnet-tmp";
+/// The suffix of temporary files' names.
+const SUFFIX: &str = ".expnet-tmp";
 
-/// Temporary files that a writer tries to make, should cleaners come in between.
+/// The number of attempts to create and lock a temporary file, in case another process removes it in between.
 const ATTEMPTS: usize = 16;
 
-/// Characters of the target's name that its temporary files carry: names may have 255 bytes.
+/// The number of characters of the target's name in those of its temporary files: names are limited to 255 bytes.
 const STEM: usize = 40;
 
-/// Replaces the file at `path`, or makes it, by what `content` writes. `what` says what the file holds, for errors.
+/// Creates or replaces the file at `path` with what `content` writes. `what` describes the file in error messages.
 ///
-/// A link is followed. A new file has the mode of any other (0666 less the umask), one that is replaced keeps its own.
+/// Symbolic links are followed. A new file gets the default mode (0666 less the umask); a replaced file keeps its mode.
 ///
-/// Errors: [`Error::Io`]. The old file is then still there, and the temporary one is not.
+/// Errors: [`Error::Io`]. The old file is then untouched, and the temporary file is removed.
 pub(crate) fn write(
     path: &Path,
     what: &str,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Error> {
-    replace(path, content).map_err(|source| failed("writing", what, path, source))
+    replace(path, content).map_err(|source| io_error("writing", what, path, source))
 }
 
-/// Opens the file at `path` and says how many bytes it has. `what` says what it should hold, for errors.
+/// Opens the file at `path` and returns a reader and its length in bytes. `what` describes the file in error messages.
 pub(crate) fn open(path: &Path, what: &str) -> Result<(BufReader<File>, u64), Error> {
     let opened = || {
-        clean(&target(path)?);
+        remove_abandoned(&target(path)?);
         let file = File::open(path)?;
         let length = file.metadata()?.len();
         Ok((BufReader::new(file), length))
     };
-    opened().map_err(|source| failed("reading", what, path, source))
+    opened().map_err(|source| io_error("reading", what, path, source))
 }
 
-/// Writes the numbers, little-endian.
+/// Writes `numbers` in little-endian order.
 pub(crate) fn write_numbers<T: Float>(writer: &mut dyn Write, numbers: &[T]) -> io::Result<()> {
     each_bytes(numbers, |bytes| writer.write_all(bytes))
 }
 
-/// Reads `count` numbers, little-endian. What asks for more than memory has is an error.
+/// Reads `count` little-endian numbers. Returns an error if they do not fit in memory.
 ///
-/// Check `count` against the length of the file first: it is allocated at once.
+/// Allocates all of them up front: check `count` against the length of the file first.
 pub(crate) fn read_numbers<T: Float>(reader: &mut dyn Read, count: usize) -> io::Result<Vec<T>> {
     let mut numbers = Vec::new();
     numbers
@@ -82,9 +83,10 @@ pub(crate) fn read_numbers<T: Float>(reader: &mut dyn Read, count: usize) -> io:
     Ok(numbers)
 }
 
-/// [`Error::Io`] that says what was being done with which file; an error of this crate on its way through stays what it is.
-pub(crate) fn failed(doing: &str, what: &str, path: &Path, source: io::Error) -> Error {
-    let action = format!("{doing} {what} {}", path.display());
+/// An [`Error::Io`] that says what was being done with which file. An [`Error`] wrapped in `source` is returned as it
+/// is.
+pub(crate) fn io_error(verb: &str, what: &str, path: &Path, source: io::Error) -> Error {
+    let action = format!("{verb} {what} {}", path.display());
     match source.downcast::<Error>() {
         Ok(error) => error,
         Err(source) => Error::Io { action, source },
@@ -93,8 +95,8 @@ pub(crate) fn failed(doing: &str, what: &str, path: &Path, source: io::Error) ->
 
 fn replace(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let target = target(path)?;
-    clean(&target);
-    let temporary = Temporary::beside(&target)?;
+    remove_abandoned(&target);
+    let temporary = Temporary::create_for(&target)?;
     let mut writer = BufWriter::with_capacity(CHUNK, &temporary.file);
     content(&mut writer)?;
     writer.flush()?;
@@ -102,20 +104,19 @@ fn replace(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
     temporary.persist(&target)
 }
 
-/// Where `path` leads: a rename would replace a link, or a device, and not what lies behind it.
+/// Resolves `path`, because a rename would replace a symbolic link or a device itself rather than what it refers to.
 fn target(path: &Path) -> io::Result<PathBuf> {
     let refused = |problem| Err(io::Error::new(ErrorKind::InvalidInput, problem));
     match fs::metadata(path) {
         Ok(found) if found.is_file() => fs::canonicalize(path),
         Ok(_) => refused("this is a folder or a device, not a file"),
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        Err(_) if path.file_name().is_none() => refused("the path names no file"),
-        Err(_) if path.is_symlink() => refused("this is a link that leads nowhere"),
+        Err(_) if path.file_name().is_none() => refused("the path does not name a file"),
+        Err(_) if path.is_symlink() => refused("this is a broken symbolic link"),
         Err(_) => Ok(path.to_path_buf()),
     }
 }
 
-/// The folder of a file.
 fn folder(target: &Path) -> &Path {
     match target.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -123,14 +124,14 @@ fn folder(target: &Path) -> &Path {
     }
 }
 
-/// What the names of a target's temporary files begin with.
+/// The prefix of the names of a target's temporary files.
 fn stem(target: &Path) -> String {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     format!(".{}.", name.chars().take(STEM).collect::<String>())
 }
 
-/// Removes the temporary files that killed writers of `target` left. What can't be removed stays: it does no harm.
-fn clean(target: &Path) {
+/// Removes temporary files left by killed writers of `target`. Those that cannot be removed stay; they do no harm.
+fn remove_abandoned(target: &Path) {
     let stem = stem(target);
     let Ok(entries) = fs::read_dir(folder(target)) else {
         return;
@@ -138,43 +139,43 @@ fn clean(target: &Path) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let ours = name
+        let unique = name
             .strip_prefix(stem.as_str())
-            .and_then(|rest| rest.strip_suffix(TEMPORARY));
-        if ours.is_some_and(|own| !own.contains('.')) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
-            remove_if_abandoned(&entry.path());
+            .and_then(|rest| rest.strip_suffix(SUFFIX));
+        if unique.is_some_and(|unique| !unique.contains('.')) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            remove_if_unlocked(&entry.path());
         }
     }
 }
 
-fn remove_if_abandoned(temporary: &Path) {
-    // Opened for writing, which a lock asks for on some file systems.
+fn remove_if_unlocked(temporary: &Path) {
+    // Some file systems can only lock a file that is open for writing.
     let file = File::options().write(true).open(temporary);
     if let Ok(file) = file.or_else(|_| File::open(temporary))
         && file.try_lock().is_ok()
     {
-        // Under the lock, so that a writer that has just made the file notices.
+        // While holding the lock, so that a writer that has just created the file notices.
         let _ = fs::remove_file(temporary);
     }
 }
 
-/// A file in the making. Dropped before it is in its place, it is removed.
+/// A temporary file, removed on drop unless it has been persisted.
 struct Temporary {
     file: File,
     path: PathBuf,
-    in_place: bool,
+    persisted: bool,
 }
 
 impl Temporary {
-    /// A new, locked file in the folder of `target`.
-    fn beside(target: &Path) -> io::Result<Self> {
-        // Tells this process's writers apart; the process and the time tell processes and machines apart.
+    /// Creates and locks a file in the folder of `target`.
+    fn create_for(target: &Path) -> io::Result<Self> {
+        // Distinguishes the writers of this process; the process id and the time distinguish processes and machines.
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let nanoseconds = UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos());
         for _ in 0..ATTEMPTS {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            let own = format!("{:x}-{nanoseconds:x}-{count:x}", process::id());
-            let path = folder(target).join(format!("{}{own}{TEMPORARY}", stem(target)));
+            let unique = format!("{:x}-{nanoseconds:x}-{count:x}", process::id());
+            let path = folder(target).join(format!("{}{unique}{SUFFIX}", stem(target)));
             let file = match File::create_new(&path) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 file => file?,
@@ -182,21 +183,22 @@ impl Temporary {
             let temporary = Self {
                 file,
                 path,
-                in_place: false,
+                persisted: false,
             };
             let locked = temporary.file.try_lock();
-            // A cleaner may have come between the two: it holds the lock, or has removed the file.
+            // Another process may have taken the file for abandoned in between: it holds the lock, or has removed the
+            // file.
             if !matches!(locked, Err(TryLockError::WouldBlock)) && temporary.path.exists() {
                 return Ok(temporary);
             }
         }
         Err(io::Error::new(
             ErrorKind::WouldBlock,
-            "no temporary file could be locked beside it: does the file system know locks?",
+            "no temporary file could be locked in its folder; check that the file system supports locks",
         ))
     }
 
-    /// Makes the content durable and puts the file in the place of `target`.
+    /// Syncs the content to disk and renames the file to `target`.
     fn persist(mut self, target: &Path) -> io::Result<()> {
         #[cfg(unix)]
         if let Ok(old) = fs::metadata(target) {
@@ -204,21 +206,22 @@ impl Temporary {
         }
         self.file.sync_all()?;
         fs::rename(&self.path, target)?;
-        self.in_place = true;
+        self.persisted = true;
         #[cfg(unix)]
-        make_durable(folder(target))?;
+        sync_folder(folder(target))?;
         Ok(())
     }
 }
 
-/// The new name is in the folder, which has to reach the disk too.
+/// Syncs the folder, which holds the new name, to disk.
 #[cfg(unix)]
-fn make_durable(folder: &Path) -> io::Result<()> {
+fn sync_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder).and_then(|folder| folder.sync_all()) {
-        // A folder that may be written but not read, or a file system that knows no such thing: it does what it can.
-        Err(error) if is_impossible(error.kind()) => Ok(()),
+        // A folder that is writable but not readable, or a file system that cannot sync folders: nothing more can be
+        // done.
+        Err(error) if is_unsupported(error.kind()) => Ok(()),
         Err(error) => {
-            let problem = "the new file is in its place, but its folder could not be made durable";
+            let problem = "the new file is in place, but its folder could not be synced to disk";
             Err(io::Error::new(error.kind(), format!("{problem}: {error}")))
         }
         Ok(()) => Ok(()),
@@ -226,7 +229,7 @@ fn make_durable(folder: &Path) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn is_impossible(kind: ErrorKind) -> bool {
+fn is_unsupported(kind: ErrorKind) -> bool {
     matches!(
         kind,
         ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::PermissionDenied
@@ -235,7 +238,7 @@ fn is_impossible(kind: ErrorKind) -> bool {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        if !self.in_place {
+        if !self.persisted {
             let _ = fs::remove_file(&self.path);
         }
     }

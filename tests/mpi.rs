@@ -313,10 +313,7 @@ fn an_error_on_one_rank_ends_the_job() {
         errors.contains("error on rank 1: the step size of step 5 is -1"),
         "{errors}"
     );
-    assert!(
-        errors.contains("error on rank 2: rank 1 of 3 could not go on"),
-        "{errors}"
-    );
+    assert!(errors.contains("error on rank 2: rank 1 of 3 has failed"), "{errors}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The table of n x n work, against LAPACK as numpy and scipy call it.
+//! A table of n x n linear algebra, against LAPACK as called by numpy and scipy.
 
 use super::{PEERS, is_tiny, python, unit_points};
 use expnet::Dataset;
@@ -6,12 +6,12 @@ use expnet::kernel::{Predictor, Spectrum, limit_kernel};
 use nalgebra::DVector;
 use std::time::Instant;
 
-/// Peer and expnet take turns this many times; each keeps its best.
+/// Peer and expnet take turns this many times, and the best time of each counts.
 const ROUNDS: usize = 3;
 const DIMENSION: usize = 16;
 const RIDGE: f64 = 0.1;
 
-/// Prints one line per task; for the inputs see `peers/linalg.py`.
+/// Prints one line per task. For the inputs, see `peers/linalg.py`.
 pub fn table() {
     let backend = if cfg!(feature = "faer") { "faer" } else { "nalgebra" };
     println!("{backend} on {} threads", rayon::current_num_threads());
@@ -41,12 +41,12 @@ fn line(task: &str, peer: &str, n: usize, work: impl Fn() -> f64) {
     let (mut own, mut other) = (f64::INFINITY, f64::INFINITY);
     for _ in 0..if is_tiny() { 1 } else { ROUNDS } {
         let start = Instant::now();
-        let answer = work();
+        let result = work();
         own = own.min(start.elapsed().as_secs_f64());
         if let Some((seconds, expected)) = lapack(peer, n) {
             assert!(
-                (answer - expected).abs() <= 1e-9 * expected,
-                "{task}: {answer} and {expected}"
+                (result - expected).abs() <= 1e-9 * expected,
+                "{task}: {result}, expected {expected}"
             );
             other = other.min(seconds);
         }
@@ -59,7 +59,7 @@ fn line(task: &str, peer: &str, n: usize, work: impl Fn() -> f64) {
     }
 }
 
-/// Seconds, and the answer; `None` where numpy or scipy is missing.
+/// Seconds, and the result; `None` if numpy or scipy is missing.
 fn lapack(task: &str, n: usize) -> Option<(f64, f64)> {
     let mut command = python();
     command

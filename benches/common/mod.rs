@@ -1,5 +1,5 @@
-//! Inputs and runs that the benches share.
-#![allow(dead_code)] // each bench uses its part
+//! Shared by the benches: inputs and timed runs.
+#![allow(dead_code)] // Each bench uses only part of it.
 
 pub mod linalg;
 
@@ -8,7 +8,7 @@ use nalgebra::{DMatrix, DVector};
 use std::process::Command;
 use std::time::Instant;
 
-/// A problem's size.
+/// The size of a problem.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     pub name: &'static str,
@@ -27,7 +27,7 @@ impl Shape {
     }
 }
 
-/// The shapes the engine is judged on.
+/// The shapes that the engine is tuned for.
 pub const SHAPES: [Shape; 5] = [
     Shape::new("A", 128, 16, 16384),
     Shape::new("B", 256, 32, 65536),
@@ -36,7 +36,7 @@ pub const SHAPES: [Shape; 5] = [
     Shape::new("E", 32, 4, 1024),
 ];
 
-/// Shapes nobody tuned for.
+/// Shapes that the engine is not tuned for.
 pub const OTHERS: [Shape; 4] = [
     Shape::new("odd", 101, 7, 9973),
     Shape::new("d 100", 333, 100, 5003),
@@ -46,7 +46,7 @@ pub const OTHERS: [Shape; 4] = [
 
 const TINY: [Shape; 2] = [Shape::new("tiny", 9, 3, 70), Shape::new("reduced", 5, 20, 40)];
 
-/// `EXPNET_BENCH=tiny` runs every bench at sizes that take no time, so that they cannot rot.
+/// `EXPNET_BENCH=tiny` runs every bench at tiny sizes, so that CI can check that it works.
 pub fn is_tiny() -> bool {
     std::env::var("EXPNET_BENCH").is_ok_and(|size| size == "tiny")
 }
@@ -55,7 +55,7 @@ pub fn shapes() -> Vec<Shape> {
     if is_tiny() { TINY.to_vec() } else { SHAPES.to_vec() }
 }
 
-/// d x n: the points of `peers/gd_step.py` and `peers/linalg.py`.
+/// The points of `peers/gd_step.py` and `peers/linalg.py`, d x n.
 pub fn unit_points(n: usize, d: usize) -> DMatrix<f64> {
     let mut points = DMatrix::from_fn(d, n, |k, i| {
         (1.0 + 0.7 * i as f64 + 1.3 * k as f64 + 0.37 * (i * k * k) as f64).sin()
@@ -79,21 +79,21 @@ pub fn problem<T: Float>(shape: Shape) -> (ExpNetwork<T>, Dataset<T>) {
     )
 }
 
-/// What a run of `steps` steps costs.
+/// Timings of a run, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// The median of five batches, seconds a step.
+    /// The median of five batches, per step.
     pub step: f64,
     /// Packing, reduction and the first forward pass.
     pub setup: f64,
-    /// The same and the largest eigenvalue.
+    /// Set-up and the largest eigenvalue.
     pub eigenvalue: f64,
-    /// After the first batch.
+    /// The loss after the first batch, which is not timed.
     pub loss: f64,
 }
 
 impl Timing {
-    /// The better of each.
+    /// The elementwise minimum.
     pub fn best(self, other: Self) -> Self {
         Self {
             step: self.step.min(other.step),
@@ -104,7 +104,7 @@ impl Timing {
     }
 }
 
-/// The largest eigenvalue that the default schedule asks for, on the way to the first step.
+/// Seconds to compute the largest eigenvalue, which the default schedule does before the first step.
 fn eigenvalue<T: Float>(shape: Shape, memory: Memory) -> f64 {
     let (mut net, data) = problem::<T>(shape);
     let mut seconds = 0.0;
@@ -115,16 +115,16 @@ fn eigenvalue<T: Float>(shape: Shape, memory: Memory) -> f64 {
         T::zero()
     });
     let trainer = Trainer::new(schedule).memory(memory).max_steps(1);
-    trainer.fit(&mut net, &data).expect("it stands still");
+    trainer.fit(&mut net, &data).expect("a step of size 0 is allowed");
     seconds
 }
 
-/// As a peer does it: five batches of `steps` steps.
+/// Times a run the way the peers do: one warm-up batch, then five batches of `steps` steps each.
 pub fn run<T: Float>(shape: Shape, steps: usize, memory: Memory) -> Timing {
     let (mut net, data) = problem::<T>(shape);
     let begin = Instant::now();
     let trainer = Trainer::new(1e-3 / shape.m as f64).max_steps(usize::MAX).memory(memory);
-    let mut session = trainer.start(&mut net, &data).expect("the problem is sound");
+    let mut session = trainer.start(&mut net, &data).expect("the problem is valid");
     let setup = begin.elapsed().as_secs_f64();
     let (mut times, mut loss) = (Vec::new(), f64::NAN);
     for batch in 0..6 {
@@ -147,37 +147,37 @@ pub fn run<T: Float>(shape: Shape, steps: usize, memory: Memory) -> Timing {
     }
 }
 
-/// About a fifth of a second of steps.
+/// The number of steps that take about a fifth of a second.
 pub fn steps(shape: Shape) -> usize {
     let flops = (4 * shape.n * shape.d * shape.m + 60 * shape.n * shape.m) as f64;
-    let most = if is_tiny() { 2.0 } else { 2000.0 };
+    let max = if is_tiny() { 2.0 } else { 2000.0 };
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 2 and 2000
-    let steps = (2e10 / flops).clamp(2.0, most) as usize;
+    let steps = (2e10 / flops).clamp(2.0, max) as usize;
     steps
 }
 
-/// The folder of the peers' programs.
+/// The folder of the peer programs.
 const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
 
-/// The Python that has the peers.
+/// The Python in which the peers are installed.
 fn python() -> Command {
     let mut python = Command::new(std::env::var("EXPNET_PYTHON").unwrap_or_else(|_| "python3".into()));
     python.env_remove("OPENBLAS_CORETYPE").env_remove("OPENBLAS_L2_SIZE");
     python
 }
 
-/// The programs that `peers/` knows, where they can be run here.
+/// The programs in `peers/` that can be run on this machine.
 pub struct Peers {
     found: Vec<&'static str>,
 }
 
 impl Peers {
-    /// None of them.
+    /// No peers.
     pub fn none() -> Self {
         Self { found: Vec::new() }
     }
 
-    /// Tries each of them once, and says which are missing. Where `words` names any, only those.
+    /// Tries each peer once, or only those named in `words` if any are, and prints which are missing.
     pub fn find(words: &[String]) -> Self {
         let mut peers = Self::none();
         let tiny = Shape::new("", 3, 2, 8);
@@ -197,7 +197,7 @@ impl Peers {
         &self.found
     }
 
-    /// Seconds a step, and the loss after `steps` steps.
+    /// Seconds per step, and the loss after `steps` steps.
     pub fn run(peer: &str, shape: Shape, dtype: &str, steps: usize) -> Option<(f64, f64)> {
         let mut command = if ["nalgebra", "faer", "candle"].contains(&peer) {
             Command::new(format!("{PEERS}/rust/target/release/rust-peers"))

@@ -1,5 +1,5 @@
-//! What the examples share: how much to compute, random problems, lines and pictures of one style.
-#![allow(dead_code)] // Each example uses its own share of it.
+//! Shared by the examples: amount of work, random problems, and plots in a common style.
+#![allow(dead_code)] // Each example uses only part of it.
 
 use expnet::{Dataset, Error, Initializer};
 use kuva::prelude::*;
@@ -20,15 +20,15 @@ pub const LIGHT_BLUE: &str = "#9ecae1";
 pub const LIGHT_ORANGE: &str = "#ffbb78";
 pub const LIGHT_GREEN: &str = "#a1d99b";
 
-/// Points (x, y) in order of x.
+/// Points (x, y), sorted by x.
 pub type Curve = Vec<(f64, f64)>;
 
-/// How much an example computes.
+/// How much work an example does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// `--small`: seconds, to see that it runs.
+    /// `--small`: seconds, to check that it runs.
     Small,
-    /// Within a minute on two cores.
+    /// At most a minute on two cores.
     Usual,
     /// `--full`: the long version.
     Full,
@@ -41,7 +41,7 @@ impl Effort {
             .try_fold(Self::Usual, |_, argument| match argument.as_str() {
                 "--small" => Ok(Self::Small),
                 "--full" => Ok(Self::Full),
-                other => Err(format!("{other} is not known; there are --small and --full")),
+                other => Err(format!("unknown argument {other}; use --small or --full")),
             })
     }
 
@@ -54,9 +54,9 @@ impl Effort {
     }
 }
 
-/// n points, uniform on the unit sphere of R^d, with labels +1 or -1 at random.
+/// n points, uniform on the unit sphere of R^d, with random labels +1 or -1.
 ///
-/// Point i is the direction of neuron i of a random network, a Gaussian vector, and its label is that neuron's sign.
+/// Point i is the direction of neuron i of a random network, a Gaussian vector; its label is the sign of that neuron.
 pub fn sphere(n: usize, d: usize, seed: u64) -> Result<Dataset<f64>, Error> {
     let draws = Initializer::new(d, n).seed(seed).build::<f64>()?;
     let mut points = draws.weights().clone();
@@ -64,13 +64,13 @@ pub fn sphere(n: usize, d: usize, seed: u64) -> Result<Dataset<f64>, Error> {
     Dataset::new(points, draws.output_weights().clone())
 }
 
-/// w_r ~ N(0, I) with random signs, or in pairs that cancel. Its seeds are not those of [`sphere`].
+/// w_r ~ N(0, I) with random signs or in pairs that cancel. Independent of [`sphere`] with the same seed.
 pub fn start(d: usize, m: usize, antisymmetric: bool, seed: u64) -> Initializer {
     Initializer::new(d, m).antisymmetric(antisymmetric).seed(!seed)
 }
 
-/// The number below which the share `q` of the sorted `values` lies; NaN where there are none.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and the last
+/// The `q`-quantile of `values`, which are sorted in place; NaN if there are none.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and the last index
 pub fn quantile(values: &mut [f64], q: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let Some(last) = values.len().checked_sub(1) else {
@@ -92,14 +92,14 @@ pub fn dots(points: Curve, colour: &str) -> ScatterPlot {
     ScatterPlot::new().with_data(points).with_color(colour)
 }
 
-/// The points for a logarithmic axis, in powers of ten: kuva's own axis ends at 10⁻¹⁰. Zeros are left out.
+/// Points for a logarithmic y axis, as powers of ten, because kuva's own logarithmic axis ends at 10⁻¹⁰. Omits zeros.
 pub fn logarithms(points: impl IntoIterator<Item = (f64, f64)>) -> Curve {
     let positive = points.into_iter().filter(|point| point.1 > 0.0);
     positive.map(|(x, y)| (x, y.log10())).collect()
 }
 
-/// A y axis of powers of ten, `step` of them from tick to tick.
-pub fn with_powers_of_ten(layout: Layout, step: f64) -> Layout {
+/// Labels the y axis with powers of ten, with a tick every `decades` of them.
+pub fn with_powers_of_ten(layout: Layout, decades: f64) -> Layout {
     let format = |exponent: f64| match exponent {
         0.0 => "1".into(),
         1.0 => "10".into(),
@@ -107,7 +107,7 @@ pub fn with_powers_of_ten(layout: Layout, step: f64) -> Layout {
         _ => format!("10{}", superscript(exponent)),
     };
     layout
-        .with_y_tick_step(step)
+        .with_y_tick_step(decades)
         .with_y_tick_format(TickFormat::Custom(Arc::new(format)))
 }
 
@@ -117,7 +117,7 @@ fn superscript(exponent: f64) -> String {
     format!("{exponent:.0}").chars().map(raised).collect()
 }
 
-/// An entry of a legend.
+/// A legend entry.
 pub fn key(label: &str, colour: &str) -> LegendEntry {
     LegendEntry {
         label: label.into(),
@@ -127,7 +127,7 @@ pub fn key(label: &str, colour: &str) -> LegendEntry {
     }
 }
 
-/// Panels, `columns` in a row, and below them one legend for all, where it has entries.
+/// A figure with `columns` panels per row, and one legend below them unless it is empty.
 pub fn figure(panels: Vec<(Vec<Plot>, Layout)>, columns: usize, cell: (f64, f64), legend: Vec<LegendEntry>) -> Scene {
     let rows = panels.len().div_ceil(columns);
     let mut places: Vec<Vec<usize>> = (0..panels.len()).map(|i| vec![i]).collect();
@@ -153,13 +153,13 @@ pub fn figure(panels: Vec<(Vec<Plot>, Layout)>, columns: usize, cell: (f64, f64)
         .render()
 }
 
-/// Writes target/NAME.png, at twice the size of the scene or 2000 pixels wide.
-#[allow(clippy::cast_possible_truncation)] // a scale of two digits
+/// Writes target/NAME.png, at twice the size of the scene but at most 2000 pixels wide.
+#[allow(clippy::cast_possible_truncation)] // the scale is of order 1
 pub fn save(name: &str, picture: &Scene) -> Result<(), Box<dyn std::error::Error>> {
     let path = format!("target/{name}.png");
     let scale = (2000.0 / picture.width).min(2.0);
     fs::create_dir_all("target")?;
     fs::write(&path, PngBackend::new().with_scale(scale as f32).render_scene(picture)?)?;
-    println!("\nthe picture is in {path}");
+    println!("\nsaved {path}");
     Ok(())
 }

@@ -1,27 +1,33 @@
-//! Theorems B, C and D: a width that is enough before anything is drawn. Statements and proofs: [`theory`](super::theory).
+//! Theorems B, C and D: a width that suffices, known before anything is drawn. For statements and proofs see
+//! [`theory`](super::theory).
 
-use super::deterministic::{C, largest_on_the_way};
+use super::deterministic::{C, largest_eigenvalue};
 use super::moments::Moments;
 use super::report::Theorem;
+use crate::exact;
+use serde::{Serialize, Serializer};
 
-/// Widths beyond which nothing is claimed: u64's range.
+/// Nothing is claimed for larger widths: the range of u64.
 const WIDEST: f64 = 1.8e19;
 
-/// Relative room for the rounding of the formulas.
-const ROOM: f64 = 1e-12;
+/// Relative margin for the rounding of the formulas.
+const MARGIN: f64 = 1e-12;
 
-/// tau / (c beta), at least, whatever chi <= 1 / (1 + c).
+/// An upper bound on tau / (c beta), for every chi <= 1 / (1 + c).
 const LEVERAGE: f64 = 5.2693;
 
-/// A width that a theorem proves to be enough.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A width that a theorem proves to be sufficient.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) struct Sufficient {
     pub theorem: Theorem,
-    /// Even; infinite where it is beyond the range.
+    /// Even; infinite if out of range.
+    #[serde(serialize_with = "whole")]
     pub width: f64,
     /// At this width.
+    #[serde(with = "exact::number")]
     pub max_step_size: f64,
-    /// Of ||e||, at least, each step of `max_step_size`.
+    /// A lower bound on the share of ||e|| that each step of size `max_step_size` removes.
+    #[serde(with = "exact::number")]
     pub rate: f64,
 }
 
@@ -38,6 +44,22 @@ impl Sufficient {
             },
             rate: if proved { rate / largest_eigenvalue } else { 0.0 },
         }
+    }
+}
+
+/// `u64::MAX` for a width that is out of range.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub(super) fn saturating(width: f64) -> u64 {
+    width as u64
+}
+
+/// Serialises a width as an integer unless it is out of range.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde requires this signature
+fn whole<S: Serializer>(width: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if width.is_finite() {
+        serializer.serialize_u64(saturating(*width))
+    } else {
+        exact::number::serialize(width, serializer)
     }
 }
 
@@ -64,7 +86,7 @@ impl<'a> TheoremB<'a> {
     /// Lam_R = (sqrt(Lam + lam/4) + c sqrt(1.25 lam))^2.
     pub fn largest_eigenvalue(&self) -> f64 {
         let lam = self.moments.lambda_min;
-        largest_on_the_way(self.moments.lambda_max + lam / 4.0, 1.25 * lam)
+        largest_eigenvalue(self.moments.lambda_max + lam / 4.0, 1.25 * lam)
     }
 
     /// m1 = 32 V / (lam^2 d1).
@@ -72,7 +94,8 @@ impl<'a> TheoremB<'a> {
         32.0 * self.moments.variance_sum / (self.moments.lambda_min.powi(2) * d1)
     }
 
-    /// m2, the largest root of m = ||X|| e^{B + kappa R} ||y|| / (0.33 lam R); 0 where there is no root and so no constraint.
+    /// m2, the largest root of m = ||X|| e^{B + kappa R} ||y|| / (0.33 lam R); 0 if there is no root and thus no
+    /// constraint.
     pub fn m2(&self, d2: f64) -> f64 {
         let Moments {
             points_norm,
@@ -89,9 +112,9 @@ impl<'a> TheoremB<'a> {
         )
     }
 
-    /// The least width over d1 + d2 = delta.
-    pub fn least(&self, delta: f64) -> Sufficient {
-        // m1 falls in d1 and m2 rises: the larger is least where they cross.
+    /// The smallest width over all d1 + d2 = delta.
+    pub fn smallest(&self, delta: f64) -> Sufficient {
+        // As d1 grows, m1 falls and m2 rises: their maximum is smallest where they cross.
         let (mut low, mut high) = (0.0, delta);
         for _ in 0..100 {
             let middle = f64::midpoint(low, high);
@@ -112,16 +135,17 @@ impl<'a> TheoremB<'a> {
         // The rate of ||e||^2 is z / 2 and sqrt(1 - z/2) <= 1 - z/4, z = m eta lam.
         Sufficient::new(
             Theorem::B,
-            even(width * (1.0 + ROOM)),
+            even(width * (1.0 + MARGIN)),
             self.largest_eigenvalue(),
             self.moments.lambda_min / 4.0,
         )
     }
 }
 
-/// The largest root m of ln m = a + b sqrt(2 (q + ln m)), as exp; 0 where there is none.
+/// The largest root m of ln m = a + b sqrt(2 (q + ln m)); 0 if there is none.
 ///
-/// s = sqrt(2 (q + ln m)) solves s^2 - 2 b s - 2 (a + q) = 0. The smaller root is not wanted: between the two the condition m >= … fails.
+/// s = sqrt(2 (q + ln m)) solves s^2 - 2 b s - 2 (a + q) = 0. The smaller root is of no use: between the two, the
+/// condition m >= … fails.
 pub(super) fn largest_root(a: f64, b: f64, q: f64) -> f64 {
     let discriminant = b * b + 2.0 * (a + q);
     // a is -inf for labels of zero.
@@ -132,18 +156,18 @@ pub(super) fn largest_root(a: f64, b: f64, q: f64) -> f64 {
     }
 }
 
-/// The free parameters of theorems C and D; the split of delta follows from them and p.
+/// The free parameters of theorems C and D. Together with p they determine the split of delta.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Free {
-    /// S: how much of lam may be lost, relatively.
+    /// S: the share of lam that may be lost.
     pub loss: f64,
-    /// u: how much Lam and tau may grow, relatively.
+    /// u: the relative growth allowed to Lam and tau.
     pub growth: f64,
-    /// db / delta: the share of the failure probability left to large activations.
+    /// db / delta: the share of the failure probability allotted to large activations.
     pub tail: f64,
 }
 
-/// Theorems C and D, for some failure probability delta.
+/// Theorems C and D for a failure probability delta.
 pub(super) struct TheoremsCAndD<'a> {
     pub moments: &'a Moments,
     pub delta: f64,
@@ -156,7 +180,8 @@ impl TheoremsCAndD<'_> {
         self.moments.std_dev * self.moments.kappa * (2.0 * tail.ln().max(0.0)).sqrt()
     }
 
-    /// Conditions (1) to (3) as p >= ln(count / probability) times a factor: counts and factors, (3) for theorem C alone.
+    /// Conditions (1) to (3), each as the count and the factor of p >= factor ln(count / probability); (3) for theorem
+    /// C only.
     fn concentrations(&self, theorem: Theorem, free: Free, exponent: f64) -> [(f64, f64); 3] {
         let m = self.moments;
         let (s, u) = (free.loss, free.growth);
@@ -166,15 +191,15 @@ impl TheoremsCAndD<'_> {
         let below = relative.min(central).min(2.0 * m.second / (lost * lost));
         let square = (2.0 * exponent).exp();
         let above = 2.0 * m.second / (grown * grown) + 2.0 * square * m.points_norm.powi(2) / (3.0 * grown);
-        let trace = u * m.trace;
-        let of_trace = match theorem {
-            Theorem::C => 2.0 * m.trace_second / (trace * trace) + 2.0 * square * m.products_trace / (3.0 * trace),
+        let grown = u * m.trace;
+        let trace = match theorem {
+            Theorem::C => 2.0 * m.trace_second / (grown * grown) + 2.0 * square * m.products_trace / (3.0 * grown),
             _ => 0.0,
         };
-        [(m.samples, below), (m.samples, above), (1.0, of_trace)]
+        [(m.samples, below), (m.samples, above), (1.0, trace)]
     }
 
-    /// Condition (4) of theorem C or (5) of theorem D: p at least.
+    /// The lower bound on p in condition (4) of theorem C or (5) of theorem D.
     fn pairs_for_labels(&self, theorem: Theorem, free: Free, exponent: f64) -> f64 {
         let m = self.moments;
         let l = (1.0 - free.loss) * m.lambda_min;
@@ -188,47 +213,47 @@ impl TheoremsCAndD<'_> {
         width / 2.0
     }
 
-    /// Whether `pairs` satisfies every condition, at the largest exponent of that many pairs.
+    /// Whether `pairs` satisfies every condition, at the largest exponent for that many pairs.
     fn suffices(&self, theorem: Theorem, free: Free, pairs: f64) -> bool {
         let exponent = self.largest_exponent(free, pairs);
         let failure: f64 = self
             .concentrations(theorem, free, exponent)
-            .map(|of| failure(of, pairs))
+            .map(|condition| failure(condition, pairs))
             .iter()
             .sum();
         failure <= self.delta * (1.0 - free.tail) && pairs >= self.pairs_for_labels(theorem, free, exponent)
     }
 
-    /// The least p that satisfies the conditions; infinite beyond the range.
+    /// The smallest p that satisfies all conditions; infinite if out of range.
     ///
-    /// With the largest exponent held, the conditions hold from some p on, which grows with the exponent. So p <- that p climbs
-    /// to the least whole number that satisfies them all, itself deciding the exponent.
-    pub fn least_pairs(&self, theorem: Theorem, free: Free) -> f64 {
+    /// For a fixed largest exponent, the conditions hold from some p on, and that p grows with the exponent, which in
+    /// turn depends on p. So the iteration p <- that p climbs to the smallest whole number that satisfies them all.
+    pub fn smallest_pairs(&self, theorem: Theorem, free: Free) -> f64 {
         let budget = self.delta * (1.0 - free.tail);
         let mut pairs = 1.0_f64;
         for round in 0.. {
             let exponent = self.largest_exponent(free, pairs);
-            let concentrated = least_for_failure(&self.concentrations(theorem, free, exponent), budget);
-            let needed = concentrated.max(self.pairs_for_labels(theorem, free, exponent)) * (1.0 + ROOM);
+            let concentrated = pairs_for_failure(&self.concentrations(theorem, free, exponent), budget);
+            let needed = concentrated.max(self.pairs_for_labels(theorem, free, exponent)) * (1.0 + MARGIN);
             if needed.is_nan() || needed > WIDEST {
                 break;
             }
             if needed <= pairs {
                 return pairs;
             }
-            // The climb slows down where the conditions only just touch.
-            let hurry = if round < 60 { 1.0 } else { 1.001 };
-            pairs = (needed * (1.0 + ROOM)).max(pairs * hurry).ceil();
+            // The climb slows down where the two sides of a condition almost touch.
+            let minimum_growth = if round < 60 { 1.0 } else { 1.001 };
+            pairs = (needed * (1.0 + MARGIN)).max(pairs * minimum_growth).ceil();
         }
         f64::INFINITY
     }
 
-    /// The least width over S, u and the split of delta, by a search on ever finer grids.
-    pub fn least(&self, theorem: Theorem) -> (Sufficient, Free) {
+    /// The smallest width over S, u and the split of delta, searched on finer and finer grids.
+    pub fn smallest(&self, theorem: Theorem) -> (Sufficient, Free) {
         // logit S, ln u, logit(db / delta).
         let (low, high) = ([-5.0, -4.0, -14.0], [5.0, 8.0, 5.0]);
         let (mut centre, mut half) = ([0.0, 2.0, -4.5], [5.0, 6.0, 9.5]);
-        let mut best = (f64::INFINITY, free_of(centre));
+        let mut best = (f64::INFINITY, parameters(centre));
         for _ in 0..14 {
             let mut next = centre;
             for cell in 0..GRID.pow(3) {
@@ -237,8 +262,8 @@ impl TheoremsCAndD<'_> {
                     let offset = 2.0 * index[k] as f64 / (GRID - 1) as f64 - 1.0;
                     (centre[k] + half[k] * offset).clamp(low[k], high[k])
                 });
-                let free = free_of(point);
-                let pairs = self.least_pairs(theorem, free);
+                let free = parameters(point);
+                let pairs = self.smallest_pairs(theorem, free);
                 if pairs < best.0 {
                     (best, next) = ((pairs, free), point);
                 }
@@ -253,16 +278,17 @@ impl TheoremsCAndD<'_> {
     fn at(&self, theorem: Theorem, free: Free, pairs: f64) -> Sufficient {
         let proved = pairs <= WIDEST / 2.0 && self.suffices(theorem, free, pairs);
         let l = (1.0 - free.loss) * self.moments.lambda_min;
-        let largest = largest_on_the_way((1.0 + free.growth) * self.moments.lambda_max, l);
+        let largest = largest_eigenvalue((1.0 + free.growth) * self.moments.lambda_max, l);
         let width = if proved { 2.0 * pairs } else { f64::INFINITY };
         Sufficient::new(theorem, width, largest, 0.5 * l)
     }
 }
 
-/// Points of the search in each direction.
+/// Grid points in each direction of the search.
 const GRID: usize = 7;
 
-fn free_of([s, u, tail]: [f64; 3]) -> Free {
+/// From the coordinates of the search.
+fn parameters([s, u, tail]: [f64; 3]) -> Free {
     let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
     Free {
         loss: logistic(s),
@@ -271,7 +297,7 @@ fn free_of([s, u, tail]: [f64; 3]) -> Free {
     }
 }
 
-/// The probability that the condition p >= ln(count / probability) factor leaves, at p = `pairs`.
+/// The probability for which p >= factor ln(count / probability) is an equality at p = `pairs`.
 fn failure((count, factor): (f64, f64), pairs: f64) -> f64 {
     if factor > 0.0 {
         count * (-pairs / factor).exp()
@@ -280,9 +306,9 @@ fn failure((count, factor): (f64, f64), pairs: f64) -> f64 {
     }
 }
 
-/// The least p at which the failures add up to `budget`, from below to rounding: Newton's method on the logarithm of the sum,
-/// which is convex and falls, from the left.
-fn least_for_failure(conditions: &[(f64, f64); 3], budget: f64) -> f64 {
+/// The smallest p at which the failure probabilities sum to `budget`, from below and up to rounding. Newton's method
+/// from the left on the logarithm of the sum, which is convex and decreasing.
+fn pairs_for_failure(conditions: &[(f64, f64); 3], budget: f64) -> f64 {
     let alone = |&(count, factor): &(f64, f64)| factor * (count / budget).ln().max(0.0);
     let mut pairs = conditions.iter().map(alone).fold(0.0, f64::max);
     for _ in 0..50 {
@@ -303,7 +329,7 @@ fn least_for_failure(conditions: &[(f64, f64); 3], budget: f64) -> f64 {
     pairs
 }
 
-/// The least even number of at least `x`, and of at least 2. (From 2^53 on all numbers are even.)
+/// The smallest even number that is at least `x` and at least 2. (From 2^53 on every f64 is even.)
 fn even(x: f64) -> f64 {
     (2.0 * (x / 2.0).ceil()).max(2.0)
 }

@@ -1,11 +1,11 @@
-//! Lambert's W on [-1/e, 0], principal branch.
+//! The principal branch of Lambert's W on [-1/e, 0].
 
 use std::f64::consts::E;
 
-/// The smallest root u of u = x e^u, that is -W_0(-x); 0 <= x <= 1/e gives 0 <= u <= 1. `None` beyond.
+/// The smallest root u of u = x e^u, that is -W_0(-x), with 0 <= u <= 1 for 0 <= x <= 1/e; `None` for any other x.
 ///
-/// Halley's iteration from a series about the branch point; relative error a few units in the last place away from
-/// x = 1/e, where the root is ill-conditioned: there it is the root of an x' with |x' - x| of a few units.
+/// Halley's iteration, started from a series. Accurate to a few units in the last place, except near x = 1/e, where the
+/// root is ill-conditioned: there it is the exact root for an x' within a few units of x.
 pub(super) fn smallest_root(x: f64) -> Option<f64> {
     if !(0.0..=1.0 / E).contains(&x) {
         return None;
@@ -21,7 +21,7 @@ pub(super) fn smallest_root(x: f64) -> Option<f64> {
         let value = u - x * u.exp();
         let slope = 1.0 - x * u.exp();
         if slope < 1e-7 {
-            // Within 1e-7 of the double root the series is exact to rounding.
+            // Within 1e-7 of the double root the series is exact up to rounding.
             break;
         }
         let step = value / (slope + value * (slope - 1.0).abs() / (2.0 * slope));
@@ -42,7 +42,7 @@ mod tests {
         for k in 0..=10_000 {
             let u = f64::from(k) / 10_000.0;
             let found = smallest_root(u * (-u).exp()).unwrap();
-            // x of u has rounded, and the root moves by 1 / (1 - u) times as much.
+            // x was rounded, and the root moves by 1 / (1 - u) times as much.
             let allowed = 4.0 * f64::EPSILON * u / (1.0 - u).max(1e-8);
             assert!((found - u).abs() <= allowed, "{found:e} for {u:e}");
         }

@@ -1,17 +1,19 @@
-//! When convergence is proved, and how wide is wide enough.
+//! Proofs of convergence, and how wide is wide enough.
 //!
-//! The tangent kernel H = J J^T / m of a wide network barely moves while it is trained, and as long as lambda_min(H) stays positive
-//! gradient descent removes a fixed share of ||e|| with each step. Three questions, from the cheapest proof to the dearest network:
+//! The tangent kernel H = J J^T / m of a wide network barely moves during training, and as long as lambda_min(H) stays
+//! positive, each step of gradient descent removes a fixed share of ||e||. Three questions, from the narrowest network
+//! to the widest:
 //!
-//! | question | function | by |
+//! | question | function | based on |
 //! |---|---|---|
 //! | does *this* network converge on *these* data? | [`certify`] | theorems A, A' and A'' |
-//! | how narrow may a random start be, for this seed? | [`NarrowestSearch`] | the same, widening |
+//! | how narrow can a random start be, for this seed? | [`NarrowestSearch`] | the same theorems, at growing widths |
 //! | how wide must a random start be, before it is drawn? | [`sufficient_width`] | theorems B, C and D |
 //!
-//! [`theory`] has the statements and the proofs. All constants are explicit, everything is computed in `f64`, and what rounding may
-//! do is counted against the claim: an ill-conditioned kernel is not certified by luck. The promises are about gradient
-//! descent in exact arithmetic; [`schedule::Certified`](crate::schedule::Certified) takes its step size from a certificate.
+//! [`theory`] has the statements and the proofs. All constants are explicit, everything is computed in `f64`, and
+//! possible rounding errors are counted against the claim: an ill-conditioned kernel is not certified by luck. The
+//! promises hold for gradient descent in exact arithmetic; [`schedule::Certified`](crate::schedule::Certified) takes
+//! its step size from a certificate.
 //!
 //! ```
 //! use expnet::schedule::Certified;
@@ -59,18 +61,18 @@ use nalgebra::{DMatrix, DVector};
 use neurons::{Neurons, OfNetwork};
 use start::Start;
 
-/// Whether gradient descent from `net` on all of `data` is proved to converge, and what is proved of it.
+/// Tries to prove that gradient descent from `net` on all of `data` converges, and returns what is proved.
 ///
-/// Theorems A, A' and A'' are tried, and of those that hold the one with most to spare is taken. Output weights other than +-1 are carried
-/// through the proofs: |a_r| exp(<w_r, x_i>) stands for exp(<w_r, x_i>) (see [`theory`]). A network that is not certified may
-/// well converge: the certificate then says which inequality fails, and by what factor.
+/// Of theorems A, A' and A'', the one that holds with the largest margin is used. Output weights other than +-1 are
+/// carried through the proofs: |a_r| exp(<w_r, x_i>) takes the place of exp(<w_r, x_i>) (see [`theory`]). A network
+/// that is not certified may still converge; the certificate then says which inequality fails and by what factor.
 ///
-/// Points that coincide or vanish, and more points than weights, make the kernel singular: nothing is proved then. The same goes for
-/// a kernel whose least eigenvalue is not above what rounding may have done to it.
+/// Nothing is proved if the kernel is singular, as it is when points coincide or vanish or outnumber the weights, or if
+/// its smallest eigenvalue does not exceed the possible rounding error.
 ///
 /// Costs 8 n^2 m flops, 3 n m exponentials and O(n^3), on one thread; memory O(n^2 + m).
 ///
-/// Errors: data of another dimension than the network's; a kernel that overflows.
+/// Errors: data whose dimension is not the network's; a kernel that overflows.
 pub fn certify<T: Float>(net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<Certificate, Error> {
     net.check_dimension(data.points())?;
     let points = data.points().map(T::as_f64);
@@ -88,33 +90,37 @@ fn certify_start(neurons: &dyn Neurons, points: &DMatrix<f64>, labels: &DVector<
     let attempts = if spectrum.lambda_min > 0.0 {
         deterministic::attempts(&start)?.to_vec()
     } else {
-        // What every theorem begins with.
+        // The first hypothesis of every theorem.
         let definite = Inequality::new(
             "rounding of lambda_min(H_0) < lambda_min(H_0)",
             spectrum.slack,
             spectrum.estimate,
             0.0,
         );
-        let refused = |theorem| Attempt::new(theorem, vec![definite.clone()], 0.0);
+        let failed = |theorem| Attempt::new(theorem, vec![definite.clone()], 0.0);
         [Theorem::A, Theorem::APrime, Theorem::ADoublePrime]
-            .map(refused)
+            .map(failed)
             .to_vec()
     };
-    let factor = |k: &usize| attempts[*k].tightest().factor();
-    let chosen = (0..attempts.len())
-        .filter(|&k| spectrum.lambda_min > 0.0 && attempts[k].holds())
-        .min_by(|j, k| factor(j).total_cmp(&factor(k)));
+    let factor = |attempt: &Attempt| attempt.tightest().factor();
+    let theorem = attempts
+        .iter()
+        .filter(|attempt| spectrum.lambda_min > 0.0 && attempt.holds())
+        .min_by(|one, other| factor(one).total_cmp(&factor(other)))
+        .map(Attempt::theorem);
     let l = spectrum.lambda_min.max(0.0);
-    let largest = deterministic::largest_on_the_way(spectrum.lambda_max, l) * (1.0 + start.guard);
-    let proved = if chosen.is_some() { 1.0 } else { 0.0 };
+    let largest = deterministic::largest_eigenvalue(spectrum.lambda_max, l) * (1.0 + start.guard);
+    let proved = if theorem.is_some() { 1.0 } else { 0.0 };
     Ok(Certificate {
-        shape: (points.ncols(), points.nrows(), neurons.width()),
+        samples: points.ncols(),
+        dimension: points.nrows(),
+        width: neurons.width(),
+        theorem,
+        max_step_size: proved / (start.width() * largest),
+        rate: proved * 0.5 * l / largest,
         residual_norm: start.residual_norm,
         lambda_min: spectrum.lambda_min,
         lambda_max: spectrum.lambda_max,
         attempts,
-        chosen,
-        max_step_size: proved / (start.width() * largest),
-        rate: proved * 0.5 * l / largest,
     })
 }

@@ -1,7 +1,7 @@
 //! Moments of one neuron's kernel M = D K D over w ~ N(0, sigma^2 I), in closed form.
 //!
-//! All follow from E exp(<w, z>) = exp(sigma^2 ||z||^2 / 2). Differences of exponentials are taken as exp(a) (exp(b) - 1), so that
-//! nothing cancels.
+//! They all follow from E exp(<w, z>) = exp(sigma^2 ||z||^2 / 2). Differences of exponentials are computed as
+//! exp(a) (exp(b) - 1) to avoid cancellation.
 
 use super::start::operator_norm;
 use super::verified::{Enclosure, perron_bound};
@@ -10,13 +10,13 @@ use crate::kernel;
 use crate::linalg::Cholesky;
 use nalgebra::{DMatrix, DVector};
 
-/// Points beyond which the n^4 work of `v_rel` is not done.
-const MOST_POINTS: usize = 200;
+/// `v_rel`, which takes n^4 flops, is not computed for more points.
+const MAX_POINTS: usize = 200;
 
-/// The condition beyond which `v_rel` is not computed: its rounding error grows as the condition's square.
-const WORST_CONDITION: f64 = 1e6;
+/// `v_rel` is not computed beyond this condition number: its rounding error grows with the square.
+const MAX_CONDITION: f64 = 1e6;
 
-/// What theorems B, C and D need to know of the data, rounded to the safe side.
+/// What theorems B, C and D need to know about the data, rounded to the safe side.
 #[derive(Clone, Debug)]
 pub(super) struct Moments {
     pub samples: f64,
@@ -31,35 +31,35 @@ pub(super) struct Moments {
     pub products_trace: f64,
     /// k1+ = lambda_max(|K|).
     pub absolute_norm: f64,
-    /// lam = lambda_min(Hcts), at most.
+    /// A lower bound on lam = lambda_min(Hcts).
     pub lambda_min: f64,
-    /// Lam = lambda_max(Hcts), at least.
+    /// An upper bound on Lam = lambda_max(Hcts).
     pub lambda_max: f64,
     /// tau = tr Hcts.
     pub trace: f64,
-    /// V, the sum over entries of the variance of M.
+    /// V, the sum of the variances of the entries of M.
     pub variance_sum: f64,
     /// v = ||E M^2||.
     pub second: f64,
     /// v_c = ||E M^2 - Hcts^2||.
     pub central: f64,
-    /// v_rel = lambda_max(Hcts^-1/2 E[M Hcts^-1 M] Hcts^-1/2) - 1, where it can be trusted.
+    /// v_rel = lambda_max(Hcts^-1/2 E[M Hcts^-1 M] Hcts^-1/2) - 1, if it can be trusted.
     pub relative: Option<f64>,
     /// v_T = sum_ij ||x_i||^2 ||x_j||^2 exp(2 sigma^2 ||x_i + x_j||^2).
     pub trace_second: f64,
 }
 
 impl Moments {
-    /// Costs O(n^3), and O(n^4) up to 200 points.
+    /// Costs O(n^3), or O(n^4) for up to 200 points.
     ///
-    /// Errors: those of [`kernel::limit_kernel`], and a limit kernel that is not proved to be definite.
+    /// Errors: those of [`kernel::limit_kernel`]; a limit kernel that is not proved to be positive definite.
     pub fn new(points: &DMatrix<f64>, labels: &DVector<f64>, std_dev: f64) -> Result<Self, Error> {
         let limit = kernel::limit_kernel(points, std_dev)?;
         let (dimension, samples) = points.shape();
         let products = points.tr_mul(points);
-        let spread = &products * std_dev.powi(2);
+        let scaled = &products * std_dev.powi(2);
         let norms = DVector::from_iterator(samples, points.column_iter().map(|x| x.norm()));
-        // As in `start`: relative errors of exponentials, whose exponents are at most 8 sigma^2 kappa^2, and of sums.
+        // As in `start`: relative errors of sums and of exponentials, whose exponents are at most 8 sigma^2 kappa^2.
         let exponents = 8.0 * (std_dev * norms.max()).powi(2);
         let guard = f64::EPSILON * ((dimension + 8) as f64 * (exponents + 1.0) + 4.0 * samples as f64 + 32.0);
         let up = 1.0 + guard;
@@ -68,8 +68,8 @@ impl Moments {
         if spectrum.lambda_min <= 0.0 {
             return Err(not_definite(points, &spectrum));
         }
-        let (second, central) = second_moments(&products, &spread);
-        let rounding = 2.0 * guard * perron_bound(&second_moments(&products.abs(), &spread).0);
+        let (second, central) = second_moments(&products, &scaled);
+        let rounding = 2.0 * guard * perron_bound(&second_moments(&products.abs(), &scaled).0);
         Ok(Self {
             samples: samples as f64,
             std_dev,
@@ -81,18 +81,21 @@ impl Moments {
             lambda_min: spectrum.lambda_min,
             lambda_max: spectrum.lambda_max,
             trace,
-            variance_sum: variance_sum(&products, &spread) * up,
+            variance_sum: variance_sum(&products, &scaled) * up,
             second: norm_bound(&second, rounding)?,
             central: norm_bound(&central, rounding)?,
-            relative: relative_moment(&limit, &products, &spread, &spectrum)?,
-            trace_second: trace_second(&norms, &spread) * up,
+            relative: relative_moment(&limit, &products, &scaled, &spectrum)?,
+            trace_second: trace_second(&norms, &scaled) * up,
         })
     }
 }
 
-/// E M^2 and E M^2 - Hcts^2: with `s` = sigma^2 K,
-/// (E M^2)_ij = sum_k K_ik K_kj e^{(s_ii + 4 s_kk + s_jj)/2 + 2 s_ik + 2 s_kj + s_ij}, and the part that is not Hcts^2 has the last
-/// factor but e^{s_kk + s_ik + s_kj + s_ij} - 1.
+/// E M^2 and E M^2 - Hcts^2. With `s` = sigma^2 K,
+///
+/// ```text
+/// (E M^2)_ij          = sum_k K_ik K_kj e^{(s_ii + 4 s_kk + s_jj)/2 + 2 s_ik + 2 s_kj + s_ij}
+/// (E M^2 - Hcts^2)_ij = sum_k K_ik K_kj e^{(s_ii + 2 s_kk + s_jj)/2 + s_ik + s_kj} (e^{s_kk + s_ik + s_kj + s_ij} - 1)
+/// ```
 fn second_moments(products: &DMatrix<f64>, s: &DMatrix<f64>) -> (DMatrix<f64>, DMatrix<f64>) {
     let n = products.nrows();
     let (mut second, mut central) = (DMatrix::zeros(n, n), DMatrix::zeros(n, n));
@@ -103,11 +106,11 @@ fn second_moments(products: &DMatrix<f64>, s: &DMatrix<f64>) -> (DMatrix<f64>, D
                 if size == 0.0 {
                     continue;
                 }
-                // ||x_i + x_k||^2 / 2 + ||x_k + x_j||^2 / 2, and what ||x_i + 2 x_k + x_j||^2 / 2 has more.
-                let apart = s[(i, i)].midpoint(s[(j, j)]) + s[(k, k)] + s[(i, k)] + s[(k, j)];
-                let more = s[(k, k)] + s[(i, k)] + s[(k, j)] + s[(i, j)];
-                second[(i, j)] += size * (apart + more).exp();
-                central[(i, j)] += size * apart.exp() * more.exp_m1();
+                // ||x_i + x_k||^2 / 2 + ||x_k + x_j||^2 / 2, and the rest of ||x_i + 2 x_k + x_j||^2 / 2.
+                let independent = s[(i, i)].midpoint(s[(j, j)]) + s[(k, k)] + s[(i, k)] + s[(k, j)];
+                let joint = s[(k, k)] + s[(i, k)] + s[(k, j)] + s[(i, j)];
+                second[(i, j)] += size * (independent + joint).exp();
+                central[(i, j)] += size * independent.exp() * joint.exp_m1();
             }
             second[(j, i)] = second[(i, j)];
             central[(j, i)] = central[(i, j)];
@@ -116,10 +119,10 @@ fn second_moments(products: &DMatrix<f64>, s: &DMatrix<f64>) -> (DMatrix<f64>, D
     (second, central)
 }
 
-/// The 2-norm of a symmetric matrix known to within `rounding`, at least; infinite where it overflows.
+/// An upper bound on the 2-norm of a symmetric matrix known to within `rounding`; infinite if an entry has overflowed.
 ///
-/// Each entry of the [`second_moments`] is a sum of terms of both signs, known to within a guard times the sum of their sizes;
-/// those sizes make a matrix whose norm bounds the rounding.
+/// Each entry of the [`second_moments`] is a sum of terms of both signs, known to within a guard times the sum of their
+/// absolute values. These sums form a matrix whose norm bounds the rounding.
 fn norm_bound(matrix: &DMatrix<f64>, rounding: f64) -> Result<f64, Error> {
     if !matrix.iter().all(|x| x.is_finite()) {
         return Ok(f64::INFINITY);
@@ -143,7 +146,7 @@ fn variance_sum(products: &DMatrix<f64>, s: &DMatrix<f64>) -> f64 {
     sum
 }
 
-/// `v_T`.
+/// `v_T`, with 0 for 0 times infinity.
 fn trace_second(norms: &DVector<f64>, s: &DMatrix<f64>) -> f64 {
     let n = norms.len();
     let entry = |(i, j): (usize, usize)| {
@@ -154,10 +157,10 @@ fn trace_second(norms: &DVector<f64>, s: &DMatrix<f64>) -> f64 {
     (0..n).flat_map(|j| (0..n).map(move |i| (i, j))).map(entry).sum()
 }
 
-/// `v_rel`, at least, where it can be trusted.
+/// An upper bound on `v_rel`, if it can be trusted.
 ///
-/// With P_ab = e^{s_ab} and g_a = e^{s_aa / 2} the exponential in (E M Q M)_ij is a product over the six pairs of i, k, l, j, so each
-/// row i is one product of n x n matrices and no exponential: n^4 flops.
+/// With P_ab = e^{s_ab} and g_a = e^{s_aa / 2}, the exponential in (E M Q M)_ij is a product over the six pairs of i,
+/// k, l, j. So each row i takes one product of n x n matrices and no exponential: n^4 flops in all.
 fn relative_moment(
     limit: &DMatrix<f64>,
     products: &DMatrix<f64>,
@@ -166,7 +169,7 @@ fn relative_moment(
 ) -> Result<Option<f64>, Error> {
     let n = limit.nrows();
     let condition = spectrum.lambda_max / spectrum.lambda_min;
-    if n > MOST_POINTS || condition > WORST_CONDITION {
+    if n > MAX_POINTS || condition > MAX_CONDITION {
         return Ok(None);
     }
     let Some(factor) = Cholesky::new(limit.clone())? else {
@@ -196,24 +199,24 @@ fn relative_moment(
     let Some(whitened) = whitened.filter(|whitened| whitened.iter().all(|x| x.is_finite())) else {
         return Ok(None);
     };
-    // Measured, the relative error grows as the condition's square times some EPSILON / 100.
+    // In experiments the relative error is about EPSILON / 100 times the square of the condition number.
     let rounding = condition * condition * f64::EPSILON;
     let largest = Enclosure::new(&whitened, 0.0)?.lambda_max;
     Ok(Some(largest * (1.0 + rounding) - 1.0))
 }
 
-/// The error of a limit kernel that is singular, or too near to it.
+/// The error for a limit kernel that is singular, or too close to it.
 fn not_definite(points: &DMatrix<f64>, spectrum: &Enclosure) -> Error {
     let reason = match kernel::degenerate_points(points).first() {
         Some(degeneracy) => degeneracy.to_string(),
         None => format!(
-            "lambda_min of the limit kernel is {:.3e}, which rounding may have changed by {:.3e}",
+            "lambda_min of the limit kernel is {:.3e}, with a rounding error of up to {:.3e}",
             spectrum.estimate, spectrum.slack
         ),
     };
     Error::NotProved {
         reason,
-        remedy: "leave out or merge points that are equal, zero or very near to each other, or give them more coordinates",
+        remedy: "remove or merge points that are equal, zero or very close to each other, or give them more coordinates",
     }
 }
 
@@ -229,9 +232,9 @@ mod tests {
         points
     }
 
-    /// The closed forms against their formulas, term by term.
+    /// Closed forms against their definitions, term by term.
     #[test]
-    fn moments_are_their_formulas() {
+    fn moments_match_their_definitions() {
         let (n, d, sigma) = (5, 3, 0.7);
         let x = points(n, d);
         let labels = DVector::from_element(n, 1.0);
@@ -283,9 +286,9 @@ mod tests {
         near(found.trace_second, traces);
     }
 
-    /// At sigma = 0 the kernel of a neuron is K, without any spread.
+    /// At sigma = 0 the kernel of every neuron is K.
     #[test]
-    fn nothing_spreads_at_sigma_zero() {
+    fn variances_vanish_at_sigma_zero() {
         let x = points(3, 4);
         let found = Moments::new(&x, &DVector::from_element(3, 1.0), 0.0).unwrap();
         assert_eq!(found.variance_sum, 0.0);
@@ -300,6 +303,6 @@ mod tests {
         let near = x.column(0) + x.column(1) * 1e-4;
         x.set_column(2, &near);
         let found = Moments::new(&x, &DVector::from_element(3, 1.0), 1.0).unwrap();
-        assert!(found.lambda_max / found.lambda_min > WORST_CONDITION && found.relative.is_none());
+        assert!(found.lambda_max / found.lambda_min > MAX_CONDITION && found.relative.is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Draw, certify, widen until it holds.
+//! Draw, certify, and widen until the certificate holds.
 
 use super::certify_start;
 use super::neurons::Pairs;
@@ -12,25 +12,25 @@ use crate::setting::{checked_serde, not_negative, require};
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
-/// The widest network that is tried unless told otherwise.
+/// The default of `widest`.
 const WIDEST: usize = 1 << 22;
 
-/// Activations that are kept unless told otherwise: 1 GiB of them, one column per pair.
+/// Activations stored by default, one column per pair: 1 GiB.
 const ACTIVATIONS: usize = 1 << 27;
 
 /// A search for a narrow random network whose convergence on given data is proved.
 ///
-/// The start is antisymmetric, by the [`Initializer`]: pair p has the weights it has at any width, so widening keeps the neurons
-/// that are there, and their activations. The width grows by
-/// the factor by which the certificate fails, until it holds, and is then narrowed down until the certificate holds at m and
-/// fails at some width no more than 1% below (2 below for small m). It may hold at narrower widths still: whether it does
-/// is not monotone in m.
+/// Starts are antisymmetric and drawn by the [`Initializer`], which gives pair p the same weights at every width:
+/// widening keeps the existing neurons and their activations. The width grows by the factor by which the certificate
+/// fails, until it holds, and is then narrowed down until the certificate holds at m and fails at some width at most 1%
+/// smaller (2 smaller for small m). The certificate may also hold at still smaller widths, since it does not depend
+/// monotonically on m.
 ///
 /// | setting | meaning | range | default |
 /// |---|---|---|---|
 /// | [`std_dev`](Self::std_dev) | sigma of the initial weights | sigma >= 0 | 1 |
-/// | [`seed`](Self::seed) | which of the random networks | | 0 |
-/// | [`widest`](Self::widest) | the widest network to try | at least 2 | 2^22, or 1 GiB of activations |
+/// | [`seed`](Self::seed) | seed of the initial weights | | 0 |
+/// | [`widest`](Self::widest) | the largest width to try | at least 2 | 2^22, or 1 GiB of activations |
 ///
 /// ```
 /// use expnet::certificate::NarrowestSearch;
@@ -65,19 +65,20 @@ impl Default for NarrowestSearch {
 }
 
 impl NarrowestSearch {
-    /// The standard deviation sigma of the initial weights: finite and at least 0, by default 1.
+    /// The standard deviation sigma of the initial weights: finite and at least 0, 1 by default.
     pub fn std_dev(mut self, std_dev: f64) -> Self {
         self.std_dev = std_dev;
         self
     }
 
-    /// Which random networks to draw, by default those of seed 0.
+    /// The seed of the initial weights, 0 by default.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The widest network to try: at least 2, by default 2^22, or as many neurons as have 1 GiB of activations (n m / 2 numbers).
+    /// The largest width to try: at least 2. By default 2^22, or the width at which activations (n m / 2 numbers) take
+    /// 1 GiB if that is smaller.
     pub fn widest(mut self, width: usize) -> Self {
         self.widest = Some(width);
         self
@@ -90,14 +91,14 @@ impl NarrowestSearch {
         require(widest >= 2, name, widest, "at least 2: neurons come in pairs")
     }
 
-    /// The network, and its certificate. Costs O(n^2 m + n^3) per width, for some 10 to 20 widths.
+    /// The network and its certificate. Costs O(n^2 m + n^3) per width, and tries about 10 to 20 widths.
     ///
-    /// Errors: [`Error::NotProved`] saying how far it went and what failed there; a kernel that overflows; a setting out of
-    /// range.
+    /// Errors: [`Error::NotProved`], with the largest width tried and what failed there; a kernel that overflows; a
+    /// setting out of range.
     pub fn search<T: Float>(&self, data: &Dataset<T>) -> Result<(ExpNetwork<T>, Certificate), Error> {
         self.check_settings()?;
-        let by_default = || WIDEST.min(2 * (ACTIVATIONS / data.samples()));
-        let widest = self.widest.unwrap_or_else(by_default);
+        let default = || WIDEST.min(2 * (ACTIVATIONS / data.samples()));
+        let widest = self.widest.unwrap_or_else(default);
         let mut search = Search::new(data, self.std_dev, self.seed);
         let (mut failed, mut held) = search.bracket(widest / 2)?;
         while held.1 - failed > (held.1 / 100).max(1) {
@@ -141,25 +142,26 @@ impl<'a, T: Float> Search<'a, T> {
         start.std_dev(self.std_dev).antisymmetric(true).seed(self.seed)
     }
 
-    /// Widens until the certificate holds: pairs at which it fails (or 0), the certificate and the pairs at which it holds.
-    fn bracket(&mut self, most: usize) -> Result<(usize, (Certificate, usize)), Error> {
+    /// Widens until the certificate holds. Returns a number of pairs at which it fails (or 0), and the certificate and
+    /// number of pairs at which it holds.
+    fn bracket(&mut self, max_pairs: usize) -> Result<(usize, (Certificate, usize)), Error> {
         let mut failed = 0;
-        // Fewer cannot make a kernel of full rank.
-        let mut next = self.data.samples().div_ceil(self.data.dimension()).min(most);
+        // With fewer pairs the kernel cannot have full rank.
+        let mut next = self.data.samples().div_ceil(self.data.dimension()).min(max_pairs);
         loop {
             let certificate = self.certify(next)?;
             if certificate.holds() {
                 return Ok((failed, (certificate, next)));
             }
-            if next == most {
+            if next == max_pairs {
                 return Err(self.gave_up(&certificate));
             }
             failed = next;
-            next = widened(next, certificate.decisive().factor()).min(most);
+            next = widened(next, certificate.decisive().factor()).min(max_pairs);
         }
     }
 
-    /// Draws what is missing and certifies the first `pairs`.
+    /// Draws the missing pairs and certifies the first `pairs`.
     fn certify(&mut self, pairs: usize) -> Result<Certificate, Error> {
         let drawn = self.pairs.len();
         if pairs > drawn {
@@ -173,7 +175,7 @@ impl<'a, T: Float> Search<'a, T> {
 
     fn gave_up(&self, last: &Certificate) -> Error {
         let reason = match crate::kernel::degenerate_points(self.data.points()).first() {
-            Some(degeneracy) => format!("{degeneracy}, so that the kernel is singular at every width"),
+            Some(degeneracy) => format!("{degeneracy}, which makes the kernel singular at every width"),
             None => format!("at width {}, the widest allowed, {}", last.width(), last.decisive()),
         };
         Error::NotProved {
@@ -183,10 +185,10 @@ impl<'a, T: Float> Search<'a, T> {
     }
 }
 
-/// The next number of pairs where the certificate failed by `factor`: left sides fall about as 1 / m.
+/// The next number of pairs after the certificate failed by `factor`: left-hand sides fall roughly as 1 / m.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn widened(pairs: usize, factor: f64) -> usize {
-    // An infinite factor says nothing about the width.
+    // An infinite factor says nothing about the width needed.
     let factor = if factor.is_finite() {
         factor.clamp(1.05, 3.0)
     } else {

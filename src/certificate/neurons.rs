@@ -1,35 +1,35 @@
-//! The activations |a_r| exp(<w_r, x_i>) a certificate is computed from, a block of neurons at a time.
+//! The activations |a_r| exp(<w_r, x_i>) behind a certificate, one block of neurons at a time.
 
 use crate::float::Float;
 use nalgebra::{DMatrix, DMatrixView, DVector};
 
-/// Neurons of a block. A block is n x `BLOCK`; sums over neurons add up blocks.
+/// Neurons per block, whose activations are an n x `BLOCK` matrix. Sums over neurons are sums over blocks.
 pub(super) const BLOCK: usize = 512;
 
-/// Neurons, by their activations (n x m, always in f64).
+/// Neurons, as their activations (n x m, always f64).
 pub(super) trait Neurons {
     /// The number of distinct columns.
     fn columns(&self) -> usize;
 
-    /// How often each column stands in the network: 2 for pairs that cancel.
+    /// How many neurons share each column: 2 for pairs that cancel.
     fn copies(&self) -> usize;
 
-    /// max_r ||w_r||: what rounding in the exponents grows with.
+    /// max_r ||w_r||, to which the rounding of the exponents is proportional.
     fn largest_weight(&self) -> f64;
 
-    /// The signs of the output weights; `None` where pairs cancel and F is exactly 0.
+    /// The signs of the output weights; `None` if pairs cancel and F is exactly 0.
     fn signs(&self) -> Option<&DVector<f64>>;
 
-    /// Calls `visit` with the first column's number and the activations of each block.
+    /// Calls `visit` with the index of the first column and the activations of each block.
     fn for_each_block(&self, visit: &mut dyn FnMut(usize, DMatrixView<'_, f64>));
 
-    /// m, copies counted.
+    /// m, including copies.
     fn width(&self) -> usize {
         self.columns() * self.copies()
     }
 }
 
-/// The neurons of a network: activations are computed anew in each sweep, in memory of O(n) a neuron of the block.
+/// The neurons of a network. Every pass recomputes their activations, one block at a time.
 pub(super) struct OfNetwork<'a, T: Float> {
     points: &'a DMatrix<f64>,
     weights: &'a DMatrix<T>,
@@ -72,7 +72,7 @@ impl<T: Float> Neurons for OfNetwork<'_, T> {
             let count = BLOCK.min(self.columns() - first);
             let mut block = activations(self.points, &self.weights.columns(first, count).into_owned());
             for (mut column, &size) in block.column_iter_mut().zip(self.sizes.rows(first, count).iter()) {
-                // The usual size 1 changes no bit.
+                // The usual |a_r| = 1 changes no bits.
                 column *= size;
             }
             visit(first, block.as_view());
@@ -80,7 +80,7 @@ impl<T: Float> Neurons for OfNetwork<'_, T> {
     }
 }
 
-/// Pairs of opposite signs, their activations kept, so that a network can be widened without computing them again.
+/// Pairs of opposite signs. Their activations are stored, so that widening a network does not recompute them.
 pub(super) struct Pairs {
     samples: usize,
     blocks: Vec<DMatrix<f64>>,
@@ -102,16 +102,16 @@ impl Pairs {
     pub fn extend<T: Float>(&mut self, points: &DMatrix<f64>, weights: &DMatrix<T>) {
         self.largest_weight = self.largest_weight.max(largest_norm(weights));
         let mut fresh = activations(points, weights);
-        let room = self
+        let vacant = self
             .blocks
             .last()
             .map_or(0, |block| BLOCK - block.ncols())
             .min(fresh.ncols());
-        if let Some(last) = self.blocks.last_mut().filter(|_| room > 0) {
+        if let Some(last) = self.blocks.last_mut().filter(|_| vacant > 0) {
             let filled = last.ncols();
-            *last = std::mem::take(last).resize_horizontally(filled + room, 0.0);
-            last.columns_mut(filled, room).copy_from(&fresh.columns(0, room));
-            fresh = fresh.remove_columns(0, room);
+            *last = std::mem::take(last).resize_horizontally(filled + vacant, 0.0);
+            last.columns_mut(filled, vacant).copy_from(&fresh.columns(0, vacant));
+            fresh = fresh.remove_columns(0, vacant);
         }
         for first in (0..fresh.ncols()).step_by(BLOCK) {
             let count = BLOCK.min(fresh.ncols() - first);
@@ -124,21 +124,21 @@ impl Pairs {
         self.count
     }
 
-    /// The first `pairs` of them, as a network of twice that width.
-    pub fn first(&self, pairs: usize) -> FirstPairs<'_> {
-        FirstPairs { of: self, pairs }
+    /// The first `count` pairs, as a network of twice that width.
+    pub fn first(&self, count: usize) -> FirstPairs<'_> {
+        FirstPairs { all: self, count }
     }
 }
 
-/// The beginning of [`Pairs`].
+/// The first of the [`Pairs`].
 pub(super) struct FirstPairs<'a> {
-    of: &'a Pairs,
-    pairs: usize,
+    all: &'a Pairs,
+    count: usize,
 }
 
 impl Neurons for FirstPairs<'_> {
     fn columns(&self) -> usize {
-        self.pairs
+        self.count
     }
 
     fn copies(&self) -> usize {
@@ -146,7 +146,7 @@ impl Neurons for FirstPairs<'_> {
     }
 
     fn largest_weight(&self) -> f64 {
-        self.of.largest_weight
+        self.all.largest_weight
     }
 
     fn signs(&self) -> Option<&DVector<f64>> {
@@ -154,16 +154,16 @@ impl Neurons for FirstPairs<'_> {
     }
 
     fn for_each_block(&self, visit: &mut dyn FnMut(usize, DMatrixView<'_, f64>)) {
-        for (first, block) in (0..self.pairs).step_by(BLOCK).zip(&self.of.blocks) {
+        for (first, block) in (0..self.count).step_by(BLOCK).zip(&self.all.blocks) {
             visit(
                 first,
-                block.view((0, 0), (self.of.samples, BLOCK.min(self.pairs - first))),
+                block.view((0, 0), (self.all.samples, BLOCK.min(self.count - first))),
             );
         }
     }
 }
 
-/// exp(<w_r, x_i>), n x the number of columns of `weights`.
+/// exp(<w_r, x_i>): one row per point and one column per neuron.
 fn activations<T: Float>(points: &DMatrix<f64>, weights: &DMatrix<T>) -> DMatrix<f64> {
     let weights = weights.map(T::as_f64);
     let mut activations = points.transpose() * weights;
@@ -204,7 +204,7 @@ mod tests {
             assert_eq!(pairs.len(), to);
             let first = all(&pairs.first(to), 4);
             for p in 0..to {
-                // A product of another shape may round differently.
+                // Products of different shapes may round differently.
                 assert!((first.column(p) - whole.column(2 * p)).amax() <= 1e-14 * whole.column(2 * p).amax());
             }
         }

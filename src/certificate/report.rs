@@ -1,16 +1,19 @@
-//! What a certificate says.
+//! The certificate and its parts.
 
+use crate::exact;
+use serde::Serialize;
 use std::fmt;
 
-/// The theorems, by their names in [`theory`](super::theory).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The theorems, named as in [`theory`](super::theory).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Theorem {
     /// One radius for all neurons.
     A,
-    /// A', neuron by neuron.
+    /// A': one radius per neuron.
     APrime,
-    /// A'', by each neuron's share in the kernel.
+    /// A'': one radius per neuron, from its share of the kernel.
     ADoublePrime,
     /// A priori, from second moments.
     B,
@@ -33,16 +36,19 @@ impl fmt::Display for Theorem {
     }
 }
 
-/// A hypothesis left <= right of a theorem, with the numbers of one problem.
-#[derive(Clone, Debug, PartialEq)]
+/// A hypothesis left <= right of a theorem, evaluated for one problem.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[must_use]
 pub struct Inequality {
     statement: &'static str,
+    #[serde(with = "exact::number")]
     left: f64,
+    #[serde(with = "exact::number")]
     right: f64,
 }
 
 impl Inequality {
-    /// `left` is increased by the relative `guard` for rounding.
+    /// Increases `left` by the relative `guard` against rounding.
     pub(super) fn new(statement: &'static str, left: f64, right: f64, guard: f64) -> Self {
         Self {
             statement,
@@ -56,22 +62,23 @@ impl Inequality {
         self.statement
     }
 
-    /// The value of its left side.
+    /// The value of the left side.
     pub fn left(&self) -> f64 {
         self.left
     }
 
-    /// The value of its right side.
+    /// The value of the right side.
     pub fn right(&self) -> f64 {
         self.right
     }
 
-    /// left <= right.
+    /// Whether left <= right.
     pub fn holds(&self) -> bool {
         self.left <= self.right
     }
 
-    /// left / right: at most 1 where it holds, otherwise the factor by which it fails; infinite where right is not positive.
+    /// left / right: at most 1 if the inequality holds, otherwise the factor by which it fails; infinite if right is
+    /// not positive.
     pub fn factor(&self) -> f64 {
         if self.right > 0.0 && !self.left.is_nan() {
             self.left / self.right
@@ -83,9 +90,7 @@ impl Inequality {
 
 impl fmt::Display for Inequality {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            statement, left, right, ..
-        } = self;
+        let Self { statement, left, right } = self;
         if self.holds() {
             write!(f, "{statement} holds ({left:.4e} <= {right:.4e})")
         } else {
@@ -98,24 +103,28 @@ impl fmt::Display for Inequality {
     }
 }
 
-/// One theorem put to one start.
-#[derive(Clone, Debug, PartialEq)]
+/// One theorem applied to one start.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[must_use]
 pub struct Attempt {
     theorem: Theorem,
-    inequalities: Vec<Inequality>,
+    #[serde(with = "exact::number")]
     radius: f64,
+    inequalities: Vec<Inequality>,
 }
 
 impl Attempt {
+    /// `radius` counts only if all inequalities hold.
     pub(super) fn new(theorem: Theorem, inequalities: Vec<Inequality>, radius: f64) -> Self {
+        let holds = inequalities.iter().all(Inequality::holds);
         Self {
             theorem,
+            radius: if holds { radius } else { 0.0 },
             inequalities,
-            radius,
         }
     }
 
-    /// Which theorem.
+    /// The theorem that was tried.
     pub fn theorem(&self) -> Theorem {
         self.theorem
     }
@@ -125,12 +134,12 @@ impl Attempt {
         self.inequalities.iter().all(Inequality::holds)
     }
 
-    /// Its inequalities. One that makes no sense unless an earlier one holds is left out where that fails.
+    /// The inequalities. One that is meaningless unless an earlier one holds is left out if the earlier one fails.
     pub fn inequalities(&self) -> &[Inequality] {
         &self.inequalities
     }
 
-    /// The inequality that fails by the largest factor, or holds with the least to spare.
+    /// The inequality that fails by the largest factor or, if all hold, the one with the smallest margin.
     pub fn tightest(&self) -> &Inequality {
         let mut tightest = &self.inequalities[0];
         for inequality in &self.inequalities[1..] {
@@ -141,42 +150,54 @@ impl Attempt {
         tightest
     }
 
-    /// How far each neuron may move, the largest over neurons; 0 where the theorem does not hold.
+    /// A bound on how far any neuron moves; 0 if the theorem does not hold.
     pub fn radius(&self) -> f64 {
-        if self.holds() { self.radius } else { 0.0 }
+        self.radius
     }
 }
 
-/// What [`certify`](super::certify) found. `Display` tells it in words.
+/// The result of [`certify`](super::certify). `Display` prints a readable summary.
 ///
-/// Where it [`holds`](Self::holds), gradient descent on all samples with any constant step size up to
-/// [`max_step_size`](Self::max_step_size), from the network that was certified, does three things at every step t, in exact
+/// If it [`holds`](Self::holds), gradient descent on all samples, from the certified network and with any constant step
+/// size eta up to [`max_step_size`](Self::max_step_size) eta_max, keeps three promises at every step t, in exact
 /// arithmetic:
 ///
-/// 1. ||e_t|| <= (1 - rate eta / eta_max)^t ||e_0||, the [`rate`](Self::rate) being that of the largest step size eta_max;
+/// 1. ||e_t|| <= (1 - rate eta / eta_max)^t ||e_0||, where [`rate`](Self::rate) is that of eta_max;
 /// 2. every neuron stays within [`radius`](Self::radius) of its start;
 /// 3. lambda_min(H_t) >= lambda_min(H_0) / 2: the kernel stays as good as it was, up to a factor.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// Serialises with every number exact: theorems by name, as in `"a_double_prime"`, and numbers that JSON lacks as text,
+/// as in `"inf"`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[must_use]
 pub struct Certificate {
-    pub(super) shape: (usize, usize, usize),
+    pub(super) samples: usize,
+    pub(super) dimension: usize,
+    pub(super) width: usize,
+    /// One of the attempts.
+    pub(super) theorem: Option<Theorem>,
+    #[serde(with = "exact::number")]
+    pub(super) max_step_size: f64,
+    #[serde(with = "exact::number")]
+    pub(super) rate: f64,
+    #[serde(with = "exact::number")]
     pub(super) residual_norm: f64,
+    #[serde(with = "exact::number")]
     pub(super) lambda_min: f64,
+    #[serde(with = "exact::number")]
     pub(super) lambda_max: f64,
     pub(super) attempts: Vec<Attempt>,
-    pub(super) chosen: Option<usize>,
-    pub(super) max_step_size: f64,
-    pub(super) rate: f64,
 }
 
 impl Certificate {
     /// Whether convergence is proved.
     pub fn holds(&self) -> bool {
-        self.chosen.is_some()
+        self.theorem.is_some()
     }
 
-    /// The theorem that proves it, of those that hold the one with most to spare.
+    /// The theorem that proves convergence: of those that hold, the one with the largest margin.
     pub fn theorem(&self) -> Option<Theorem> {
-        self.chosen.map(|k| self.attempts[k].theorem)
+        self.theorem
     }
 
     /// All three theorems: which inequality of each holds or fails, and by what factor.
@@ -184,78 +205,83 @@ impl Certificate {
         &self.attempts
     }
 
-    /// The inequality that decides: the [tightest](Attempt::tightest) of the theorem that holds or, where none does, of
-    /// the one that comes nearest to it.
+    /// The decisive inequality: the [tightest](Attempt::tightest) of the theorem that proves convergence or, if none
+    /// does, of the theorem that comes closest.
     pub fn decisive(&self) -> &Inequality {
-        self.nearest().tightest()
+        self.closest().tightest()
     }
 
-    /// How many times larger the left side of the decisive inequality could be: 1 / its factor. At least 1 where the
-    /// certificate holds, infinite for a network that already fits exactly.
+    /// The margin, 1 / the factor of the decisive inequality: how many times larger its left side could be. At least 1
+    /// if the certificate holds, infinite for a network that already fits exactly.
     pub fn spare(&self) -> f64 {
         1.0 / self.decisive().factor()
     }
 
-    /// How far any neuron moves from its start, at most; 0 where nothing is proved.
+    /// A bound on how far any neuron moves from its start; 0 if nothing is proved.
     pub fn radius(&self) -> f64 {
-        self.chosen.map_or(0.0, |k| self.attempts[k].radius)
+        self.proof().map_or(0.0, Attempt::radius)
     }
 
-    /// The share of ||e|| that each step removes at least, at [`max_step_size`](Self::max_step_size); a smaller step size
-    /// removes in proportion. 0 where nothing is proved.
+    /// The share of ||e|| that each step of size [`max_step_size`](Self::max_step_size) is sure to remove; a smaller
+    /// step removes proportionally less. 0 if nothing is proved.
     pub fn rate(&self) -> f64 {
         self.rate
     }
 
-    /// The largest step size for which convergence is proved; 0 where nothing is.
+    /// The largest step size for which convergence is proved; 0 if nothing is proved.
     pub fn max_step_size(&self) -> f64 {
         self.max_step_size
     }
 
-    /// Steps of [`max_step_size`](Self::max_step_size) after which ||e|| <= `tolerance`, at most: `ceil(ln(||e_0|| / tolerance) / rate)`.
-    /// `u64::MAX` where nothing is proved, for a tolerance that is not positive, and beyond the range.
+    /// The number of steps of size [`max_step_size`](Self::max_step_size) after which ||e|| <= `tolerance` is
+    /// guaranteed: `ceil(ln(||e_0|| / tolerance) / rate)`. `u64::MAX` if nothing is proved, if the tolerance is not
+    /// positive, or if the number is out of range.
     pub fn steps_to(&self, tolerance: f64) -> u64 {
         steps(self.residual_norm, tolerance, self.rate)
     }
 
-    /// ||e_0|| of the start, at least.
+    /// ||e_0|| at the start, rounded up.
     pub fn residual_norm(&self) -> f64 {
         self.residual_norm
     }
 
-    /// A proven lower bound of lambda_min(H_0): the eigenvalue less all that rounding may have done. Not positive where the
-    /// kernel is too near to singular.
+    /// A proven lower bound on lambda_min(H_0): the computed eigenvalue minus any possible rounding error. Not positive
+    /// if the kernel is too close to singular.
     pub fn lambda_min(&self) -> f64 {
         self.lambda_min
     }
 
-    /// A proven upper bound of lambda_max(H_0).
+    /// A proven upper bound on lambda_max(H_0).
     pub fn lambda_max(&self) -> f64 {
         self.lambda_max
     }
 
-    /// The width m that was certified.
+    /// The width m of the certified network.
     pub fn width(&self) -> usize {
-        self.shape.2
+        self.width
     }
 
-    fn nearest(&self) -> &Attempt {
-        let nearer = |k: &usize, j: &usize| {
-            let factor = |k: &usize| self.attempts[*k].tightest().factor();
-            factor(k).total_cmp(&factor(j))
-        };
-        let k = (0..self.attempts.len()).min_by(nearer).unwrap_or(0);
-        &self.attempts[self.chosen.unwrap_or(k)]
+    /// The attempt that proves convergence.
+    fn proof(&self) -> Option<&Attempt> {
+        let theorem = self.theorem?;
+        self.attempts.iter().find(|attempt| attempt.theorem == theorem)
+    }
+
+    fn closest(&self) -> &Attempt {
+        let factor = |attempt: &Attempt| attempt.tightest().factor();
+        let closer = |one: &&Attempt, other: &&Attempt| factor(one).total_cmp(&factor(other));
+        let closest = || self.attempts.iter().min_by(closer).unwrap_or(&self.attempts[0]);
+        self.proof().unwrap_or_else(closest)
     }
 }
 
 impl fmt::Display for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (n, d, m) = self.shape;
-        let verdict = match self.theorem() {
+        let (n, d, m) = (self.samples, self.dimension, self.width);
+        let verdict = match self.theorem {
             Some(theorem) => format!(
-                "convergence is proved by theorem {theorem}, {} times to spare",
-                short(self.spare())
+                "convergence is proved by theorem {theorem}, with a factor of {} to spare",
+                three_digits(self.spare())
             ),
             None => "convergence is not proved".into(),
         };
@@ -268,14 +294,14 @@ impl fmt::Display for Certificate {
         if self.holds() {
             writeln!(
                 f,
-                "  step sizes up to {:.4e}; there each step removes at least {:.4e} of ||e||: {} steps to 1e-3",
+                "  step sizes up to {:.4e}; the largest removes at least {:.4e} of ||e|| per step: {} steps to 1e-3",
                 self.max_step_size,
                 self.rate,
                 self.steps_to(1e-3)
             )?;
             return write!(
                 f,
-                "  no neuron moves further than {:.4e}, and lambda_min(H) keeps at least half",
+                "  no neuron moves farther than {:.4e}, and lambda_min(H) keeps at least half its value",
                 self.radius()
             );
         }
@@ -287,8 +313,8 @@ impl fmt::Display for Certificate {
     }
 }
 
-/// Three digits, without an exponent where it can be read without.
-fn short(x: f64) -> String {
+/// Three digits, with an exponent only where it reads better.
+fn three_digits(x: f64) -> String {
     if (0.01..1e4).contains(&x) {
         format!("{x:.3}")
     } else {
@@ -296,7 +322,7 @@ fn short(x: f64) -> String {
     }
 }
 
-/// The least t with exp(-rate t) `start` <= `tolerance`, saturating.
+/// The smallest t with exp(-rate t) `start` <= `tolerance`, saturating.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub(super) fn steps(start: f64, tolerance: f64, rate: f64) -> u64 {
     if !(tolerance > 0.0 && rate > 0.0) {
@@ -305,7 +331,7 @@ pub(super) fn steps(start: f64, tolerance: f64, rate: f64) -> u64 {
     if tolerance >= start {
         return 0;
     }
-    // `as` saturates. The quotient may be infinite where the tolerance is subnormal.
+    // `as` saturates. Logarithms, since start / tolerance is infinite for a subnormal tolerance.
     ((start.ln() - tolerance.ln()) / rate * (1.0 + 4.0 * f64::EPSILON)).ceil() as u64
 }
 

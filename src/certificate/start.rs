@@ -1,20 +1,23 @@
-//! What the deterministic theorems need to know of a network and its data, rounded to the safe side.
+//! What the deterministic theorems need to know about a network and its data, rounded to the safe side.
 //!
 //! # Output weights
 //!
-//! The theorems have a_r = +-1. For other a_r write a_r exp(<w_r, x>) = sgn(a_r) exp(<w_r, x> + ln |a_r|). Their proofs use
-//! an activation in two ways: its value at the start, in G_0 and in the size of a gradient, and the ratio of its values
-//! at w and at w_r(0), exp(<w - w_r(0), x_i>), which is between exp(-kappa d) and exp(kappa d) for ||w - w_r(0)|| = d. The offset
-//! ln |a_r| is in the first and cancels in the second. So every theorem holds word for word with |a_r| exp(<w_r(0), x_i>) for
-//! exp(<w_r(0), x_i>) throughout. (a_r = 0: the activation is 0, the neuron has no gradient and is left out.)
+//! The theorems assume a_r = +-1. For other a_r, write a_r exp(<w_r, x>) = sgn(a_r) exp(<w_r, x> + ln |a_r|). The
+//! proofs use an activation in two ways: through its value at the start, in G_0 and in the size of a gradient; and
+//! through the ratio of its values at w and at w_r(0), exp(<w - w_r(0), x_i>), which lies between exp(-kappa d) and
+//! exp(kappa d) for ||w - w_r(0)|| = d. The offset ln |a_r| is part of the value and cancels in the ratio. So every
+//! theorem holds verbatim with
+//! |a_r| exp(<w_r(0), x_i>) in place of exp(<w_r(0), x_i>). (A neuron with a_r = 0 has zero activation and no gradient, and
+//! is left out.)
 //!
 //! # Rounding
 //!
-//! Everything here is a bound on the safe side of the exact value. With u = 2^-53 an exponent <w_r, x_i> is computed to within
-//! d u ||w_r|| kappa, exp and the products add a few u, and a sum over neurons in blocks of b adds (b + m / b) u relative to a
-//! sum of positive terms. The `guard` is twice the total; all positive quantities are increased by it. Where terms cancel, it
-//! counts against the sum of their sizes: ||H - exact|| <= guard tr H, since |H_ij - exact| <= guard ||x_i|| ||x_j|| (E E^T)_ij / m,
-//! a positive semidefinite matrix with the trace of H. Numbers below 1e-300 are taken for 0.
+//! Every number here is a bound on the safe side of the exact value. With u = 2^-53, an exponent <w_r, x_i> is computed
+//! to within d u ||w_r|| kappa, exp and the products add a few u, and a sum of positive terms over neurons in blocks of
+//! b adds a relative error of (b + m / b) u. The `guard` is twice the total; all positive quantities are increased by
+//! it. Where terms cancel, it is relative to the sum of their absolute values: ||H - exact|| <= guard tr H, since
+//! |H_ij - exact| <= guard ||x_i|| ||x_j|| (E E^T)_ij / m, a positive semidefinite matrix with the trace of H. Numbers
+//! below 1e-300 count as 0.
 
 use super::neurons::{BLOCK, Neurons};
 use super::verified::{Enclosure, factor_below};
@@ -29,23 +32,24 @@ pub(super) struct Start<'a> {
     /// H_0 = G_0 / m.
     pub kernel: DMatrix<f64>,
     pub spectrum: Enclosure,
-    /// T_0 = tr H_0, at least.
+    /// An upper bound on T_0 = tr H_0, as are all numbers below.
     pub trace: f64,
-    /// ||e_0||, at least.
+    /// ||e_0||.
     pub residual_norm: f64,
-    /// kappa = max_i ||x_i||, at least.
+    /// kappa = max_i ||x_i||.
     pub kappa: f64,
-    /// ||X||_op, at least.
+    /// ||X||_op.
     pub points_norm: f64,
-    /// E_r = max_i |a_r| exp(<w_r, x_i>), at least.
-    pub largest_activation: Vec<f64>,
-    /// T_r = sum_i ||x_i||^2 (|a_r| exp(<w_r, x_i>))^2, at least.
+    /// E_r = max_i |a_r| exp(<w_r, x_i>).
+    pub largest_activations: Vec<f64>,
+    /// T_r = sum_i ||x_i||^2 (|a_r| exp(<w_r, x_i>))^2.
     pub traces: Vec<f64>,
+    /// Relative, against rounding.
     pub guard: f64,
 }
 
 impl<'a> Start<'a> {
-    /// One sweep over the neurons: n^2 m flops, and n^3 for the spectrum.
+    /// One pass over all neurons, n^2 m flops, and O(n^3) for the spectrum.
     ///
     /// Errors: a kernel that overflows.
     pub fn new(neurons: &'a dyn Neurons, points: &DMatrix<f64>, labels: &DVector<f64>) -> Result<Self, Error> {
@@ -62,7 +66,7 @@ impl<'a> Start<'a> {
         });
         let products = points.tr_mul(points);
         let kernel = products.component_mul(&sums.squares) / neurons.columns() as f64;
-        // Where an entry overflows, so does one on the diagonal.
+        // If any entry overflows, so does one on the diagonal.
         if let Some(i) = (0..samples).find(|&i| !kernel[(i, i)].is_finite()) {
             return Err(Error::KernelOverflow {
                 what: "the empirical kernel",
@@ -73,7 +77,7 @@ impl<'a> Start<'a> {
         let up = 1.0 + guard;
         let trace = kernel.trace() * up;
         let spectrum = Enclosure::new(&kernel, guard * trace)?;
-        // F cancels: its error counts against the sum of the activations.
+        // The terms of F cancel: its error is relative to the sum of the activations.
         let output_error = match neurons.signs() {
             Some(_) => guard * sums.sizes.norm(),
             None => 0.0,
@@ -86,25 +90,25 @@ impl<'a> Start<'a> {
             residual_norm: ((sums.outputs - labels).norm() + output_error) * up,
             kappa: norms.max() * up,
             points_norm: operator_norm(points)? * up,
-            largest_activation: sums.largest.into_iter().map(|e| e * up).collect(),
+            largest_activations: sums.largest.into_iter().map(|e| e * up).collect(),
             traces: sums.traces.into_iter().map(|t| t * up).collect(),
             products,
             guard,
         })
     }
 
-    /// rho_r = min(||X||_op E_r, sqrt(T_r)), a bound of the norm of X^T D_r.
+    /// rho_r = min(||X||_op E_r, sqrt(T_r)), a bound on the norm of X^T D_r.
     pub fn rho(&self) -> Vec<f64> {
         let rho = |(e, t): (&f64, &f64)| (self.points_norm * e).min(t.sqrt());
-        self.largest_activation.iter().zip(&self.traces).map(rho).collect()
+        self.largest_activations.iter().zip(&self.traces).map(rho).collect()
     }
 
     /// E_0 = max_{r,i} |a_r| exp(<w_r, x_i>).
-    pub fn largest(&self) -> f64 {
-        self.largest_activation.iter().copied().fold(0.0, f64::max)
+    pub fn largest_activation(&self) -> f64 {
+        self.largest_activations.iter().copied().fold(0.0, f64::max)
     }
 
-    /// m, as a number of formulas.
+    /// m, as a float.
     pub fn width(&self) -> f64 {
         self.neurons.width() as f64
     }
@@ -115,7 +119,7 @@ impl<'a> Start<'a> {
         sum * self.neurons.copies() as f64 * (1.0 + self.guard)
     }
 
-    /// lambda_max(|K| o (E diag(y_r^2) E^T)) for each of the sets of y, at least. Costs n^2 m flops a set.
+    /// Upper bounds on lambda_max(|K| o (E diag(y_r^2) E^T)), one for each slice of y. Costs n^2 m flops per slice.
     pub fn weighted_norms<const S: usize>(&self, weights: [&[f64]; S]) -> [f64; S] {
         let samples = self.products.nrows();
         let mut sums = weights.map(|_| DMatrix::zeros(samples, samples));
@@ -135,14 +139,14 @@ impl<'a> Start<'a> {
         sums.map(|sum| super::verified::perron_bound(&sizes.component_mul(&sum)) * up)
     }
 
-    /// `ell_r^2` = `E_r^T (K o G_0^-1) E_r`, the share of neuron r in the kernel, at least. Costs n^2 m + n^3 flops; `None` where
-    /// `G_0` is too near to singular.
+    /// Upper bounds on `ell_r^2` = `E_r^T (K o G_0^-1) E_r`, the share of neuron r in the kernel; `None` if `G_0` is
+    /// too close to singular. Costs n^2 m + n^3 flops.
     ///
-    /// For R^T R <= H_0 (shifted down by all of rounding) R^-1 R^-T >= `H_0^-1`, and the Hadamard product with K keeps the order.
-    /// R^-1 is known to within n eps `||R||_F` `||R^-1||_F` relative to its norm.
+    /// If R^T R <= H_0 (shifted down by all possible rounding), then R^-1 R^-T >= `H_0^-1`, and the Hadamard product
+    /// with K preserves the order. The relative error of R^-1 is at most n eps `||R||_F` `||R^-1||_F`.
     pub fn leverages(&self) -> Result<Option<Vec<f64>>, Error> {
         let n = self.products.nrows() as f64;
-        // Far below lambda_min, or the shift would change the scores.
+        // The shift is far below lambda_min, or the leverages would change.
         let Some((_, below)) = factor_below(&self.kernel, 0.0)? else {
             return Ok(None);
         };
@@ -171,7 +175,7 @@ impl<'a> Start<'a> {
     }
 }
 
-/// What one sweep over the neurons adds up.
+/// Sums over all neurons, from one pass.
 struct Sums {
     /// E E^T.
     squares: DMatrix<f64>,
@@ -196,7 +200,7 @@ impl Sums {
     fn add(&mut self, block: &DMatrix<f64>, signs: Option<DVector<f64>>, norms: &DVector<f64>) {
         self.squares.gemm(1.0, block, &block.transpose(), 1.0);
         if let Some(signs) = signs {
-            // Column by column, so that neighbours of opposite signs cancel exactly.
+            // Column by column, so that adjacent neurons of opposite signs cancel exactly.
             for (column, sign) in block.column_iter().zip(&signs) {
                 self.outputs.axpy(*sign, &column, 1.0);
             }
@@ -209,7 +213,7 @@ impl Sums {
     }
 }
 
-/// ||X||_op, at least: the largest eigenvalue of the smaller of X X^T and X^T X, plus the solver's rounding.
+/// An upper bound on ||X||_op, from the largest eigenvalue of the smaller of X X^T and X^T X.
 pub(super) fn operator_norm(points: &DMatrix<f64>) -> Result<f64, Error> {
     let gram = if points.nrows() < points.ncols() {
         points * points.transpose()
@@ -235,7 +239,7 @@ mod tests {
         (points, weights, output_weights)
     }
 
-    /// The Jacobian, n x d m, written out.
+    /// The Jacobian, n x d m, entry by entry.
     fn jacobian(points: &DMatrix<f64>, weights: &DMatrix<f64>, output_weights: &DVector<f64>) -> DMatrix<f64> {
         let (d, n) = points.shape();
         DMatrix::from_fn(n, d * weights.ncols(), |i, c| {
@@ -245,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn agrees_with_the_jacobian_written_out() {
+    fn agrees_with_the_jacobian() {
         let (n, m) = (4, 600);
         let (points, weights, output_weights) = problem(n, m);
         let labels = DVector::from_element(n, 1.0);

@@ -1,4 +1,4 @@
-//! The theorems against tables that were computed apart, by numpy in f64.
+//! The theorems against tables computed independently by NumPy in f64.
 
 use super::a_priori::{Sufficient, TheoremB, TheoremsCAndD, largest_root};
 use super::certify_start;
@@ -28,7 +28,7 @@ fn moments((n, d, sigma): (usize, usize, f64)) -> Moments {
     Moments::new(&points, &labels, sigma).unwrap()
 }
 
-/// The same number when written with `digits` digits.
+/// Asserts that both numbers agree when printed with `digits` digits.
 fn printed(found: f64, table: f64, digits: usize) {
     assert_eq!(format!("{found:.*e}", digits - 1), format!("{table:.*e}", digits - 1));
 }
@@ -53,9 +53,9 @@ fn table_of_theorem_b() {
     for (row, expected) in ROWS.into_iter().zip(table) {
         let moments = moments(row);
         let b = TheoremB::new(&moments);
-        let least = b.least(0.1);
+        let smallest = b.smallest(0.1);
         let step = 1.0 / b.largest_eigenvalue();
-        let steps = steps(moments.label_norm, 0.1, least.rate) as f64;
+        let steps = steps(moments.label_norm, 0.1, smallest.rate) as f64;
         let found = [
             moments.lambda_min,
             moments.lambda_max,
@@ -68,24 +68,24 @@ fn table_of_theorem_b() {
         for (found, expected) in found.into_iter().zip(expected) {
             printed(found, expected, 6);
         }
-        // The split that is best is better than the even one, and what it gives satisfies both.
-        assert!(least.width <= expected[2].max(expected[3]) && least.width % 2.0 == 0.0);
+        // The best split beats the even one, and its width satisfies both conditions.
+        assert!(smallest.width <= expected[2].max(expected[3]) && smallest.width % 2.0 == 0.0);
         let split = |d1: f64| b.m1(d1).max(b.m2(0.1 - d1));
         let scanned = (1..1000)
             .map(|k| split(0.0001 * f64::from(k)))
             .fold(f64::INFINITY, f64::min);
         assert!(
-            least.width <= scanned + 2.0 && least.width >= 0.99 * scanned,
+            smallest.width <= scanned + 2.0 && smallest.width >= 0.99 * scanned,
             "{} {scanned}",
-            least.width
+            smallest.width
         );
-        assert!((least.max_step_size * least.width * b.largest_eigenvalue() - 1.0).abs() < 1e-12);
+        assert!((smallest.max_step_size * smallest.width * b.largest_eigenvalue() - 1.0).abs() < 1e-12);
     }
 }
 
-/// With two roots the condition fails between them, so the largest is wanted.
+/// Between two roots the condition fails.
 #[test]
-fn of_two_roots_the_largest_is_taken() {
+fn the_larger_of_two_roots_is_taken() {
     let (a, b, q) = (-6.699, 5.598, (1.0 / (2.0 * 0.4805_f64)).ln());
     let allows = |m: f64| m >= (a + b * (2.0 * (q + m.ln())).sqrt()).exp();
     let root = largest_root(a, b, q);
@@ -96,7 +96,8 @@ fn of_two_roots_the_largest_is_taken() {
     assert_eq!(largest_root(f64::NEG_INFINITY, 1.0, 1.0), 0.0);
 }
 
-/// Conditions (1) to (4) of theorem C, or (1), (2) and (5) of D, written out: the least even width at these parameters.
+/// The smallest even width at these parameters, from conditions (1) to (4) of theorem C or (1), (2) and (5) of D as
+/// stated.
 fn straightforward(m: &Moments, theorem: Theorem, s: f64, u: f64, split: [f64; 4]) -> f64 {
     let [da, db, dc, dd] = split;
     let n = m.samples;
@@ -153,13 +154,13 @@ fn table_of_theorem_c() {
                 .map(|(s, u)| straightforward(&moments, Theorem::C, s, u, split))
                 .fold(f64::INFINITY, f64::min);
             printed(on_grid, *expected, 3);
-            the_search_is_right_and_no_worse(&moments, Theorem::C, delta, on_grid);
+            search_is_valid_and_no_wider(&moments, Theorem::C, delta, on_grid);
         }
     }
 }
 
-/// The table's grid of S, u and splits was not written down, so its widths are upper bounds here; a grid of our own, finer in the split,
-/// bounds the search from both sides.
+/// The table's grid of S, u and splits was not recorded, so its widths serve as upper bounds; another grid, finer in
+/// the split, bounds the search from both sides.
 #[test]
 fn table_of_theorem_d() {
     let table = [[1.28e5, 4.13e5], [3.11e6, 1.00e7], [1.39e5, 1.98e5], [5.53e6, 7.59e6]];
@@ -175,7 +176,7 @@ fn table_of_theorem_d() {
                     }
                 }
             }
-            let found = the_search_is_right_and_no_worse(&moments, Theorem::D, delta, on_grid.min(expected));
+            let found = search_is_valid_and_no_wider(&moments, Theorem::D, delta, on_grid.min(expected));
             assert!(
                 found.width >= 0.9 * on_grid && found.width >= 0.7 * expected,
                 "{} {on_grid}",
@@ -185,55 +186,57 @@ fn table_of_theorem_d() {
     }
 }
 
-/// That the least width satisfies every condition as written in the theorem, at the split it implies, and is at most `others`.
-fn the_search_is_right_and_no_worse(moments: &Moments, theorem: Theorem, delta: f64, others: f64) -> Sufficient {
-    let (found, free) = TheoremsCAndD { moments, delta }.least(theorem);
+/// Asserts that the smallest width satisfies every condition as stated, at the split it implies, and is at most
+/// `others`.
+fn search_is_valid_and_no_wider(moments: &Moments, theorem: Theorem, delta: f64, others: f64) -> Sufficient {
+    let (found, free) = TheoremsCAndD { moments, delta }.smallest(theorem);
     assert!(found.width <= others, "{} {others}", found.width);
     assert!(found.width % 2.0 == 0.0);
-    // Let each condition use up the least probability that it can at this p: delta must be enough for all.
+    // Each condition takes the smallest probability that it can at this p: delta must cover them all.
     let m = moments;
     let p = found.width / 2.0;
     let db = free.tail * delta;
-    let of = |share: [f64; 4]| straightforward(m, theorem, free.loss, free.growth, share) / 2.0;
-    // The least probability for condition k, the others given plenty (their own must not decide).
-    let least = |k: usize| {
+    let pairs = |split: [f64; 4]| straightforward(m, theorem, free.loss, free.growth, split) / 2.0;
+    // The smallest probability for condition k, while the others get so much that they do not matter.
+    let smallest = |k: usize| {
         let (mut low, mut high) = (1e-300_f64.ln(), 0.0_f64);
         for _ in 0..200 {
             let middle = f64::midpoint(low, high);
             let mut split = [1.0, db, 1.0, 1.0];
             split[k] = middle.exp();
-            if of(split) <= p { high = middle } else { low = middle }
+            if pairs(split) <= p { high = middle } else { low = middle }
         }
         high.exp()
     };
-    let used = db + least(0) + least(2) + if theorem == Theorem::C { least(3) } else { 0.0 };
+    let used = db + smallest(0) + smallest(2) + if theorem == Theorem::C { smallest(3) } else { 0.0 };
     assert!(used <= delta * (1.0 + 1e-9), "{used:e} of {delta:e}");
     found
 }
 
 #[test]
-fn no_labels_need_no_width_for_them() {
+fn zero_labels_need_no_width() {
     let (points, labels) = table_problem(4, 4);
     let moments = Moments::new(&points, &(labels * 0.0), 0.5).unwrap();
     let b = TheoremB::new(&moments);
     assert_eq!(b.m2(0.05), 0.0);
-    assert!(b.least(0.1).width.is_finite());
+    assert!(b.smallest(0.1).width.is_finite());
     assert!(
         TheoremsCAndD {
             moments: &moments,
             delta: 0.1
         }
-        .least(Theorem::D)
+        .smallest(Theorem::D)
         .0
         .width
         .is_finite()
     );
 }
 
-/// The smallest certified widths A -> A' -> A'' of section 2b and 2c, from other random draws: numpy's are not these, and the
-/// widths were searched in steps of 1.5. So they are compared up to a factor of 2.5, and in their order.
+/// The smallest widths certified by A, A' and A''. The table's networks were drawn by NumPy, so they are different
+/// ones, and its widths were searched in steps of 1.5: the widths are compared up to a factor of 2.5, and by their
+/// order.
 #[test]
-fn smallest_certified_widths_are_of_the_size_in_the_table() {
+fn smallest_certified_widths_are_close_to_the_table() {
     const NONE: f64 = f64::INFINITY;
     let table = [
         ((8, 4, 1.0), 700_000, [276_506.0, 24_272.0, 3_194.0]),
@@ -284,7 +287,8 @@ fn smallest_certified_widths_are_of_the_size_in_the_table() {
     }
 }
 
-/// Random problems at the width of each of B, C and D, trained at the largest step size: ||e_t|| stays below its bound.
+/// On random problems at the width of each of B, C and D, training at the largest step size keeps ||e_t|| below its
+/// bound.
 #[test]
 fn promises_hold_at_sufficient_widths() {
     let (mut rng, mut trained) = (StdRng::seed_from_u64(11), [0; 3]);
@@ -296,14 +300,14 @@ fn promises_hold_at_sufficient_widths() {
         let labels = DVector::from_fn(n, |_, _| rng.random_range(-1.0..1.0));
         let data = Dataset::new(points, labels).unwrap();
         let moments = Moments::new(data.points(), data.labels(), sigma).unwrap();
-        let by_matrices = TheoremsCAndD {
+        let matrix_bernstein = TheoremsCAndD {
             moments: &moments,
             delta,
         };
         let all = [
-            TheoremB::new(&moments).least(delta),
-            by_matrices.least(Theorem::C).0,
-            by_matrices.least(Theorem::D).0,
+            TheoremB::new(&moments).smallest(delta),
+            matrix_bernstein.smallest(Theorem::C).0,
+            matrix_bernstein.smallest(Theorem::D).0,
         ];
         for (trained, one) in trained.iter_mut().zip(all) {
             let count = steps(moments.label_norm, 0.05 * moments.label_norm, one.rate);

@@ -1,10 +1,10 @@
-//! Bounds of eigenvalues that rounding cannot break.
+//! Bounds on eigenvalues that hold despite rounding.
 //!
-//! An eigenvalue solver answers with an error of some n eps times the norm, which for an ill-conditioned matrix is more
-//! than its least eigenvalue. A certificate must not rest on that, so an estimate s is checked: where Cholesky's
-//! algorithm runs to its end on A = H - s I in floating point, A + D = R^T R for some |D_ij| <= g sqrt(a_ii a_jj),
-//! g = (n + 1) u / (1 - 2 (n + 1) u) (Higham, *Accuracy and Stability of Numerical Algorithms*, theorem 10.3; Rump, *Verification
-//! of positive definiteness*, 2006), whatever the order of its sums. So lambda_min(H) >= s - g tr A, proved.
+//! An eigenvalue solver has an error of about n eps times the norm, which for an ill-conditioned matrix exceeds the
+//! smallest eigenvalue. A certificate must not rest on that, so an estimate s is verified: if Cholesky's algorithm runs
+//! to completion on A = H - s I in floating point, then A + D = R^T R for some |D_ij| <= g sqrt(a_ii a_jj), g = (n + 1)
+//! u / (1 - 2 (n + 1) u) (Higham, *Accuracy and Stability of Numerical Algorithms*, theorem 10.3; Rump, *Verification
+//! of positive definiteness*, 2006), in whatever order sums are taken. This proves lambda_min(H) >= s - g tr A.
 
 use crate::error::Error;
 use crate::kernel::Spectrum;
@@ -12,21 +12,22 @@ use crate::linalg::Cholesky;
 use crate::memory;
 use nalgebra::{DMatrix, DVector};
 
-/// A proven enclosure of the spectrum of a symmetric matrix, known itself to within `error` in the 2-norm.
+/// A proven enclosure of the spectrum of a symmetric matrix that is itself known to within some error in the 2-norm.
 #[derive(Clone, Debug)]
 pub(super) struct Enclosure {
-    /// At most lambda_min.
+    /// A lower bound on lambda_min.
     pub lambda_min: f64,
-    /// At least lambda_max.
+    /// An upper bound on lambda_max.
     pub lambda_max: f64,
-    /// What the solver said lambda_min is.
+    /// The solver's lambda_min.
     pub estimate: f64,
-    /// estimate - `lambda_min`: what rounding may have done.
+    /// estimate - `lambda_min`: the possible rounding error.
     pub slack: f64,
 }
 
 impl Enclosure {
-    /// Encloses the eigenvalues of every symmetric matrix within `error` of `matrix` (whose lower triangle counts). Costs O(n^3).
+    /// Encloses the eigenvalues of every symmetric matrix within `error` of `matrix`, of which only the lower triangle
+    /// is read. Costs O(n^3).
     ///
     /// Errors: a matrix that is not finite.
     pub fn new(matrix: &DMatrix<f64>, error: f64) -> Result<Self, Error> {
@@ -45,11 +46,11 @@ impl Enclosure {
     }
 }
 
-/// A proven lower bound of lambda_min, near the `estimate` of a solver.
+/// A proven lower bound on lambda_min, close to a solver's `estimate`.
 fn lower_bound(matrix: &DMatrix<f64>, estimate: f64) -> Result<f64, Error> {
     let n = matrix.nrows() as f64;
     let largest = matrix.amax().max(f64::MIN_POSITIVE);
-    // The solver's error is a modest multiple of n eps ||H||; each failed check asks for 8 times more.
+    // The solver's error is a modest multiple of n eps ||H||; after each failed check the slack grows by a factor of 8.
     let mut slack = n * f64::EPSILON * largest;
     for _ in 0..6 {
         let shift = estimate - slack;
@@ -58,27 +59,27 @@ fn lower_bound(matrix: &DMatrix<f64>, estimate: f64) -> Result<f64, Error> {
         }
         slack *= 8.0;
     }
-    // ||H||_2 <= n max |H_ij| bounds the spectrum whatever the solver did.
+    // ||H||_2 <= n max |H_ij| holds whatever the solver did.
     Ok(-n * largest)
 }
 
-/// R^T R = H - shift I + D, and a bound of ||D||_2; `None` where Cholesky's algorithm breaks off.
+/// The factor of R^T R = H - shift I + D and a bound on ||D||_2; `None` if Cholesky's algorithm breaks down.
 pub(super) fn factor_below(matrix: &DMatrix<f64>, shift: f64) -> Result<Option<(Cholesky, f64)>, Error> {
     let n = matrix.nrows();
     let mut shifted = memory::copy("a shifted kernel", matrix)?;
     for i in 0..n {
         shifted[(i, i)] -= shift;
     }
-    // EPSILON is 2 u: room for the rounding of the shift and of the trace, and for a factor that multiplies by rounded
-    // reciprocals of its pivots.
+    // EPSILON is 2 u, which leaves room for rounding in the shift and the trace, and for an algorithm that multiplies
+    // by rounded reciprocals of the pivots.
     let below = (n as f64 + 4.0) * f64::EPSILON * (shifted.trace() + shift.abs() + matrix.trace().abs());
     Ok(Cholesky::new(shifted)?.map(|factor| (factor, below)))
 }
 
-/// At least lambda_max of a symmetric matrix of entries >= 0, by Collatz and Wielandt: lambda_max <= max_i (M v)_i / v_i
-/// for every v > 0. v is a power iterate, so that the bound is near.
+/// An upper bound on lambda_max of a symmetric matrix with entries >= 0, by Collatz and Wielandt:
+/// lambda_max <= max_i (M v)_i / v_i for every v > 0. v comes from power iteration, which makes the bound tight.
 ///
-/// Costs 2 n^2 flops an iteration, at most 500.
+/// Costs 2 n^2 flops per iteration, of which there are at most 500.
 pub(super) fn perron_bound(matrix: &DMatrix<f64>) -> f64 {
     let n = matrix.nrows();
     let mut v = DVector::from_element(n, 1.0);
@@ -104,7 +105,7 @@ pub(super) fn perron_bound(matrix: &DMatrix<f64>) -> f64 {
 mod tests {
     use super::*;
 
-    /// Hilbert's matrix, of condition 1.6e13 at n = 10: lambda_min is 1.0931538e-13, far below n eps ||H||.
+    /// Hilbert matrices: at n = 12 the condition number is 1.7e16 and lambda_min = 1.0e-16, far below n eps ||H||.
     #[test]
     fn an_ill_conditioned_matrix_is_not_proved_to_be_definite() {
         let hilbert = |n| DMatrix::from_fn(n, n, |i, j| 1.0 / (i + j + 1) as f64);
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn perron_bound_is_an_upper_bound_and_near() {
+    fn perron_bound_is_an_upper_bound_and_tight() {
         for n in [1, 2, 7, 30] {
             let matrix = DMatrix::from_fn(n, n, |i, j| {
                 1.0 + ((i * j) as f64).sin() + if i == j { 2.0 } else { 0.0 }
@@ -147,7 +148,7 @@ mod tests {
                 "{bound} {exact}"
             );
         }
-        // Blocks that do not speak to each other, one of zeros.
+        // Decoupled blocks, one of them zero.
         let blocks = DMatrix::from_diagonal(&DVector::from_column_slice(&[1.0, 3.0, 0.0]));
         let bound = perron_bound(&blocks);
         assert!((3.0..3.0 + 1e-12).contains(&bound), "{bound}");

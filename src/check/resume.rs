@@ -1,4 +1,4 @@
-//! Whether a run goes on from a checkpoint as if it had never stopped.
+//! Whether a run resumes from a checkpoint as if it had never stopped.
 
 use crate::dataset::Dataset;
 use crate::error::Error;
@@ -10,20 +10,20 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What [`resume`] found.
+/// The result of [`resume`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ResumeReport {
-    /// The steps of the undisturbed run.
+    /// The number of steps of the uninterrupted run.
     pub steps: usize,
     /// The number of resumed runs that were compared with it.
     pub compared: usize,
-    /// Where a resumed run was another one: the step it was resumed at, and what differs.
+    /// For each resumed run that differs: the step at which it was resumed, and what differs.
     pub differences: Vec<(usize, String)>,
 }
 
 impl ResumeReport {
-    /// Whether every resumed run gave the bits of the undisturbed one.
+    /// Whether every resumed run gave the same bits as the uninterrupted one.
     pub fn agrees(&self) -> bool {
         self.differences.is_empty()
     }
@@ -35,22 +35,24 @@ impl fmt::Display for ResumeReport {
         match self.differences.first() {
             None => write!(
                 f,
-                "a run of {steps} steps gives the same bits in {compared} runs resumed on its way"
+                "a run of {steps} steps gives the same bits in all of {compared} resumed runs"
             ),
             Some((step, what)) => write!(
                 f,
-                "a run of {steps} steps is another one in {} of {compared} runs resumed on its way; resumed at step {step}, {what}",
+                "a run of {steps} steps differs in {} of {compared} resumed runs: resumed at step {step}, {what}",
                 self.differences.len()
             ),
         }
     }
 }
 
-/// Trains `net` for `steps` steps undisturbed, and again stopped and resumed at each step from 0 to the last; then once
-/// more stopped at every step. Compares weights and reports to the last bit.
+/// Checks that runs resume bit for bit, for instance with your own schedule or method.
 ///
-/// `trainer` makes the same trainer each time: its schedule and method may be your own. It must neither resume nor keep
-/// checkpoints itself. The checkpoints are kept in a temporary folder.
+/// Trains `net` for `steps` steps without interruption, then again with one interruption at each step from 0 to the
+/// last, then once more with an interruption at every step. Compares weights and reports to the last bit.
+///
+/// `trainer` must make the same trainer each time, and the trainer must neither resume nor keep checkpoints itself. The
+/// checkpoints are kept in a temporary folder.
 ///
 /// ```
 /// use expnet::schedule::{self, BarzilaiBorwein, Schedule};
@@ -61,14 +63,16 @@ impl fmt::Display for ResumeReport {
 /// let report = check::resume(|| Trainer::new(BarzilaiBorwein::default().scale(0.9)), &net, &data, 6)?;
 /// assert!(report.agrees(), "{report}");
 ///
-/// let own = schedule::stateless(|state| 1e-3 / (1.0 + state.iteration() as f64));
-/// let report = check::resume(|| Trainer::new(own), &net, &data, 6)?;
+/// let custom = schedule::stateless(|state| 1e-3 / (1.0 + state.iteration() as f64));
+/// let report = check::resume(|| Trainer::new(custom), &net, &data, 6)?;
 /// assert!(report.agrees(), "{report}");
 /// # Ok::<(), expnet::Error>(())
 /// ```
 ///
-/// Costs about `steps` squared steps. Errors: those of [`Trainer::fit`] and of its checkpoints; among them that of a schedule
-/// or method whose `save` gives nothing.
+/// Costs about `steps`^2 steps.
+///
+/// Errors: those of [`Trainer::fit`] and of its checkpoints, including a schedule or method whose `save` returns
+/// `None`.
 pub fn resume<'a, T: Float>(
     trainer: impl Fn() -> Trainer<'a, T>,
     net: &ExpNetwork<T>,
@@ -124,7 +128,7 @@ fn compare_runs<'a, T: Float>(
     Ok(report)
 }
 
-/// What is not the same in two runs, to the last bit; time is left out.
+/// The first difference between two runs, to the last bit; times are not compared.
 fn difference<T: Float>(
     whole: &ExpNetwork<T>,
     parts: &ExpNetwork<T>,
@@ -136,7 +140,7 @@ fn difference<T: Float>(
     if let Some(at) = pairs().position(|(&a, &b)| bits(a) != bits(b)) {
         let (k, r) = (at % whole.dimension(), at / whole.dimension());
         let (a, b) = (whole.weights()[at], parts.weights()[at]);
-        return Some(format!("coordinate {k} of neuron {r} is {b:e} and not {a:e}"));
+        return Some(format!("coordinate {k} of neuron {r} is {b:e} instead of {a:e}"));
     }
     let of = |report: &FitReport<T>| {
         let numbers = |x: Option<T>| x.map(bits);
@@ -157,23 +161,23 @@ fn difference<T: Float>(
         ]
     };
     let differs = of(expected).into_iter().zip(of(found)).find(|(a, b)| a != b);
-    differs.map(|((what, a), (_, b))| format!("{what} is {b} and not {a}"))
+    differs.map(|((what, a), (_, b))| format!("{what} is {b} instead of {a}"))
 }
 
-/// A temporary folder, removed in the end.
+/// A temporary folder, removed on drop.
 struct Folder(PathBuf);
 
 impl Folder {
     fn new() -> Result<Self, Error> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let own = format!(
+        let name = format!(
             "expnet-check-{}-{}",
             std::process::id(),
             COUNT.fetch_add(1, Ordering::Relaxed)
         );
-        let path = std::env::temp_dir().join(own);
+        let path = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&path).map_err(|source| Error::Io {
-            action: format!("making the folder {}", path.display()),
+            action: format!("creating the folder {}", path.display()),
             source,
         })?;
         Ok(Self(path))
@@ -182,7 +186,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What can't be removed is left to the system, which clears its temporary folder.
+        // If this fails, the system clears its temporary folder sometime.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -1,44 +1,44 @@
-//! What a checkpoint holds beside its tensors: records, and a checksum of their text.
+//! The part of a checkpoint that is not tensors: records, and a checksum of their text.
 
 use crate::checksum::Checksum;
 use crate::record::Record;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// As it stands in the file.
+/// The document as it is stored in the file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
     state: Value,
-    /// That of the text of `state`.
+    /// The CRC-64/XZ of `state` as compact JSON with sorted keys.
     checksum: String,
 }
 
 impl Document {
-    /// Of a record, whose lists are moved to the end of `lists`.
+    /// Creates the document of a record, moving its lists to the end of `lists`.
     pub fn new(record: Record, lists: &mut Vec<f64>) -> Self {
         let state = record.into_json(lists);
         let checksum = checksum(&state).to_string();
         Self { state, checksum }
     }
 
-    /// That the text is the one that was written. Its checksum tells the file from others.
+    /// Verifies the checksum and returns it. It identifies the file.
     pub fn check(&self) -> Result<u64, &'static str> {
         let found = checksum(&self.state);
         if found.to_string() == self.checksum {
             Ok(found.finish())
         } else {
-            Err("its metadata is damaged: the checksum does not match")
+            Err("its metadata is damaged: its checksum does not match")
         }
     }
 
-    /// The record, whose long lists are in `lists`.
+    /// Restores the record, taking its lists from `lists`.
     pub fn into_record(self, lists: &[f64]) -> Result<Record, &'static str> {
         Record::from_json(self.state, lists).ok_or("its records are damaged")
     }
 }
 
-/// Maps are printed in the order of their names, and numbers as they are read: the text is that of the file.
+/// Maps print in the order of their keys and numbers print as they were read, so this is the text in the file.
 fn checksum(state: &Value) -> Checksum {
     Checksum::of_text(&state.to_string())
 }

@@ -1,94 +1,95 @@
-//! Numbers of all ranks on their way into one file.
+//! Gathering the numbers of all ranks, for writing them to one file.
 
-use super::link::{Link, Sum};
+use super::link::{Exchange, Link};
 use crate::checksum::Checksum;
 use crate::error::Error;
 use crate::float::Float;
 use num_traits::ToPrimitive;
 
-/// Numbers of a message.
+/// The number of numbers per message.
 const MESSAGE: usize = 8192;
 
 impl Link<'_> {
-    /// Hands out, on every rank, the numbers of all ranks in their order, a message at a time, so that no rank holds those
-    /// of another: `lengths[r]` numbers of rank r. `own` hands out those of this rank, in parts of any length.
+    /// Passes the numbers of all ranks to `sink` on every rank, in the order of the ranks and one message at a time, so
+    /// that no rank holds the numbers of another. Rank r has `lengths[r]` numbers. `own` passes on those of this rank,
+    /// in pieces of any length.
     ///
-    /// A rank that fails says so, as always, by [`pass`](Link::pass).
+    /// A rank that fails tells the others with [`leave_on_error`](Link::leave_on_error), as always.
     pub fn gather<T: Float, E: From<Error>>(
         &self,
         lengths: &[usize],
         own: impl FnOnce(&mut dyn FnMut(&[T]) -> Result<(), E>) -> Result<(), E>,
-        mut give: impl FnMut(&[T]) -> Result<(), E>,
+        mut sink: impl FnMut(&[T]) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.is_solo() {
-            return own(&mut give);
+            return own(&mut sink);
         }
         let (before, rest) = lengths.split_at(self.rank());
-        before.iter().try_for_each(|&length| self.receive(length, &mut give))?;
-        let mut part = Vec::with_capacity(MESSAGE);
+        before.iter().try_for_each(|&length| self.receive(length, &mut sink))?;
+        let mut message = Vec::with_capacity(MESSAGE);
         own(&mut |mut numbers: &[T]| {
             while !numbers.is_empty() {
-                let (now, later) = numbers.split_at(numbers.len().min(MESSAGE - part.len()));
-                part.extend_from_slice(now);
+                let (now, later) = numbers.split_at(numbers.len().min(MESSAGE - message.len()));
+                message.extend_from_slice(now);
                 numbers = later;
-                if part.len() == MESSAGE {
-                    self.show(&part)?;
-                    give(&part)?;
-                    part.clear();
+                if message.len() == MESSAGE {
+                    self.send(&message)?;
+                    sink(&message)?;
+                    message.clear();
                 }
             }
             Ok(())
         })?;
-        if !part.is_empty() {
-            self.show(&part)?;
-            give(&part)?;
+        if !message.is_empty() {
+            self.send(&message)?;
+            sink(&message)?;
         }
         let mut after = rest.iter().skip(1);
-        after.try_for_each(|&length| self.receive(length, &mut give))
+        after.try_for_each(|&length| self.receive(length, &mut sink))
     }
 
-    /// Hands out so many numbers of another rank.
+    /// Passes `length` numbers of another rank to `sink`.
     fn receive<T: Float, E: From<Error>>(
         &self,
         length: usize,
-        give: &mut impl FnMut(&[T]) -> Result<(), E>,
+        sink: &mut impl FnMut(&[T]) -> Result<(), E>,
     ) -> Result<(), E> {
         for from in (0..length).step_by(MESSAGE) {
-            // -0 is what adds nothing to any number, 0 and -0 included.
+            // -0 is the neutral element of addition, for 0 and -0 too.
             let mut message = vec![-0.0; MESSAGE.min(length - from)];
-            self.sum(Sum::Gather, &mut message)?;
+            self.sum(Exchange::Gather, &mut message)?;
             let numbers: Vec<T> = message.into_iter().map(T::lit).collect();
-            give(&numbers)?;
+            sink(&numbers)?;
         }
         Ok(())
     }
 
-    /// Shows numbers of this rank to the others.
-    fn show<T: Float>(&self, numbers: &[T]) -> Result<(), Error> {
+    /// Sends numbers of this rank to the others.
+    fn send<T: Float>(&self, numbers: &[T]) -> Result<(), Error> {
         let mut message: Vec<f64> = numbers.iter().map(|x| x.as_f64()).collect();
-        self.sum(Sum::Gather, &mut message)
+        self.sum(Exchange::Gather, &mut message)
     }
 
-    /// The checksum of what all ranks feed, one after the other. One exchange.
+    /// The checksum of what all ranks feed, concatenated in the order of the ranks. Takes one exchange.
     pub fn checksum(&self, feed: impl FnOnce(&mut Checksum)) -> Result<u64, Error> {
         let mut own = Checksum::default();
         feed(&mut own);
         let [high, low] = halves(own.finish());
         let whole = Checksum::default().finish();
-        let parts = self.table([high, low, own.len() as f64])?;
-        Ok(parts.into_iter().fold(whole, |whole, [high, low, len]| {
+        let rows = self.all_gather([high, low, own.len() as f64])?;
+        Ok(rows.into_iter().fold(whole, |whole, [high, low, len]| {
             Checksum::join(whole, from_halves([high, low]), len.to_u64().unwrap_or(0))
         }))
     }
 
-    /// Whether all ranks give the same mark. One exchange.
-    pub fn is_same_on_all(&self, mark: u64) -> Result<bool, Error> {
-        let own = halves(mark);
-        Ok(self.table(own)?.into_iter().all(|other| other == own))
+    /// Whether all ranks pass the same `fingerprint`. Takes one exchange.
+    pub fn is_same_on_all(&self, fingerprint: u64) -> Result<bool, Error> {
+        let own = halves(fingerprint);
+        Ok(self.all_gather(own)?.into_iter().all(|other| other == own))
     }
 }
 
-/// As numbers that hold them exactly.
+/// The high and low 32 bits, which f64 holds exactly.
 fn halves(word: u64) -> [f64; 2] {
     [word >> 32, word & u64::from(u32::MAX)].map(|half| half as f64)
 }
@@ -106,10 +107,10 @@ mod tests {
 
     const LENGTHS: [usize; 3] = [3 * MESSAGE + 5, 7, MESSAGE];
 
-    /// Gathers the numbers of three ranks, which hand out theirs in parts of `part`; `give` takes those on rank 0.
+    /// Gathers the numbers of three ranks, which pass on theirs in pieces of `piece`. On rank 0 they go to `sink`.
     fn gathered<R: Send>(
-        part: usize,
-        give: impl Fn(&mut R, &[f64]) -> Result<(), Error> + Sync,
+        piece: usize,
+        sink: impl Fn(&mut R, &[f64]) -> Result<(), Error> + Sync,
         start: impl Fn() -> R + Sync,
     ) -> Vec<Result<R, Error>> {
         Threads::run(3, |world| {
@@ -119,10 +120,10 @@ mod tests {
             let mut found = start();
             let done = link.gather(
                 &LENGTHS,
-                |give| own.chunks(part).try_for_each(give),
-                |numbers| if rank == 0 { give(&mut found, numbers) } else { Ok(()) },
+                |give| own.chunks(piece).try_for_each(give),
+                |numbers| if rank == 0 { sink(&mut found, numbers) } else { Ok(()) },
             );
-            link.pass(done)?;
+            link.leave_on_error(done)?;
             link.finish()?;
             Ok(found)
         })
@@ -130,9 +131,9 @@ mod tests {
 
     #[test]
     fn numbers_come_in_the_order_of_the_ranks() {
-        for part in [1, 1000, MESSAGE, 100_000] {
+        for piece in [1, 1000, MESSAGE, 100_000] {
             let answers = gathered(
-                part,
+                piece,
                 |found: &mut Vec<f64>, numbers| {
                     found.extend_from_slice(numbers);
                     Ok(())
@@ -145,8 +146,8 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_fills_up_is_an_error_on_all() {
-        // 4 messages of rank 0, and 1 of each of the others.
+    fn a_full_disk_is_an_error_on_all_ranks() {
+        // Rank 0 sends 4 messages, each of the others 1.
         for room in 0..6 {
             let full = |given: &mut usize, _: &[f64]| {
                 *given += 1;

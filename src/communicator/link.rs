@@ -1,4 +1,4 @@
-//! What a run says to its other ranks.
+//! Communication between the ranks of a run.
 
 use super::{Communicator, Solo};
 use crate::checksum::Checksum;
@@ -7,32 +7,33 @@ use num_traits::ToPrimitive;
 use std::cell::RefCell;
 use std::fmt;
 
-/// Numbers in front of the payload: how many ranks have failed, the number of one that has (from 1), and the stamp and
-/// its square.
+/// The number of numbers in front of the payload: how many ranks have failed, the sum of their indices (from 1), the
+/// stamp and its square.
 const HEAD: usize = 4;
 
-/// Payload of a frame before a sweep has shown how much it needs.
-const FIRST_ROOM: usize = 8;
+/// The capacity of a frame until the first longer payload sets it.
+const INITIAL_CAPACITY: usize = 8;
 
-/// A run's line to its other ranks.
+/// The connection of one rank to the others during a run.
 ///
-/// Ranks exchange frames, each an all-reduce of a head and a payload. While a run lasts every frame has the same length,
-/// so that a rank which fails anywhere can say so in the frame that the others are waiting for: the head counts failures.
-/// A payload beyond that length goes after the frame that announces it, and the first such one of a sweep sets the length
-/// from then on. After a failure, or the end of the run, the line is closed and nothing more is sent.
+/// Ranks exchange frames, each an all-reduce of a head and a payload. All ranks send frames of the same length at any
+/// time, so that a rank that fails anywhere can say so in the frame that the others are waiting for: the head counts
+/// failures. A payload longer than the capacity of a frame follows in an all-reduce of its own, after an empty frame.
+/// The first such payload, except for that of an all-gather, sets the capacity from then on. After a failure or the end
+/// of the run, the link is closed and sends nothing more.
 ///
-/// The stamp tells what a rank believes it is doing. Ranks that disagree have sums of stamps h that violate
+/// The stamp h is a hash of what a rank believes it is doing. If the R ranks disagree, their stamps violate
 /// R sum h^2 = (sum h)^2.
 pub(crate) struct Link<'w> {
     world: Box<dyn Communicator + 'w>,
-    line: RefCell<Line>,
+    channel: RefCell<Channel>,
 }
 
-/// What a sum is of.
+/// The purpose of an exchange. It goes into the stamp, so that all ranks must agree on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sum {
+pub(crate) enum Exchange {
     Start,
-    Table,
+    AllGather,
     Gather,
     Forward,
     Gradient,
@@ -46,35 +47,36 @@ pub(crate) enum Sum {
     End,
 }
 
-/// What has gone over it so far.
-struct Line {
+/// The state of a link.
+struct Channel {
     /// Head and payload.
     frame: Vec<f64>,
-    /// The payload's length.
-    room: usize,
+    /// The maximum length of a payload inside a frame.
+    capacity: usize,
+    /// The number of frames sent.
     frames: u64,
-    /// Of what this rank has decided.
+    /// A hash of everything this rank has decided.
     decided: Checksum,
-    /// Why nothing more is sent.
+    /// Problem and remedy, once nothing more is sent.
     closed: Option<(String, &'static str)>,
 }
 
 impl<'w> Link<'w> {
     pub fn new(world: Box<dyn Communicator + 'w>) -> Self {
-        let line = Line {
+        let channel = Channel {
             frame: Vec::new(),
-            room: FIRST_ROOM,
+            capacity: INITIAL_CAPACITY,
             frames: 0,
             decided: Checksum::default(),
             closed: None,
         };
         Self {
             world,
-            line: RefCell::new(line),
+            channel: RefCell::new(channel),
         }
     }
 
-    /// The line of a run on one rank.
+    /// The link of a run on one rank.
     pub fn solo() -> Self {
         Self::new(Box::new(Solo))
     }
@@ -91,106 +93,106 @@ impl<'w> Link<'w> {
         self.world.size()
     }
 
-    /// Something that all ranks must have decided alike, compared with the next frame.
+    /// Notes a decision that all ranks must have taken alike. The next frame compares it.
     pub fn note(&self, decided: u64) {
-        self.line.borrow_mut().decided.word(decided);
+        self.channel.borrow_mut().decided.word(decided);
     }
 
     /// Replaces the numbers by their sums over the ranks.
-    pub fn sum(&self, what: Sum, numbers: &mut [f64]) -> Result<(), Error> {
+    pub fn sum(&self, what: Exchange, numbers: &mut [f64]) -> Result<(), Error> {
         if self.is_solo() {
             return Ok(());
         }
         self.note(what as u64);
         self.note(numbers.len() as u64);
-        let room = self.line.borrow().room;
-        if numbers.len() <= room {
+        let capacity = self.channel.borrow().capacity;
+        if numbers.len() <= capacity {
             return self.exchange(numbers);
         }
         self.exchange(&mut [])?;
-        let met = self.world.all_reduce_sum(numbers);
-        if room == FIRST_ROOM && what != Sum::Table {
-            self.line.borrow_mut().room = numbers.len();
+        let reduced = self.world.all_reduce_sum(numbers);
+        if capacity == INITIAL_CAPACITY && what != Exchange::AllGather {
+            self.channel.borrow_mut().capacity = numbers.len();
         }
-        met.map_err(|error| self.close(error))
+        reduced.map_err(|error| self.close(error))
     }
 
     /// The numbers of each rank, in the order of the ranks.
-    pub fn table<const N: usize>(&self, own: [f64; N]) -> Result<Vec<[f64; N]>, Error> {
+    pub fn all_gather<const N: usize>(&self, own: [f64; N]) -> Result<Vec<[f64; N]>, Error> {
         let mut numbers = vec![[0.0; N]; self.size()];
         numbers[self.rank()] = own;
-        self.sum(Sum::Table, numbers.as_flattened_mut())?;
+        self.sum(Exchange::AllGather, numbers.as_flattened_mut())?;
         Ok(numbers)
     }
 
-    /// How many neurons each rank has.
+    /// The number of neurons on each rank.
     pub fn widths(&self, own: usize) -> Result<Vec<usize>, Error> {
-        let widths = self.table([own as f64])?;
+        let widths = self.all_gather([own as f64])?;
         Ok(widths
             .into_iter()
             .map(|[width]| width.to_usize().unwrap_or(0))
             .collect())
     }
 
-    /// `local`, if all goes well. An error of this rank is made known to the others, whatever they are waiting for.
-    pub fn pass<R>(&self, local: Result<R, Error>) -> Result<R, Error> {
+    /// Returns `local`. If it is an error, tells the other ranks, whatever they are waiting for.
+    pub fn leave_on_error<R>(&self, local: Result<R, Error>) -> Result<R, Error> {
         local.inspect_err(|_| self.leave())
     }
 
-    /// The last frame of a run: all ranks have come to its end.
+    /// Sends the last frame of a run that all ranks have finished.
     pub fn finish(&self) -> Result<(), Error> {
-        let met = self.sum(Sum::End, &mut []);
-        self.line.borrow_mut().closed.get_or_insert_with(ended);
-        met
+        let result = self.sum(Exchange::End, &mut []);
+        self.channel.borrow_mut().closed.get_or_insert_with(ended);
+        result
     }
 
-    /// The last frame of a run that ends before its time.
+    /// Sends the last frame of a run that this rank abandons.
     pub fn leave(&self) {
-        let mut line = self.line.borrow_mut();
-        if !self.is_solo() && line.closed.is_none() {
-            line.fill(&[], 0.0);
-            (line.frame[0], line.frame[1]) = (1.0, self.rank() as f64 + 1.0);
-            line.closed = Some(ended());
-            // The others' answer changes nothing here.
-            let _ = self.world.all_reduce_sum(&mut line.frame);
+        let mut channel = self.channel.borrow_mut();
+        if !self.is_solo() && channel.closed.is_none() {
+            channel.fill(&[], 0.0);
+            (channel.frame[0], channel.frame[1]) = (1.0, self.rank() as f64 + 1.0);
+            channel.closed = Some(ended());
+            // This rank leaves whatever the others reply.
+            let _ = self.world.all_reduce_sum(&mut channel.frame);
         }
     }
 
     fn exchange(&self, numbers: &mut [f64]) -> Result<(), Error> {
-        let mut line = self.line.borrow_mut();
-        if let Some((problem, remedy)) = line.closed.clone() {
+        let mut channel = self.channel.borrow_mut();
+        if let Some((problem, remedy)) = channel.closed.clone() {
             return Err(Error::Ranks { problem, remedy });
         }
-        let own = line.stamp(self.size());
-        line.fill(numbers, own);
-        let met = self.world.all_reduce_sum(&mut line.frame);
-        let met = met.and_then(|()| self.judge(&line.frame, line.frames));
-        numbers.copy_from_slice(&line.frame[HEAD..][..numbers.len()]);
-        drop(line);
-        met.map_err(|error| self.close(error))
+        let stamp = channel.stamp(self.size());
+        channel.fill(numbers, stamp);
+        let reduced = self.world.all_reduce_sum(&mut channel.frame);
+        let checked = reduced.and_then(|()| self.check_head(&channel.frame, channel.frames));
+        numbers.copy_from_slice(&channel.frame[HEAD..][..numbers.len()]);
+        drop(channel);
+        checked.map_err(|error| self.close(error))
     }
 
-    /// Keeps the reason for whoever asks next.
+    /// Closes the link. Later exchanges return the same error.
     fn close(&self, error: Error) -> Error {
-        self.line.borrow_mut().closed = Some(match &error {
+        self.channel.borrow_mut().closed = Some(match &error {
             Error::Ranks { problem, remedy } => (problem.clone(), remedy),
-            error => (error.to_string(), "start the run anew"),
+            error => (error.to_string(), "restart the run on every rank"),
         });
         error
     }
 
-    /// The same verdict on every rank, since all of them see the same head.
-    fn judge(&self, frame: &[f64], number: u64) -> Result<(), Error> {
-        let (failed, which, stamps, squares) = (frame[0], frame[1], frame[2], frame[3]);
+    /// Checks the summed head of a frame. The result is the same on every rank, because all see the same head.
+    fn check_head(&self, frame: &[f64], number: u64) -> Result<(), Error> {
+        let (failed, indices, stamps, squares) = (frame[0], frame[1], frame[2], frame[3]);
         let size = self.size();
         if failed > 0.0 {
             let who = if failed == 1.0 {
-                format!("rank {}", which - 1.0)
+                format!("rank {} of {size} has", indices - 1.0)
             } else {
-                format!("{failed} ranks")
+                format!("{failed} of {size} ranks have")
             };
             return Err(Error::Ranks {
-                problem: format!("{who} of {size} could not go on with the run"),
+                problem: format!("{who} failed"),
                 remedy: "see the error on that rank",
             });
         }
@@ -205,8 +207,8 @@ impl<'w> Link<'w> {
     }
 }
 
-impl Line {
-    /// A mark of all decisions so far, of so few bits that sums of its square over the ranks are exact.
+impl Channel {
+    /// A hash of all decisions so far, with few enough bits that the sum of its squares over the ranks is exact.
     fn stamp(&mut self, size: usize) -> f64 {
         self.frames += 1;
         self.decided.word(self.frames);
@@ -217,22 +219,22 @@ impl Line {
         self.frame.clear();
         self.frame.extend_from_slice(&[0.0, 0.0, stamp, stamp * stamp]);
         self.frame.extend_from_slice(numbers);
-        self.frame.resize(HEAD + self.room, 0.0);
+        self.frame.resize(HEAD + self.capacity, 0.0);
     }
 }
 
 fn ended() -> (String, &'static str) {
-    ("this run has ended".into(), "start another one on every rank")
+    ("this run has ended".into(), "start a new one on every rank")
 }
 
-/// R h^2 stays below 2^53.
+/// The largest number of bits of h such that R h^2 < 2^53.
 fn stamp_bits(size: usize) -> u32 {
     let size_bits = usize::BITS - size.leading_zeros();
     (53 - size_bits.min(45)) / 2
 }
 
-/// Whether all summands were equal, from their sum and that of their squares (Cauchy and Schwarz).
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // both are exact whole numbers
+/// Whether all summands were equal, from their sum and the sum of their squares: equality in Cauchy-Schwarz.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // both are whole numbers, stored exactly
 fn agree(size: usize, sum: f64, squares: f64) -> bool {
     size as u128 * squares as u128 == (sum as u128).pow(2)
 }

@@ -7,49 +7,49 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// A rank among R ranks on R threads of this process: for tests of distributed programs, and for machines with several
-/// memories but no MPI.
+/// One of R ranks on R threads of this process, for testing distributed programs and for machines with several memories
+/// but no MPI.
 ///
-/// Sums are taken in the order of the ranks. A rank that ends, fails or panics makes the sums of the others an error, so
-/// that none waits for it.
+/// Sums are added in the order of the ranks. When a rank finishes, fails or panics, pending and later sums of the
+/// others return an error, so that none waits for it.
 #[derive(Clone, Debug)]
 pub struct Threads {
     member: Arc<Member>,
 }
 
-/// The end of the last handle is the end of the rank.
+/// Shared by all handles of a rank. Dropping the last one ends the rank.
 #[derive(Debug)]
 struct Member {
     rank: usize,
-    meeting: Arc<Meeting>,
+    rendezvous: Arc<Rendezvous>,
 }
 
-/// Where the ranks of a job meet.
+/// Where the ranks of a job exchange their numbers.
 #[derive(Debug)]
-struct Meeting {
-    table: Mutex<Table>,
+struct Rendezvous {
+    rounds: Mutex<Rounds>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
-struct Table {
-    /// What each rank has brought to this round.
+struct Rounds {
+    /// The numbers each rank has contributed to this round.
     parts: Vec<Vec<f64>>,
     arrived: usize,
-    /// How many numbers the first to arrive has brought.
+    /// The number of numbers of the first rank to arrive.
     length: usize,
-    /// That of the last round, until all ranks have come to the next.
+    /// The sum of the last round, kept until all ranks have arrived at the next.
     sum: Vec<f64>,
-    /// Rounds completed.
-    round: usize,
+    /// The number of completed rounds.
+    completed: usize,
     /// Why there will be no further round.
     broken: Option<String>,
 }
 
 impl Threads {
-    /// Runs `work` on `ranks` threads, one for each rank, and returns what each of them returned, in the order of the ranks.
+    /// Runs `work` on `ranks` threads, one per rank, and returns their results in the order of the ranks.
     ///
-    /// A panic of `work` is an error of its rank. Sweeps of all ranks share rayon's pool.
+    /// If `work` panics, the result of its rank is an error. All ranks share rayon's thread pool.
     ///
     /// ```
     /// use expnet::communicator::{Communicator, Threads};
@@ -68,23 +68,23 @@ impl Threads {
         Self::run_each(ranks, &work)
     }
 
-    /// Compiled once for each kind of answer, not for each closure.
+    /// Takes a trait object so that it is compiled once per result type instead of once per closure.
     fn run_each<R: Send>(ranks: usize, work: &(dyn Fn(Self) -> Result<R, Error> + Sync)) -> Vec<Result<R, Error>> {
-        let meeting = Arc::new(Meeting {
-            table: Mutex::new(Table {
+        let rendezvous = Arc::new(Rendezvous {
+            rounds: Mutex::new(Rounds {
                 parts: vec![Vec::new(); ranks],
                 arrived: 0,
                 length: 0,
                 sum: Vec::new(),
-                round: 0,
+                completed: 0,
                 broken: None,
             }),
             changed: Condvar::new(),
         });
         let members: Vec<Arc<Member>> = (0..ranks)
             .map(|rank| {
-                let meeting = Arc::clone(&meeting);
-                Arc::new(Member { rank, meeting })
+                let rendezvous = Arc::clone(&rendezvous);
+                Arc::new(Member { rank, rendezvous })
             })
             .collect();
         thread::scope(|scope| {
@@ -120,49 +120,49 @@ impl Communicator for Threads {
     }
 
     fn size(&self) -> usize {
-        self.member.meeting.open().parts.len()
+        self.member.rendezvous.lock().parts.len()
     }
 
     fn all_reduce_sum(&self, numbers: &mut [f64]) -> Result<(), Error> {
-        let meeting = &self.member.meeting;
-        let mut table = meeting.open();
-        let round = table.round;
-        table.bring(self.member.rank, numbers);
-        if table.arrived == table.parts.len() {
-            table.add_up();
-            meeting.changed.notify_all();
+        let rendezvous = &self.member.rendezvous;
+        let mut rounds = rendezvous.lock();
+        let completed = rounds.completed;
+        rounds.contribute(self.member.rank, numbers);
+        if rounds.arrived == rounds.parts.len() {
+            rounds.complete();
+            rendezvous.changed.notify_all();
         }
-        while table.round == round {
-            if let Some(problem) = &table.broken {
+        while rounds.completed == completed {
+            if let Some(problem) = &rounds.broken {
                 let problem = problem.clone();
-                meeting.changed.notify_all();
+                rendezvous.changed.notify_all();
                 return Err(Error::Ranks {
                     problem,
                     remedy: "see that rank's own error",
                 });
             }
-            table = meeting.changed.wait(table).unwrap_or_else(PoisonError::into_inner);
+            rounds = rendezvous.changed.wait(rounds).unwrap_or_else(PoisonError::into_inner);
         }
-        numbers.copy_from_slice(&table.sum);
+        numbers.copy_from_slice(&rounds.sum);
         Ok(())
     }
 }
 
-impl Meeting {
-    /// A panic of another rank leaves the table whole: nothing in here panics halfway.
-    fn open(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+impl Rendezvous {
+    /// Ignores poisoning: nothing panics while it holds the lock, so the data is always consistent.
+    fn lock(&self) -> MutexGuard<'_, Rounds> {
+        self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Table {
-    fn bring(&mut self, rank: usize, numbers: &[f64]) {
+impl Rounds {
+    fn contribute(&mut self, rank: usize, numbers: &[f64]) {
         if self.arrived == 0 {
             self.length = numbers.len();
         }
         let (expected, found) = (self.length, numbers.len());
         if found != expected {
-            let problem = || format!("rank {rank} has brought {found} numbers to a sum of {expected}");
+            let problem = || format!("rank {rank} contributed {found} numbers to a sum of {expected}");
             self.broken.get_or_insert_with(problem);
         }
         self.parts[rank].clear();
@@ -170,8 +170,8 @@ impl Table {
         self.arrived += 1;
     }
 
-    /// In the order of the ranks, whoever came last.
-    fn add_up(&mut self) {
+    /// Adds in the order of the ranks, not in the order of arrival.
+    fn complete(&mut self) {
         if self.broken.is_some() {
             return;
         }
@@ -183,7 +183,7 @@ impl Table {
             self.sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         }
         self.arrived = 0;
-        self.round += 1;
+        self.completed += 1;
     }
 }
 
@@ -194,9 +194,9 @@ impl Drop for Member {
         } else {
             "has left the job"
         };
-        let mut table = self.meeting.open();
-        table.broken.get_or_insert_with(|| format!("rank {} {how}", self.rank));
-        self.meeting.changed.notify_all();
+        let mut rounds = self.rendezvous.lock();
+        rounds.broken.get_or_insert_with(|| format!("rank {} {how}", self.rank));
+        self.rendezvous.changed.notify_all();
     }
 }
 
@@ -205,9 +205,9 @@ fn panicked(rank: usize, panic: &(dyn Any + Send)) -> Error {
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message");
+        .unwrap_or("no message");
     Error::Ranks {
         problem: format!("rank {rank} has panicked: {message}"),
-        remedy: "see its message, which stands on stderr too",
+        remedy: "see the panic message on stderr",
     }
 }

@@ -10,20 +10,23 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// How many of the columns a message lists before it says how many more there are.
-const LISTED: usize = 40;
+/// The number of column names that an error message lists in full.
+const MAX_LISTED: usize = 40;
+
+/// The number of characters of a field that an error message quotes.
+const MAX_QUOTED: usize = 40;
 
 impl<T: Float> Dataset<T> {
-    /// Reads comma-separated text: a header, then one point per line. The column called `label_column`
-    /// holds the labels, all others the coordinates, named as in the header.
+    /// Reads comma-separated text: a header, then one sample per line. The column `label_column` holds
+    /// the labels; all other columns are coordinates, named as in the header.
     ///
-    /// Fields may be quoted (RFC 4180); blanks around them, blank lines and a byte order mark are
-    /// skipped; lines end in LF, CRLF or CR. Every field below the header must be a finite number.
+    /// Fields may be quoted (RFC 4180). Whitespace around fields, blank lines and a byte order mark are
+    /// skipped. Lines end in LF, CRLF or CR. Every field below the header must be a finite number.
     ///
     /// Errors: [`Error::Csv`] with the line (from 1) and the column (from 1, and by name) for a missing
-    /// or repeated label column, a row too short or too long, a field that is empty, no number, not
-    /// finite, out of range for `T` or not UTF-8; [`Error::Empty`] without header or rows;
-    /// [`Error::Io`] where `reader` fails. Needs memory for the text and the n (d + 1) numbers.
+    /// or duplicate label column, a row that is too short or too long, or a field that is empty, not a
+    /// number, not finite, out of range for `T` or not UTF-8; [`Error::Empty`] if there is no header or
+    /// no row; [`Error::Io`] if `reader` fails. Holds the text and the n (d + 1) numbers in memory.
     ///
     /// ```
     /// use expnet::Dataset;
@@ -42,10 +45,10 @@ impl<T: Float> Dataset<T> {
         Self::from_csv_with(reader, label_column, b',')
     }
 
-    /// [`Dataset::from_csv`] for another `delimiter`, such as `b';'` or `b'\t'`.
+    /// [`Dataset::from_csv`] with another `delimiter`, such as `b';'` or `b'\t'`.
     ///
-    /// Errors: also [`Error::Setting`] for a delimiter that could be part of a number or of CSV's
-    /// own syntax.
+    /// Errors: those of [`Dataset::from_csv`], and [`Error::Setting`] for a delimiter that is not ASCII
+    /// or could be part of a number or of CSV's own syntax.
     ///
     /// ```
     /// # use expnet::Dataset;
@@ -59,7 +62,7 @@ impl<T: Float> Dataset<T> {
         parse(&bytes, label_column, delimiter)
     }
 
-    /// [`Dataset::from_csv`] of the file at `path`.
+    /// [`Dataset::from_csv`] for the file at `path`.
     ///
     /// Errors: those of [`Dataset::from_csv`]; [`Error::Io`] and [`Error::Csv`] name the file.
     ///
@@ -87,8 +90,8 @@ impl<T: Float> Dataset<T> {
     }
 }
 
-/// The text as a whole: a message can then count its lines exactly, which the reader's own
-/// position (it stops before blank lines and inside CRLF) does not give.
+/// Reads the whole text, so that error messages can count lines exactly: the CSV reader's own position
+/// stops before blank lines and inside CRLF.
 fn read_all(mut reader: impl Read, action: &str) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     match reader.read_to_end(&mut bytes) {
@@ -117,7 +120,7 @@ fn parse<T: Float>(bytes: &[u8], label_column: &str, delimiter: u8) -> Result<Da
         rows.check_length(&names)?;
         for (k, field) in rows.record.iter().enumerate() {
             let value =
-                number(field).map_err(|problem| rows.error(format!("column {} {problem}", title(k, &names))))?;
+                parse_number(field).map_err(|problem| rows.error(format!("column {} {problem}", title(k, &names))))?;
             let list = if k == label { &mut labels } else { &mut values };
             list.push(value);
         }
@@ -134,19 +137,19 @@ fn parse<T: Float>(bytes: &[u8], label_column: &str, delimiter: u8) -> Result<Da
 }
 
 fn check_delimiter(delimiter: u8) -> Result<(), Error> {
-    let taken = delimiter.is_ascii_alphanumeric() || b"+-.\"\r\n".contains(&delimiter);
-    if delimiter.is_ascii() && !taken {
+    let reserved = delimiter.is_ascii_alphanumeric() || b"+-.\"\r\n".contains(&delimiter);
+    if delimiter.is_ascii() && !reserved {
         return Ok(());
     }
     Err(Error::Setting {
         setting: "`delimiter` of `Dataset::from_csv_with`",
         value: format!("b'{}'", delimiter.escape_ascii()),
-        expected: "an ASCII character that is no part of a number, a quote or a line's end, \
+        expected: "an ASCII character other than a quote or line break that cannot occur in a number, \
                    such as b',', b';' or b'\\t'",
     })
 }
 
-/// The rows of a text, blank ones left out, and where they stand.
+/// The non-blank rows of a text, with their positions.
 struct Rows<'a> {
     bytes: &'a [u8],
     reader: ::csv::Reader<&'a [u8]>,
@@ -158,7 +161,7 @@ impl<'a> Rows<'a> {
         let reader = ReaderBuilder::new()
             .delimiter(delimiter)
             .has_headers(false)
-            // Rows of a wrong length get our own message.
+            // Rows of the wrong length get a message of their own.
             .flexible(true)
             .from_reader(bytes);
         Self {
@@ -168,7 +171,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Moves on to the next row that is not blank; false at the end.
+    /// Advances to the next non-blank row. Returns false at the end.
     fn advance(&mut self) -> Result<bool, Error> {
         loop {
             match self.reader.read_byte_record(&mut self.record) {
@@ -183,24 +186,24 @@ impl<'a> Rows<'a> {
     fn error(&self, problem: String) -> Error {
         let at = self.record.position().map_or(0, ::csv::Position::byte);
         let at = usize::try_from(at).map_or(self.bytes.len(), |at| at.min(self.bytes.len()));
-        // The reader leaves line ends before a row to that row: they come before its line.
-        let ends = self.bytes[at..].iter();
-        let start = at + ends.take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        // The reader counts the line breaks in front of a row as part of it; its line starts after them.
+        let rest = self.bytes[at..].iter();
+        let start = at + rest.take_while(|b| matches!(b, b'\r' | b'\n')).count();
         let before = &self.bytes[..start];
-        let pairs = before.windows(2).filter(|pair| pair == b"\r\n").count();
-        let ends = before.iter().filter(|b| matches!(b, b'\r' | b'\n')).count();
+        let crlfs = before.windows(2).filter(|two| two == b"\r\n").count();
+        let breaks = before.iter().filter(|b| matches!(b, b'\r' | b'\n')).count();
         Error::Csv {
-            line: (1 + ends - pairs) as u64,
+            line: (1 + breaks - crlfs) as u64,
             problem,
         }
     }
 
-    /// The current row as the names of columns.
+    /// The current row as column names.
     fn header(&self) -> Result<Vec<String>, Error> {
         let name = |(k, field)| match std::str::from_utf8(field) {
             Ok(name) => Ok(name.trim().to_owned()),
             Err(_) => Err(self.error(format!(
-                "the name of column {} is not UTF-8 text; save the file as UTF-8",
+                "the name of column {} is not valid UTF-8; save the file as UTF-8",
                 k + 1
             ))),
         };
@@ -212,104 +215,107 @@ impl<'a> Rows<'a> {
         let remedy = match found.cmp(&expected) {
             Ordering::Equal => return Ok(()),
             Ordering::Less => format!(
-                "the row ends before column {}: fill it up, or leave it out",
+                "the row ends before column {}: complete it, or remove it",
                 title(found, names)
             ),
-            Ordering::Greater => "take the surplus fields out, or quote a field that holds the delimiter".into(),
+            Ordering::Greater => "remove the surplus fields, or quote a field that contains the delimiter".into(),
         };
         let problem = format!("{found} fields under a header of {expected}; {remedy}");
         Err(self.error(problem))
     }
 }
 
-/// `11 ("alcohol")`: as people count the columns of a table, from 1.
+/// `11 ("alcohol")`, counted from 1 as in a spreadsheet.
 fn title(column: usize, names: &[String]) -> String {
     let name = names.get(column).map_or("", String::as_str);
     format!("{} ({name:?})", column + 1)
 }
 
-/// The label's column, or what is wrong with the header.
+/// The index of the label column, or what is wrong with the header.
 fn find_label(names: &[String], label: &str, delimiter: u8) -> Result<usize, String> {
     let label = label.trim();
     let mut found = (0..names.len()).filter(|&k| names[k] == label);
     let Some(first) = found.next() else {
-        let listed: Vec<_> = names.iter().take(LISTED).map(|n| format!("{n:?}")).collect();
-        let more = match names.len().saturating_sub(LISTED) {
+        let listed: Vec<_> = names.iter().take(MAX_LISTED).map(|n| format!("{n:?}")).collect();
+        let more = match names.len().saturating_sub(MAX_LISTED) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let problem = format!("no column {label:?}; name one of {}{more}", listed.join(", "));
+        let problem = format!(
+            "there is no column {label:?}; choose one of {}{more}",
+            listed.join(", ")
+        );
         return Err(problem + &delimiter_hint(names, delimiter));
     };
     if let Some(second) = found.next() {
         let (first, second) = (first + 1, second + 1);
         return Err(format!(
-            "two columns, {first} and {second}, are called {label:?}; rename the one that does not hold the labels"
+            "columns {first} and {second} are both called {label:?}; rename the one that does not hold the labels"
         ));
     }
     if names.len() == 1 {
         return Err(format!(
-            "the label {label:?} is the only column; add at least one column of coordinates"
+            "the label column {label:?} is the only column; add at least one column of coordinates"
         ));
     }
     Ok(first)
 }
 
-/// A header of one column that holds a usual delimiter was most likely cut with the wrong one.
+/// A one-column header that contains a common delimiter was most likely split at the wrong one.
 fn delimiter_hint(names: &[String], delimiter: u8) -> String {
     let [only] = names else {
         return String::new();
     };
-    let usual = b";,\t|".iter().copied();
-    match usual
+    let common = b";,\t|".iter().copied();
+    match common
         .filter(|&c| c != delimiter)
         .find(|&c| only.contains(char::from(c)))
     {
         None => String::new(),
         Some(c) => format!(
-            "; the header is a single column that holds '{0}': if that is the delimiter, use \
+            "; the header is a single column that contains '{0}': if that is the delimiter, use \
              `Dataset::from_csv_with(reader, label_column, b'{0}')`",
             c.escape_ascii()
         ),
     }
 }
 
-/// A field as a finite number, or what is wrong with it.
-fn number<T: Float>(field: &[u8]) -> Result<T, String> {
+/// Parses a field as a finite number, or says what is wrong with it.
+fn parse_number<T: Float>(field: &[u8]) -> Result<T, String> {
     let Ok(text) = std::str::from_utf8(field) else {
-        return Err("is not UTF-8 text; save the file as UTF-8".into());
+        return Err("is not valid UTF-8; save the file as UTF-8".into());
     };
     let text = text.trim();
     if text.is_empty() {
-        return Err("is empty; fill the number in, or leave the row out".into());
+        return Err("is empty; fill in a number, or remove the row".into());
     }
     let quoted = excerpt(text);
     let Ok(value) = text.parse::<f64>() else {
         let decimal_comma = text.replacen(',', ".", 1).parse::<f64>().is_ok();
         return Err(if decimal_comma {
-            format!("holds {quoted}; write the decimals after a point, not a comma")
+            format!("is {quoted}; use a decimal point instead of a comma")
         } else {
-            format!("holds {quoted}, which is not a number; replace it with one, or remove the row")
+            format!("is {quoted}, which is not a number; replace it with one, or remove the row")
         });
     };
     let number = T::lit(value);
     if number.is_finite() {
         Ok(number)
     } else if text.bytes().any(|b| b.is_ascii_digit()) {
-        let range = T::NAME;
+        let dtype = T::NAME;
         Err(format!(
-            "holds {quoted}, beyond the range of {range}; scale the column down"
+            "is {quoted}, which is out of range for {dtype}; scale the column down"
         ))
     } else {
         Err(format!(
-            "holds {quoted}, not a finite number; fill one in, or leave the row out"
+            "is {quoted}, which is not a finite number; replace it with one, or remove the row"
         ))
     }
 }
 
-/// `text` in quotes, cut where an unclosed quote swallowed half of the file.
+/// `text` in quotes, truncated: an unclosed quote may have swallowed half of the file.
 fn excerpt(text: &str) -> String {
-    let mut short: String = text.chars().take(LISTED).collect();
+    let mut short: String = text.chars().take(MAX_QUOTED).collect();
     if short.len() < text.len() {
         short.push('…');
     }

@@ -1,7 +1,7 @@
-//! A run's numbers for each neuron, out of the chunks and back into them bit for bit.
+//! The per-neuron arrays of a run, read from the chunks and loaded back bit for bit.
 //!
-//! They leave as [neuron][coordinate], whatever the width of a panel, so that any machine and any share of the
-//! neurons can take them up.
+//! Outside the chunks they are [neuron][coordinate], whatever the width of a panel, so that any machine can load them,
+//! and any rank its share of the neurons.
 
 use super::chunk::{Chunk, Roles};
 use super::memory::Aligned;
@@ -9,16 +9,16 @@ use super::points::{pack_panel, unpack_panel};
 use crate::error::Error;
 use crate::float::Float;
 
-/// What a run holds for each neuron beside its output weight.
+/// What a run holds for each neuron in addition to its output weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Array {
     /// The weights, in the coordinates of the run.
     Weights,
-    /// The best weights so far, where they differ from the current ones.
+    /// The best weights so far, if they are not the current ones.
     Best,
-    /// Momentum's velocity.
+    /// The velocity of momentum.
     Velocity,
-    /// The gradient of the step before.
+    /// The gradient of the previous step.
     Previous,
 }
 
@@ -34,7 +34,7 @@ impl Array {
         }
     }
 
-    /// Rows of a panel, and how many of them are not padding.
+    /// The rows of a panel, and how many of them are not padding.
     fn rows<T>(self, chunk: &Chunk<T>, trained: usize) -> (usize, usize) {
         match self {
             Self::Weights | Self::Best => (chunk.shape.dimension, chunk.shape.dimension),
@@ -47,7 +47,7 @@ impl Array {
         chunks.first().map_or(0, |chunk| self.rows(chunk, trained).1)
     }
 
-    /// Where the chunk holds it; `None` where the run has no such array.
+    /// The buffer of the chunk that holds it; `None` if the run has no such array.
     pub(super) fn of<T>(self, chunk: &Chunk<T>, roles: Roles) -> Option<&Aligned<T>> {
         match self {
             Self::Weights => Some(&chunk.weights[roles.current]),
@@ -61,7 +61,7 @@ impl Array {
     }
 }
 
-/// Hands out the array, one chunk's neurons at a time.
+/// Passes the array to `give`, the neurons of one chunk at a time.
 pub(super) fn unload<T: Float, E>(
     array: Array,
     chunks: &[Chunk<T>],
@@ -87,7 +87,7 @@ pub(super) fn unload<T: Float, E>(
     Ok(())
 }
 
-/// Takes up the array, one chunk's neurons at a time: `take` answers with as many numbers as it is asked for.
+/// Loads the array, the neurons of one chunk at a time: `take` returns as many numbers as it is asked for.
 pub(super) fn load<T: Float>(
     array: Array,
     chunks: &mut [Chunk<T>],

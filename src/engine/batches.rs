@@ -1,7 +1,7 @@
-//! Which points a sweep works on: all samples, or a batch that a method chose; and the validation points beside them.
+//! The points that a sweep works on: all samples or a batch that a method chose, and the validation points.
 //!
 //! ```text
-//! caller's sample i  --place[i]-->  column of `samples`  --pack-->  packed row p  --slots[p]-->  caller's number of the batch
+//! caller's sample i  --place[i]-->  column of `samples`  --pack-->  packed row p  --slots[p]-->  caller's index in the batch
 //! ```
 
 use super::points::{Coordinates, Points};
@@ -9,17 +9,17 @@ use crate::error::Error;
 use crate::float::Float;
 use nalgebra::DMatrix;
 
-/// Packed samples, and which ones they are.
+/// Packed samples, and which ones.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Batch<T> {
     pub points: Points<T>,
-    /// The samples as the caller counts them; empty for all.
+    /// The caller's sample indices; empty means all.
     pub chosen: Vec<usize>,
-    /// Packed row p is number `slots[p]` of the caller's vectors.
+    /// Packed row p is entry `slots[p]` of the caller's vectors.
     pub slots: Vec<usize>,
 }
 
-/// All samples and two batches in turn: the one of the current activations, and the one of the next.
+/// All samples, and two batches in turn: that of the current activations and that of the next ones.
 #[derive(Debug)]
 pub(super) struct Batches<T> {
     samples: Coordinates<T>,
@@ -27,9 +27,9 @@ pub(super) struct Batches<T> {
     place: Vec<usize>,
     /// Coordinates along which weights move.
     trained: usize,
-    /// Rows of a kernel's blocks, in units of 4.
+    /// Rows of the kernels' blocks, in units of 4.
     units: usize,
-    /// All samples, and two batches.
+    /// All samples, then two batches.
     packed: [Batch<T>; 3],
     current: usize,
     next: usize,
@@ -80,7 +80,7 @@ impl<T: Float> Batches<T> {
         Ok(())
     }
 
-    /// Chooses the samples of the next forward half; none means all of them.
+    /// Chooses the samples of the next forward half; empty means all.
     pub fn choose(&mut self, chosen: &[usize]) -> Result<(), Error> {
         let same = |batch: &Batch<T>| batch.points.samples > 0 && batch.chosen == chosen;
         if chosen.is_empty() {
@@ -94,7 +94,7 @@ impl<T: Float> Batches<T> {
             batch.chosen.extend_from_slice(chosen);
             batch.slots.clear();
             batch.slots.extend(0..chosen.len());
-            // In the order of the samples' coordinates, so that what is triangular stays so.
+            // In the order of the coordinates, so that triangular points stay triangular.
             batch
                 .slots
                 .sort_unstable_by_key(|&slot| (self.place[chosen[slot]], slot));
@@ -104,12 +104,12 @@ impl<T: Float> Batches<T> {
         Ok(())
     }
 
-    /// The next forward half is of the current samples again.
+    /// Lets the next forward half evaluate the current samples again.
     pub fn stay(&mut self) {
         self.next = self.current;
     }
 
-    /// The chosen samples become the current ones.
+    /// Makes the chosen samples the current ones.
     pub fn enter(&mut self) {
         self.current = self.next;
     }
@@ -130,7 +130,7 @@ impl<T: Float> Batches<T> {
         self.validation.as_ref()
     }
 
-    /// Packs a number for each current sample, for the backward half.
+    /// Packs the dual, one number per current sample, for the backward half.
     pub fn pack_dual(&mut self, dual: &[T]) {
         let batch = &mut self.packed[self.current];
         self.permuted.clear();
@@ -147,14 +147,14 @@ impl<T: Float> Batches<T> {
         &self.samples
     }
 
-    /// The columns of the coordinates that are the rows of the current batch.
+    /// The column of the coordinates for each packed row of the current batch.
     pub fn columns(&self) -> Vec<usize> {
         let batch = self.current();
         let column = |&slot: &usize| self.place[batch.chosen.get(slot).copied().unwrap_or(slot)];
         batch.slots.iter().map(column).collect()
     }
 
-    /// The current samples in the coordinates along which weights move, in the caller's order: one sample per column.
+    /// The current samples in the coordinates along which weights move, one per column, in the caller's order.
     pub fn points(&self) -> DMatrix<f64> {
         let batch = self.current();
         let columns: Vec<usize> = if batch.chosen.is_empty() {
@@ -166,8 +166,8 @@ impl<T: Float> Batches<T> {
         rows.select_columns(&columns).map(Float::as_f64)
     }
 
-    /// Rows of a panel's activations where they are stored, and where one group of samples at a time is computed; outputs of
-    /// the largest sweep.
+    /// The rows of a panel's activations if they are stored, and if they are recomputed one group of samples at a time;
+    /// and the number of outputs of the largest sweep.
     pub fn room(&self) -> (usize, usize, usize) {
         let (current, next) = (&self.current().points, &self.next().points);
         let validation = self.validation.as_ref().map_or(0, |points| points.samples);

@@ -1,13 +1,13 @@
-//! Chunks: fixed ranges of neurons, each with all of its memory.
+//! Chunks: fixed ranges of neurons, each with all its memory.
 //!
-//! Neurons lie in panels, panels in chunks. A chunk is worked on by one thread at a time; how many panels it has depends on
-//! the width alone, and the chunks' partial sums are added in order by whoever needs them. So the bits don't depend on the
-//! number of threads.
+//! Neurons are grouped into panels, panels into chunks. One thread at a time works on a chunk. How many panels a chunk
+//! has depends on the width alone, and the partial sums of the chunks are added in their order, so the bits do not
+//! depend on the number of threads.
 //!
 //! ```text
 //! chunk:  weights x3 (current, next, best)   [panel][coordinate][P]
-//!         activations (in `Pages`)           [panel][sample][P], or one panel where they are recomputed
-//!         sums                               [sample][lanes], emptied into f64 every 32 panels
+//!         activations (in `Pages`)           [panel][sample][P], or one panel if they are recomputed
+//!         sums                               [sample][lanes], flushed into f64 every 32 panels
 //! ```
 
 use super::memory::Aligned;
@@ -16,12 +16,13 @@ use super::{GradientSums, SweepSums};
 use crate::error::Error;
 use crate::float::Float;
 
-/// Panels of a chunk. Each chunk fetches and empties its sums once, which fewer than eight panels don't pay back.
+/// The number of panels in a chunk. Each chunk fetches and flushes its sums at least once, which takes eight panels to
+/// pay off.
 pub(super) fn panels_in_chunk(panels: usize) -> usize {
     (panels / 64).max(8)
 }
 
-/// Which of a chunk's three copies of the weights is which.
+/// The roles of the three copies of the weights in a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Roles {
     pub current: usize,
@@ -40,19 +41,19 @@ impl Default for Roles {
 }
 
 impl Roles {
-    /// The next weights become the current ones.
+    /// Makes the next weights the current ones.
     pub fn accept(&mut self) {
         self.current = self.next;
         self.choose_next();
     }
 
-    /// The current weights become the best ones.
+    /// Makes the current weights the best ones as well.
     pub fn remember_best(&mut self) {
         self.best = Some(self.current);
         self.choose_next();
     }
 
-    /// The copy to fill with best weights that are not the current ones.
+    /// Makes another copy than the current one the best, and returns it, to be filled.
     pub fn set_best_apart(&mut self) -> usize {
         let best = self.next;
         self.best = Some(best);
@@ -60,7 +61,7 @@ impl Roles {
         best
     }
 
-    /// The best weights become the current ones; false where none were remembered.
+    /// Makes the best weights the current ones; returns false if there are none.
     pub fn recall_best(&mut self) -> bool {
         let Some(best) = self.best else { return false };
         self.current = best;
@@ -74,49 +75,49 @@ impl Roles {
     }
 }
 
-/// Where a chunk's neurons lie, and how large its panels are.
+/// The range of neurons of a chunk, and the size of its panels.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Shape {
     pub panels: usize,
     pub first_neuron: usize,
     pub neurons: usize,
-    /// Coordinates of a neuron.
+    /// Coordinates per neuron.
     pub dimension: usize,
-    /// Those of its gradient, padded to a multiple of 4.
+    /// Coordinates of its gradient, padded to a multiple of 4.
     pub gradient_rows: usize,
-    /// Neurons of a panel: P.
+    /// Neurons per panel: P.
     pub lanes: usize,
 }
 
 impl Shape {
-    /// Numbers of the weights.
+    /// The length of a copy of the weights.
     pub fn weights_len(&self) -> usize {
         self.panels * self.dimension * self.lanes
     }
 
-    /// Numbers of the gradient.
+    /// The length of a gradient.
     pub fn gradient_len(&self) -> usize {
         self.panels * self.gradient_rows * self.lanes
     }
 }
 
-/// Sums over a chunk's neurons.
+/// Sums over the neurons of a chunk.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Partial {
     /// One number per sample, then one per validation point.
     pub outputs: Vec<f64>,
-    /// J^T v is 0 so far.
+    /// Whether J^T v is 0 so far.
     pub is_zero: bool,
     pub norm_squared: f64,
     pub dot_previous: f64,
     pub dot_velocity: f64,
-    /// ||W - W_0||^2 after the update, where W_0 is kept.
+    /// ||W - W_0||^2 after the update, if W_0 is kept.
     pub movement: f64,
     pub all_finite: bool,
 }
 
 impl Partial {
-    /// Before the first neuron, with room for so many outputs.
+    /// Resets the sums, with room for this many outputs.
     pub fn reset(&mut self, outputs: usize) {
         let mut memory = std::mem::take(&mut self.outputs);
         memory.clear();
@@ -138,40 +139,40 @@ pub(super) struct Chunk<T> {
     pub weights: [Aligned<T>; 3],
     /// W_0, for steps that pull towards it.
     pub initial: Option<Aligned<T>>,
-    /// Momentum's, at the current weights and at the next.
+    /// The velocity of momentum at the current weights, and at the next ones.
     pub velocity: Option<[Aligned<T>; 2]>,
-    /// J^T v that is kept, and that of the step before.
+    /// The kept J^T v.
     pub gradient: Option<Aligned<T>>,
+    /// The gradient of the previous step.
     pub previous: Option<Aligned<T>>,
-    /// How its activations are kept.
     pub activations: Activations,
     pub work: Work<T>,
     pub partial: Partial,
 }
 
-/// How a chunk's activations are kept.
+/// How the activations of a chunk are kept.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Activations {
-    /// Rows of a panel's activations.
+    /// Rows per panel.
     pub rows: usize,
     /// Whether those of every panel are stored, or those of one at a time.
     pub stored: bool,
 }
 
-/// Memory that holds nothing from one sweep to the next.
+/// Memory whose contents do not outlive a sweep.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Work<T> {
-    /// A block's rows, and a panel's J^T v.
+    /// The rows of a block, then J^T v of a panel.
     pub scratch: Aligned<T>,
     /// [output][lanes].
     pub sums: Aligned<T>,
 }
 
-/// Rows of the scratch memory in front of J^T v: the largest block.
+/// Rows of the scratch memory before J^T v: those of the largest block.
 pub(super) const SCRATCH_ROWS: usize = 3 * UNIT;
 
 impl<T: Float> Chunk<T> {
-    /// Takes memory for J^T v: most runs never keep it.
+    /// Allocates J^T v on demand: most runs never keep it.
     pub fn prepare_gradient(&mut self) -> Result<(), Error> {
         if self.gradient.is_none() {
             self.gradient = Some(Aligned::zeros(self.shape.gradient_len())?);
@@ -179,7 +180,7 @@ impl<T: Float> Chunk<T> {
         Ok(())
     }
 
-    /// Takes memory for the velocity: most runs have no momentum.
+    /// Allocates the velocity on demand: most runs have no momentum.
     pub fn prepare_velocity(&mut self) -> Result<(), Error> {
         if self.velocity.is_none() {
             let zeros = || Aligned::zeros(self.shape.gradient_len());
@@ -188,18 +189,18 @@ impl<T: Float> Chunk<T> {
         Ok(())
     }
 
-    /// Whether the sums of this many outputs have room.
+    /// Whether there is room for the sums of this many outputs.
     pub fn sums_fit(&self, outputs: usize) -> bool {
         self.work.sums.get().len() >= outputs * (self.shape.lanes / 2)
     }
 
-    /// Numbers of its activations: of one panel alone where they are not stored.
+    /// The length of its activations: those of one panel if they are not stored.
     pub fn activations_len(&self) -> usize {
         let panels = if self.activations.stored { self.shape.panels } else { 1 };
         panels * self.activations.rows * self.shape.lanes
     }
 
-    /// From now on activations are kept in this way; takes memory for the sums of `outputs` outputs.
+    /// Sets how activations are kept, and makes room for the sums of `outputs` outputs.
     pub fn make_room(&mut self, activations: Activations, outputs: usize) -> Result<(), Error> {
         self.activations = activations;
         self.work.sums.set_len(outputs * (self.shape.lanes / 2))?;
@@ -207,12 +208,12 @@ impl<T: Float> Chunk<T> {
         Ok(())
     }
 
-    /// The proposal becomes the current state: what `momentum` carried on, or a velocity of 0; with `keep_previous` the
+    /// Accepts the proposal: its velocity becomes the current one, or 0 if it had no momentum. With `keep_previous` the
     /// kept gradient becomes the previous one.
     pub fn accept(&mut self, momentum: bool, keep_previous: bool) {
         match &mut self.velocity {
             Some([now, next]) if momentum => std::mem::swap(now, next),
-            // A step without momentum forgets the movement before it.
+            // A step without momentum resets the velocity.
             Some([now, _]) => now.get_mut().fill(T::zero()),
             None => {}
         }
@@ -222,7 +223,8 @@ impl<T: Float> Chunk<T> {
     }
 }
 
-/// Adds the chunks' outputs in order: `count` of them from `from` on, the p-th of which goes to `slots[p]` (none: to p).
+/// Adds up the outputs of the chunks in order: `count` of them from `from` on. Output p goes to `slots[p]`, or to p if
+/// there are no slots.
 pub(super) fn gather<T>(chunks: &[Chunk<T>], count: usize, from: usize, slots: &[usize], to: &mut Vec<f64>) {
     to.clear();
     to.resize(count, 0.0);
@@ -236,7 +238,7 @@ pub(super) fn gather<T>(chunks: &[Chunk<T>], count: usize, from: usize, slots: &
     }
 }
 
-/// The chunks' other sums in order.
+/// Adds up the other sums of the chunks in order.
 pub(super) fn sums<T>(chunks: &[Chunk<T>]) -> SweepSums {
     let mut sums = SweepSums {
         gradient: GradientSums {

@@ -1,8 +1,8 @@
 //! The sweeps in `f32` and `f64`, compiled once, in this crate.
 //!
-//! Generic code is compiled where it is used: each crate that trains a network would compile the kernels for every SIMD
-//! level again, and at its own level of optimisation. Here each generic function only finds out whether it is called for
-//! `f32` or `f64`, and calls a function that is not generic.
+//! Generic code is compiled where it is used, so each crate that trains a network would compile the kernels for every
+//! SIMD level again, at its own optimisation level. Here each generic function only dispatches on `f32` or `f64` to a
+//! function that is not generic.
 
 use super::chunk::Chunk;
 use super::kernels::gram::{self, Column, Neurons, SamplePanels, Slab};
@@ -15,7 +15,8 @@ use crate::float::{Concrete, Family, Float};
 use fearless_simd::{Level, dispatch};
 use std::marker::PhantomData;
 
-/// A generic function, whose arguments in braces depend on the scalar type `T`, and its bodies for `f32` and `f64`.
+/// Defines a generic function and its bodies for `f32` and `f64`. The arguments in braces depend on the scalar type
+/// `T`.
 macro_rules! compiled {
     (
         $(#[$doc:meta])*
@@ -84,7 +85,7 @@ compiled!(
     }
 );
 
-/// A slab's share of some columns of S: see [`gram::add_products`].
+/// Adds the products of a slab to some columns of S: see [`gram::add_products`].
 #[inline(never)]
 pub(super) fn add_products(columns: &mut [Column], slab: &Slab<'_>) {
     dispatch!(slab.level, s => gram::add_products(s, columns, slab));

@@ -1,14 +1,15 @@
-//! G = J J^T = K o S, n x n: K the products of the points, S = E E^T for the activations E times |a|, n x m.
+//! G = J J^T = K o S, n x n: K holds the inner products of the points, and S = E E^T for the activations E times |a|,
+//! n x m.
 //!
 //! ```text
-//! slab       [block of 128 neurons][panel of samples][neuron][P]     some blocks at a time: n x m is never in memory
+//! slab       [block of 128 neurons][panel of samples][neuron][P]     some blocks at a time: E is never formed as a whole
 //! triangle   [column panel j][row panel i >= j][P][P]                S, summed over the blocks in their order
 //! ```
 //!
-//! All in `f64`, whatever the type of the network: P is two vectors of it. A slab is filled by threads that share its
-//! blocks, then multiplied by threads that share the columns of the triangle, so that each number of S has
-//! one owner and the bits don't depend on the threads. Samples lie side by side in a panel, not neurons: with the roles of
-//! points and weights exchanged the forward half writes E as the product reads it, and one microkernel serves both.
+//! All in `f64`, whatever the type of the network: P is two vectors of `f64`. The threads first fill the blocks of a
+//! slab, then add its products to the columns of the triangle, so that each number of S has one owner and the bits do
+//! not depend on the number of threads. A panel holds samples, not neurons, side by side: with the roles of points and
+//! weights exchanged, the forward half writes E in the layout that the product reads, and one microkernel serves both.
 
 use super::batches::Batches;
 use super::chunk::Chunk;
@@ -26,10 +27,10 @@ use nalgebra::DMatrix;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Numbers of a slab, unless one block has more: it stays in the last level of cache.
+/// The numbers in a slab, unless one block has more: a slab stays in the last-level cache.
 const SLAB: usize = 1 << 20;
 
-/// The samples `columns` of `from`, in this order.
+/// Packs the samples `columns` of `from`, in this order.
 fn pack_samples<T: Float>(plan: &Plan, from: &Coordinates<T>, columns: &[usize]) -> Result<SamplePanels<T>, Error> {
     let (width, coordinates) = (plan.lanes, from.matrix.nrows());
     let mut points = Aligned::zeros(columns.len().div_ceil(width) * coordinates * width)?;
@@ -56,7 +57,7 @@ fn pack_samples<T: Float>(plan: &Plan, from: &Coordinates<T>, columns: &[usize])
 /// The lower triangle of S.
 struct Triangle {
     side: usize,
-    /// The longest and the shortest in turn, so that any few of them in a row are about the same work.
+    /// Long and short ones in turn, so that a few consecutive ones are always about the same work.
     columns: Vec<Column>,
 }
 
@@ -73,7 +74,7 @@ impl Triangle {
 
     /// S += E E^T for the activations of a slab.
     fn add(&mut self, slab: &Slab<'_>, parallel: bool) {
-        // Columns that are worked on together share what they read of a block in L2.
+        // Columns that are processed together share their reads of a block in L2.
         let together = (self.columns.len() / 8).clamp(2, 4);
         let add = |columns: &mut [Column]| compiled::add_products(columns, slab);
         if parallel {
@@ -83,7 +84,7 @@ impl Triangle {
         }
     }
 
-    /// S as a matrix: its rows and columns are those of the slots.
+    /// S as a matrix, with its rows and columns permuted to `slots`.
     fn into_matrix(self, slots: &[usize]) -> Result<DMatrix<f64>, Error> {
         let (n, side) = (slots.len(), self.side);
         let mut matrix = memory::square("the tangent Gram matrix", n)?;
@@ -100,10 +101,10 @@ impl Triangle {
     }
 }
 
-/// S for the neurons of these chunks and the current samples, at copy `role` of the weights; `slab` is memory that is used
-/// from one call to the next.
+/// S for the neurons of these chunks and the current samples, at copy `role` of the weights. `slab` is memory that
+/// calls reuse.
 ///
-/// n^2 m + 2 n d m flops and n m exponentials; memory for 5/2 n^2 numbers beside a slab.
+/// n^2 m + 2 n d m flops and n m exponentials; memory for 5/2 n^2 numbers in addition to a slab.
 pub(super) fn products_of_activations<T: Float>(
     plan: &Plan,
     chunks: &[Chunk<T>],
@@ -136,7 +137,7 @@ pub(super) fn products_of_activations<T: Float>(
     triangle.into_matrix(&batch.slots)
 }
 
-/// The activations of some blocks: ranges of panels.
+/// Computes the activations of some blocks, given as ranges of panels.
 fn fill_slab<T: Float>(
     samples: &SamplePanels<T>,
     chunks: &[Chunk<T>],
@@ -168,7 +169,7 @@ fn fill_slab<T: Float>(
     }
 }
 
-/// G from S: entry by entry with the products of the points (k x n).
+/// Turns S into G: multiplies entry by entry with the inner products of the points (k x n).
 pub(super) fn multiply_by_products(gram: &mut DMatrix<f64>, points: &DMatrix<f64>) {
     for (j, mut column) in gram.column_iter_mut().enumerate() {
         column.component_mul_assign(&points.tr_mul(&points.column(j)));

@@ -1,9 +1,9 @@
-//! Buffers of the engine: zeros that start at a cache line.
+//! The buffers of the engine, aligned to cache lines.
 
 use crate::error::Error;
 use crate::float::Float;
 
-/// Zeros that start at a cache line.
+/// A buffer that starts at a cache line.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Aligned<T> {
     memory: Vec<T>,
@@ -11,7 +11,7 @@ pub(super) struct Aligned<T> {
     len: usize,
 }
 
-/// Bytes of a cache line.
+/// The bytes of a cache line.
 const LINE: usize = 64;
 
 impl<T: Float> Aligned<T> {
@@ -19,7 +19,7 @@ impl<T: Float> Aligned<T> {
     pub fn zeros(len: usize) -> Result<Self, Error> {
         let slack = LINE / size_of::<T>();
         let total = len.checked_add(slack).ok_or_else(|| out_of_memory(len))?;
-        // `vec!` takes pages that the system has zeroed, but aborts where there are none: asked for first.
+        // `vec!` gets pages that the system has zeroed, but aborts if there are none: so try to reserve first.
         Vec::<T>::new()
             .try_reserve_exact(total)
             .map_err(|_| out_of_memory(len))?;
@@ -28,7 +28,7 @@ impl<T: Float> Aligned<T> {
         Ok(Self { memory, start, len })
     }
 
-    /// The first `len` of the numbers may be used; grows if need be, to zeros.
+    /// Sets the length. Grows if necessary, and then holds zeros.
     pub fn set_len(&mut self, len: usize) -> Result<(), Error> {
         if self.start.saturating_add(len) > self.memory.len() {
             *self = Self::zeros(len)?;
@@ -48,12 +48,12 @@ impl<T: Float> Aligned<T> {
     }
 }
 
-/// Zeros that start at a cache line, in huge pages where they are many: for the activations of all chunks, n m numbers, by
-/// far the largest buffer there is.
+/// A buffer that starts at a cache line, and is in huge pages if it is large. Used for the activations of all chunks
+/// (n m numbers, by far the largest buffer) and for a slab.
 ///
-/// A system page is 4 KiB: each costs a microsecond or two when it is first touched, which made the set-up of a run
-/// longer than five of its steps, and a place in the short list of addresses that the processor remembers. Linux gives
-/// pages of 2 MiB on request, and only to a buffer that is one piece: hence not one buffer per chunk.
+/// A normal page has 4 KiB. Each costs a microsecond or two when it is first touched, which made the set-up of a run
+/// longer than five of its steps, and an entry in the small TLB of the processor. Linux provides pages of 2 MiB on
+/// request, but only within one contiguous buffer: hence not one buffer per chunk.
 #[derive(Debug, Default)]
 pub(super) struct Pages<T> {
     small: Aligned<T>,
@@ -62,12 +62,12 @@ pub(super) struct Pages<T> {
     len: usize,
 }
 
-/// Bytes from which on huge pages are worth it: two of them.
+/// The bytes from which on huge pages pay off: two of them.
 #[cfg(target_os = "linux")]
 const LARGE: usize = 4 << 20;
 
 impl<T: Float> Pages<T> {
-    /// The first `len` of the numbers may be used; grows if need be, to zeros.
+    /// Sets the length. Grows if necessary, and then holds zeros.
     pub fn set_len(&mut self, len: usize) -> Result<(), Error> {
         if len > self.capacity() {
             *self = Self::zeros(len)?;
@@ -89,7 +89,7 @@ impl<T: Float> Pages<T> {
             pages.small = Aligned::zeros(len)?;
         } else {
             let map = memmap2::MmapMut::map_anon(bytes).map_err(|_| out_of_memory(len))?;
-            // A wish: a system without huge pages gives small ones.
+            // Only a hint: a system without huge pages provides small ones.
             let _ = map.advise(memmap2::Advice::HugePage);
             pages.large = Some(map);
         }
@@ -105,7 +105,7 @@ impl<T: Float> Pages<T> {
     pub fn get_mut(&mut self) -> &mut [T] {
         #[cfg(target_os = "linux")]
         if let Some(map) = &mut self.large {
-            // A map starts at a page, so the cast never fails.
+            // A map is aligned to a page, so the cast never fails.
             let all = bytemuck::try_cast_slice_mut(map).unwrap_or_default();
             let len = self.len.min(all.len());
             return &mut all[..len];
@@ -148,7 +148,7 @@ mod tests {
             let numbers = pages.get_mut();
             assert_eq!(numbers.len(), len);
             assert_eq!(numbers.as_ptr().align_offset(LINE), 0);
-            assert!(len == 7 || numbers.iter().all(|x| *x == 0.0), "fresh where it grew");
+            assert!(len == 7 || numbers.iter().all(|x| *x == 0.0), "zeros after growth");
             numbers.fill(1.0);
         }
         assert!(pages.set_len(usize::MAX / 4).is_err());

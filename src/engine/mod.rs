@@ -1,39 +1,40 @@
-//! The only place that does work of size n x m or d x m.
+//! The engine: all work of size n x m or d x m is done here.
 //!
-//! Above this boundary there are vectors of n numbers (outputs, duals) and a few sums; below it the weights, the
-//! activations and everything that is done to them. One sweep over the neurons does a whole step: for each panel
-//! (two vectors of neurons) J^T v from the stored activations, the move, and at once the activations of the
-//! next step, so that weights and activations are touched once.
+//! Outside the engine there are only vectors of n numbers (outputs, duals) and a few sums; inside are the weights, the
+//! activations and all operations on them. One sweep over the neurons does a whole step: for each panel (two SIMD
+//! vectors of neurons) it computes J^T v from the stored activations, moves the weights, and at once computes the
+//! activations of the next step, so that weights and activations pass through the caches once.
 //!
-//! From the ground up, each file knows those above it in this table:
+//! Each file depends only on those above it in this table:
 //!
 //! | file | idea |
 //! |---|---|
 //! | `memory` | aligned buffers, huge pages |
 //! | `points` | the layout of points, duals and panels |
-//! | `kernels/` | SIMD: exp, the microkernel, what happens to a panel |
-//! | `plan` | which SIMD level, whether activations are stored |
+//! | `kernels/` | SIMD: exp, the microkernel, the operations on a panel |
+//! | `plan` | the SIMD level, and whether activations are stored |
 //! | `chunk` | a fixed range of neurons and its memory; the order of sums |
-//! | `sweep` | a job done with every panel, on all threads |
+//! | `sweep` | one job on every panel, on all threads |
 //! | `compiled` | the sweeps for `f32` and `f64`, compiled once |
 //! | `reduce` | exact reduction of coordinates |
-//! | `batches` | which points a sweep works on |
-//! | `weights`, `arrays` | between network or checkpoint and chunks |
+//! | `batches`, `outputs` | the points that a sweep works on; F at them |
+//! | `weights`, `arrays` | from network or checkpoint to chunks, and back |
 //! | `ranks` | sums over the neurons of other ranks |
 //! | `gram`, `moments` | G = J J^T; mean and covariance of the weights |
-//! | `holds` | what earlier sweeps have left to be used |
+//! | `cached` | what earlier sweeps have computed and is still valid |
 //! | `training` | the engine of a run, which puts all of this together |
-//! | `plain` | the model as on paper: the tests' oracle |
+//! | `plain` | the formulas of the model: the oracle of the tests |
 
 mod arrays;
 mod batches;
+mod cached;
 mod chunk;
 mod compiled;
 mod gram;
-mod holds;
 mod kernels;
 mod memory;
 mod moments;
+mod outputs;
 #[cfg(test)]
 mod plain;
 mod plan;
@@ -57,7 +58,7 @@ use crate::error::Error;
 use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
 
-/// One move of the weights, given g = J^T v:
+/// One update of the weights, given g = J^T v:
 ///
 /// ```text
 /// velocity' = momentum velocity - step_size (g + pull (W - W_0))
@@ -72,71 +73,71 @@ pub(crate) struct Move {
     pub pull: f64,
 }
 
-/// A vector v of one number per current sample, by the name under which the engine keeps J^T v.
+/// The vectors v (one number per current sample) whose J^T v the engine can keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dual {
     /// e = F - y: J^T e is the gradient of the loss.
     Residual,
-    /// Whatever a method chose.
+    /// What a method chose.
     Direction,
 }
 
-/// What a backward half learns on the way, over all weights.
+/// What the backward half sums over all weights.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct GradientSums {
-    /// J^T v is exactly 0.
+    /// Whether J^T v is exactly 0.
     pub is_zero: bool,
-    /// ||J^T v||^2, where it is kept.
+    /// ||J^T v||^2, if J^T v is kept.
     pub norm_squared: f64,
-    /// <J^T v, the gradient kept from the step before>, 0 where none is kept.
+    /// The inner product of J^T v and the gradient kept from the previous step; 0 if there is none.
     pub dot_previous: f64,
-    /// <J^T v, velocity>, 0 where there is none.
+    /// The inner product of J^T v and the velocity; 0 if there is none.
     pub dot_velocity: f64,
 }
 
-/// What a sweep has summed over all weights.
+/// What a sweep sums over all weights.
 #[derive(Clone, Copy, Debug, Default)]
 struct SweepSums {
     gradient: GradientSums,
-    /// The new weights are finite.
+    /// Whether the new weights are finite.
     all_finite: bool,
-    /// ||W - W_0||^2 at the new weights, where W_0 is kept.
+    /// ||W - W_0||^2 at the new weights, if W_0 is kept.
     movement: f64,
 }
 
-/// What came of a proposal, beside the outputs.
+/// What a proposal sums over all weights.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Proposed {
-    /// Of the J^T v that was computed for it; `None` where a kept one was used.
+pub(crate) struct ProposalSums {
+    /// The sums over the J^T v computed for it; `None` if a kept one was used.
     pub gradient: Option<GradientSums>,
-    /// ||W - W_0||^2 at the proposed weights, where W_0 is kept.
+    /// ||W - W_0||^2 at the proposed weights, if W_0 is kept.
     pub movement: Option<f64>,
 }
 
-/// What a proposal evaluates at the new weights.
+/// The points that a sweep evaluates at the new weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// Nothing: the sweep has no forward half.
-    Nowhere,
-    /// F at the chosen samples.
+pub(crate) enum Scope {
+    /// None: the sweep has no forward half.
+    Nothing,
+    /// The chosen samples.
     Batch,
-    /// And at the validation points.
+    /// The chosen samples and the validation points.
     BatchAndValidation,
 }
 
-/// How far the weights are from where they started.
+/// How far the weights are from the initial ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Movement {
-    /// The largest distance of a neuron.
+    /// The largest distance of a neuron from its initial weights.
     pub largest: f64,
-    /// ||W - W_0||, Frobenius.
+    /// ||W - W_0||_F.
     pub frobenius: f64,
 }
 
-/// Points of a block of `outputs`: more of them take no more memory.
+/// The number of points per block of `outputs`, which bounds its memory.
 const BLOCK: usize = 1024;
 
-/// F at every point, in blocks of points.
+/// F at every point, computed in blocks of points.
 pub(crate) fn outputs<T: Float>(
     weights: &DMatrix<T>,
     output_weights: &DVector<T>,

@@ -1,17 +1,17 @@
-//! Mean and covariance of the weights, each neuron counted a_r^2 times as in G.
+//! Mean and covariance of the weights, with neuron r weighted by a_r^2 as in G.
 
 use super::chunk::Chunk;
 use super::compiled;
 use super::kernels::moments::MomentSums;
 use super::ranks::Ranks;
-use crate::communicator::Sum;
+use crate::communicator::Exchange;
 use crate::error::Error;
 use crate::float::Float;
 use fearless_simd::Level;
 use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
-/// Mean (k) and covariance (k x k) of copy `role` of the weights, in the k coordinates along which they move.
+/// The mean (k) and covariance (k x k) of copy `role` of the weights, in the k coordinates along which they move.
 ///
 /// m k^2 flops.
 pub(super) fn weight_moments<T: Float>(
@@ -22,7 +22,7 @@ pub(super) fn weight_moments<T: Float>(
     ranks: &Ranks,
 ) -> Result<(DVector<f64>, DMatrix<f64>), Error> {
     let mut sums = MomentSums::zeros(k);
-    // The parts take no more memory than the weights.
+    // In groups, so that the partial sums take no more memory than the weights.
     let neurons: usize = chunks.iter().map(|chunk| chunk.shape.neurons).sum();
     for chunks in chunks.chunks(neurons.div_ceil(k.max(1)).max(1)) {
         let of = |chunk: &Chunk<T>| {
@@ -50,7 +50,7 @@ pub(super) fn weight_moments<T: Float>(
 fn sum_over_ranks(sums: &mut MomentSums, ranks: &Ranks) -> Result<(), Error> {
     let mut numbers = vec![sums.zeroth];
     numbers.extend(sums.first.iter().chain(sums.second.iter()));
-    ranks.link().sum(Sum::Moments, &mut numbers)?;
+    ranks.link().sum(Exchange::Moments, &mut numbers)?;
     let (first, second) = numbers[1..].split_at(sums.first.len());
     sums.zeroth = numbers[0];
     sums.first.copy_from_slice(first);

@@ -1,6 +1,6 @@
-//! The model as it is written on paper, in matrix products of nalgebra over blocks of points.
+//! The formulas of the model, in nalgebra's matrix products over blocks of points.
 //!
-//! Slow and short: the oracle that the fused kernels are tested against.
+//! Slow and short: the oracle against which the fused kernels are tested.
 //!
 //! ```text
 //! block of points   X_b  d x b        activations  E_b = exp(X_b^T W)  b x m
@@ -10,7 +10,7 @@
 use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
 
-/// Numbers in a block of activations: 2^20 of them, whatever the number of points.
+/// The numbers in a block of activations, whatever the number of points.
 const BLOCK: usize = 1 << 20;
 
 fn blocks(samples: usize, width: usize) -> impl Iterator<Item = (usize, usize)> {
@@ -27,8 +27,8 @@ fn activations<T: Float>(weights: &DMatrix<T>, points: &DMatrix<T>, start: usize
         .map(nalgebra::ComplexField::exp)
 }
 
-/// F(W, x_i) = sum_r a_r exp(<w_r, x_i>) for every column of `points`; neighbours are added
-/// first, so that an antisymmetric network gives exactly 0.
+/// F(W, x_i) = sum_r a_r exp(<w_r, x_i>) for every column of `points`. Neighbours are added first, so that an
+/// antisymmetric network gives exactly 0.
 pub(super) fn outputs<T: Float>(weights: &DMatrix<T>, a: &DVector<T>, points: &DMatrix<T>) -> Vec<f64> {
     let mut outputs = Vec::with_capacity(points.ncols());
     for (start, size) in blocks(points.ncols(), weights.ncols()) {
@@ -62,7 +62,7 @@ pub(super) fn gradient<T: Float>(weights: &DMatrix<T>, a: &DVector<T>, points: &
     gradient
 }
 
-/// J u for a matrix u of the weights' shape: entry i is sum_r a_r exp(<w_r, x_i>) <x_i, u_r>.
+/// J u for a matrix u of the shape of the weights: entry i is sum_r a_r exp(<w_r, x_i>) <x_i, u_r>.
 pub(super) fn tangent<T: Float>(
     weights: &DMatrix<T>,
     a: &DVector<T>,

@@ -1,29 +1,29 @@
-//! The plan of a run: which instructions, and whether activations are stored.
+//! The plan of a run: the SIMD level, and whether activations are stored.
 
 use super::kernels::microkernel::{has_32_registers, lanes};
 use crate::float::Float;
 use fearless_simd::Level;
 use serde::{Deserialize, Serialize};
 
-/// The environment variable that forces a lower SIMD level than the machine's best, to reproduce a
-/// run of another machine: `avx512`, `avx2`, `sse4.2` or `sse2`. A level that the machine
-/// lacks, or any other word, is ignored.
+/// The environment variable that selects a lower SIMD level than the best of the machine, to reproduce a run of another
+/// machine: `avx512`, `avx2`, `sse4.2` or `sse2`. A level that the machine does not have, or any other value, is
+/// ignored.
 const LEVEL_VARIABLE: &str = "EXPNET_SIMD";
 
-/// Whether activations (n m numbers) are stored from one pass to the next, or computed again.
+/// Whether activations (n m numbers) are stored from one pass to the next, or recomputed.
 ///
 /// The results are the same, bit for bit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Memory {
-    /// Stores them while they take at most 1 GiB.
+    /// Stores them if they take at most 1 GiB.
     #[default]
     Auto,
-    /// Stores them.
+    /// Always stores them.
     Store,
-    /// Computes them again: about 1.4 times the time, memory O(d m).
+    /// Always recomputes them, in about 1.4 times the time and with O(d m) memory.
     Recompute,
-    /// Stores them while they take at most this many bytes.
+    /// Stores them if they take at most this many bytes.
     Budget(usize),
 }
 
@@ -38,13 +38,13 @@ impl Memory {
     }
 }
 
-/// How a run computes.
+/// How a run computes: see the module.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
     pub level: Level,
-    /// Neurons side by side in a panel: two vectors.
+    /// Neurons per panel: two vectors.
     pub lanes: usize,
-    /// Rows of a kernel's blocks, in units of 4.
+    /// Rows of the kernels' blocks, in units of 4.
     pub units: usize,
     budget: usize,
 }
@@ -63,13 +63,13 @@ impl Plan {
         }
     }
 
-    /// For triangular points, whose blocks compute with the zeros of their own rows: smaller blocks have fewer.
+    /// For triangular points: their blocks also multiply the zeros within, of which smaller blocks have fewer.
     pub fn triangular(mut self) -> Self {
         self.units = self.units.min(2);
         self
     }
 
-    /// Whether activations of this many samples and neurons are stored.
+    /// Whether the activations of this many samples and neurons are stored.
     pub fn stores<T>(&self, samples: usize, width: usize) -> bool {
         samples.saturating_mul(width).saturating_mul(size_of::<T>()) <= self.budget
     }
@@ -100,7 +100,7 @@ fn forced(_: Level, _: &str) -> Option<Level> {
     None
 }
 
-/// Every level this machine has, and the scalar fallback, for tests.
+/// For tests: every level of this machine, and the scalar fallback.
 #[cfg(test)]
 pub(super) fn levels() -> Vec<Level> {
     let mut levels = vec![Level::fallback()];

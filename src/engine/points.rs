@@ -1,4 +1,4 @@
-//! Points in the layout in which the kernels read them, the dual vector packed with them, and panels of weights.
+//! Points in the layout that the kernels read, the dual vector packed with them, and panels of weights.
 //!
 //! ```text
 //! weights             [panel][coordinate][P]           P = two vectors of neurons, side by side
@@ -7,9 +7,9 @@
 //! points, backward    [feature block][sample][R]       from the block's first sample on
 //! ```
 //!
-//! A block is R = 4, 8 or 12 rows: as many as there are registers for R x 2 accumulators. Where
-//! the points are triangular (see `reduce`), sample j has j + 1 coordinates, and depth and first
-//! sample leave out the zeros: half of the work.
+//! A block has R = 4, 8 or 12 rows, depending on how many registers there are for its R x 2 accumulators. If the points
+//! are triangular (see `reduce`), sample j has j + 1 coordinates, and depth and first sample skip the zeros: half of
+//! the work.
 
 use super::memory::Aligned;
 use crate::error::Error;
@@ -17,28 +17,29 @@ use crate::float::Float;
 use nalgebra::DMatrix;
 use std::ops::Range;
 
-/// Rows of a block are a multiple of this.
+/// The number of rows of a block is a multiple of this.
 pub(super) const UNIT: usize = 4;
 
-/// Rows that the microkernel treats at once.
+/// Rows that the microkernel processes at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Block {
     /// The first row: a sample in the forward half, a feature in the backward half.
     pub first: usize,
-    /// Rows of the kernel, padding included: 4, 8 or 12.
+    /// The number of rows, including padding: 4, 8 or 12.
     pub rows: usize,
-    /// Rows that stand for something.
+    /// The number of rows that are not padding.
     pub valid: usize,
     /// Forward: the coordinates 0..depth. Backward: the samples from n - depth on.
     pub depth: usize,
-    /// Where the block's numbers begin.
+    /// The offset of the block's numbers.
     pub offset: usize,
 }
 
-/// Samples whose activations are recomputed at a time: they stay in L2 from the forward half to the backward half.
+/// The number of samples whose activations are recomputed at a time, so that they stay in L2 until the backward half.
 const GROUP: usize = 256;
 
-/// Splits `len` rows into blocks of 4 to `4 * units` rows, as even as can be.
+/// Splits `len` rows into blocks of 4 to `4 * units` rows, as evenly as possible: the first row and the number of rows
+/// of each.
 fn split(len: usize, units: usize) -> impl Iterator<Item = (usize, usize)> {
     let all = len.div_ceil(UNIT);
     let count = all.div_ceil(units.max(1));
@@ -54,7 +55,7 @@ fn split(len: usize, units: usize) -> impl Iterator<Item = (usize, usize)> {
 pub(super) struct Coordinates<T> {
     /// k x n, one point per column.
     pub matrix: DMatrix<T>,
-    /// Coordinates of point i at and beyond `extent[i]` are zero.
+    /// The coordinates of point i from `extent[i]` on are zero.
     pub extent: Vec<usize>,
 }
 
@@ -69,29 +70,29 @@ impl<T: Float> Coordinates<T> {
     }
 }
 
-/// Packed points, and the dual that was packed with them.
+/// Packed points, and the dual packed with them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Points<T> {
     pub samples: usize,
     pub sample_blocks: Vec<Block>,
-    /// Ranges of sample blocks with at most 256 samples each.
+    /// Groups: ranges of sample blocks with at most 256 samples.
     pub groups: Vec<Range<usize>>,
     pub forward: Aligned<T>,
     pub feature_blocks: Vec<Block>,
     backward: Aligned<T>,
-    /// `backward` with sample i multiplied by the dual's v_i.
+    /// `backward` with sample i multiplied by v_i.
     pub dual: Aligned<T>,
 }
 
 impl<T: Float> Points<T> {
-    /// Packs the samples `batch` (empty: all), whose first `trained` coordinates a step moves along, into
-    /// blocks of at most `units` times 4 rows. Reuses the memory of an earlier packing.
+    /// Packs the samples `batch` (empty means all) into blocks of at most `units` times 4 rows. Weights move along the
+    /// first `trained` coordinates. Reuses the memory of an earlier packing.
     pub fn pack(&mut self, from: &Coordinates<T>, batch: &[usize], trained: usize, units: usize) -> Result<(), Error> {
         self.pack_forward(from, batch, units, std::f64::consts::LOG2_E)?;
         self.pack_backward(from, batch, trained, units)
     }
 
-    /// The forward half alone, with every coordinate multiplied by `factor`.
+    /// Packs for the forward half alone, with every coordinate multiplied by `factor`.
     pub fn pack_forward(
         &mut self,
         from: &Coordinates<T>,
@@ -105,30 +106,8 @@ impl<T: Float> Points<T> {
             batch.len()
         };
         let sample = |i: usize| batch.get(i).copied().unwrap_or(i);
-        let n = self.samples;
-        self.sample_blocks.clear();
-        self.groups.clear();
-        let mut offset = 0;
-        for (first, rows) in split(n, units) {
-            let valid = rows.min(n - first);
-            let depth = (first..first + valid)
-                .map(|i| from.extent[sample(i)])
-                .max()
-                .unwrap_or(0);
-            match self.groups.last_mut() {
-                Some(group) if first + rows - self.sample_blocks[group.start].first <= GROUP => group.end += 1,
-                _ => self.groups.push(self.sample_blocks.len()..self.sample_blocks.len() + 1),
-            }
-            self.sample_blocks.push(Block {
-                first,
-                rows,
-                valid,
-                depth,
-                offset,
-            });
-            offset += depth * rows;
-        }
-        self.forward.set_len(offset)?;
+        let len = self.split_samples(units, |i| from.extent[sample(i)]);
+        self.forward.set_len(len)?;
         let packed = self.forward.get_mut();
         for block in &self.sample_blocks {
             for j in 0..block.rows {
@@ -142,6 +121,32 @@ impl<T: Float> Points<T> {
             }
         }
         Ok(())
+    }
+
+    /// Splits the samples, `extent(i)` coordinates each, into blocks and groups. Returns the length of the packed
+    /// blocks.
+    fn split_samples(&mut self, units: usize, extent: impl Fn(usize) -> usize) -> usize {
+        let n = self.samples;
+        self.sample_blocks.clear();
+        self.groups.clear();
+        let mut offset = 0;
+        for (first, rows) in split(n, units) {
+            let valid = rows.min(n - first);
+            let depth = (first..first + valid).map(&extent).max().unwrap_or(0);
+            match self.groups.last_mut() {
+                Some(group) if first + rows - self.sample_blocks[group.start].first <= GROUP => group.end += 1,
+                _ => self.groups.push(self.sample_blocks.len()..self.sample_blocks.len() + 1),
+            }
+            self.sample_blocks.push(Block {
+                first,
+                rows,
+                valid,
+                depth,
+                offset,
+            });
+            offset += depth * rows;
+        }
+        offset
     }
 
     fn pack_backward(
@@ -185,12 +190,12 @@ impl<T: Float> Points<T> {
         Ok(())
     }
 
-    /// Rows that a panel's activations take, with padding.
+    /// The rows of a panel's activations, including padding.
     pub fn rows(&self) -> usize {
         self.samples.next_multiple_of(UNIT)
     }
 
-    /// Rows that the activations of the largest group take.
+    /// The rows of the activations of the largest group.
     pub fn group_rows(&self) -> usize {
         self.rows().min(GROUP)
     }
@@ -211,7 +216,7 @@ impl<T: Float> Points<T> {
     }
 }
 
-/// Copies neurons (columns of d numbers each) into a panel [coordinate][P]; missing ones are 0.
+/// Copies neurons (`dimension` numbers each) into a panel [coordinate][P]; missing ones are 0.
 pub(super) fn pack_panel<T: Float>(neurons: &[T], dimension: usize, panel: &mut [T], lanes: usize) {
     panel.fill(T::zero());
     for (lane, neuron) in neurons.chunks_exact(dimension).enumerate() {
@@ -251,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn triangular_points_leave_out_their_zeros() {
+    fn triangular_points_skip_their_zeros() {
         let matrix = DMatrix::from_fn(8, 16, |k, i| if k <= i { 1.0 + (k + i) as f64 } else { 0.0 });
         let mut points = Points::default();
         points.pack(&Coordinates::new(matrix), &[], 8, 1).unwrap();

@@ -1,22 +1,22 @@
-//! Sums over the neurons of other ranks: threads that are further away.
+//! Sums over the neurons of all ranks.
 
 use super::{GradientSums, Movement, SweepSums};
-use crate::communicator::{Link, Sum};
+use crate::communicator::{Exchange, Link};
 use crate::error::Error;
 use crate::float::Float;
 
-/// Ranks may have computed their step sizes and duals on unlike machines.
+/// The tolerance for step sizes and duals that ranks have computed on different machines.
 const ROUNDING: f64 = 1e-9;
 
-/// The line to the ranks with the other neurons.
+/// The link to the ranks with the other neurons.
 #[derive(Debug)]
 pub(super) struct Ranks {
     link: Link<'static>,
-    /// What goes over it.
+    /// What it sends, and receives summed.
     message: Vec<f64>,
 }
 
-/// What all ranks must have decided alike before a sweep.
+/// What all ranks must have decided in the same way before a sweep.
 pub(super) struct Decided<'a, T> {
     pub step_size: f64,
     pub dual: Option<&'a [T]>,
@@ -34,10 +34,10 @@ impl Ranks {
         &self.link
     }
 
-    /// Turns the sums of a sweep, and the outputs that it evaluated, into those over all ranks, in one exchange.
+    /// Sums the results of a sweep, and the outputs that it evaluated, over all ranks. One exchange.
     pub fn sum<T: Float>(
         &mut self,
-        what: Sum,
+        what: Exchange,
         own: SweepSums,
         outputs: [&mut [f64]; 2],
         decided: &Decided<'_, T>,
@@ -69,7 +69,7 @@ impl Ranks {
             rest = others;
         }
         let same = same_on_all(self.link.size(), &decided, &head[6..]);
-        self.link.pass(same)?;
+        self.link.leave_on_error(same)?;
         Ok(SweepSums {
             gradient: GradientSums {
                 is_zero: head[0] == 0.0,
@@ -82,7 +82,7 @@ impl Ranks {
         })
     }
 
-    /// The largest movement by a sum: each rank has a place of its own.
+    /// The movement over all ranks. Finds the largest by a sum in which each rank has its own entry.
     pub fn largest(&self, own: Movement) -> Result<Movement, Error> {
         if self.link.is_solo() {
             return Ok(own);
@@ -90,9 +90,9 @@ impl Ranks {
         let mut parts = vec![0.0; 1 + self.link.size()];
         parts[0] = own.frobenius.powi(2);
         parts[1 + self.link.rank()] = own.largest;
-        self.link.sum(Sum::Movement, &mut parts)?;
+        self.link.sum(Exchange::Movement, &mut parts)?;
         Ok(Movement {
-            // Unlike `f64::max`, this keeps what is not a number.
+            // Unlike `f64::max`, this propagates NaN.
             largest: parts[1..]
                 .iter()
                 .copied()
@@ -102,26 +102,28 @@ impl Ranks {
     }
 }
 
-/// Two numbers that different duals hardly share: a weighted sum of the entries, and of their sizes.
+/// Two numbers by which different duals are told apart: a weighted sum of the entries, and one of their absolute
+/// values.
 fn weighed<T: Float>(dual: &[T]) -> (f64, f64) {
     let weight = |i: usize| 1.5 + (i as f64 * 0.618_033_988_749_895).fract();
     let weighed = dual.iter().enumerate().map(|(i, v)| weight(i) * v.as_f64());
     weighed.fold((0.0, 0.0), |(signed, size), v| (signed + v, size + v.abs()))
 }
 
-/// Compares step size, size of the dual and signed sum of it; the last cancels, so its rounding is that of the size.
+/// Compares the step size and both sums of the dual; the signed one may cancel, so the other one is the scale of its
+/// rounding.
 fn same_on_all(size: usize, own: &[f64; 3], sums: &[f64]) -> Result<(), Error> {
     let scales = [own[0], own[1], own[1]];
     let what = ["step size", "direction", "direction"];
     for (((own, sum), scale), what) in own.iter().zip(sums).zip(scales).zip(what) {
         let mean = sum / size as f64;
         let apart = (own - mean).abs();
-        // Not-a-number is no agreement.
+        // NaN never agrees.
         if apart.is_nan() || apart > ROUNDING * scale.abs().max(mean.abs()) {
             return Err(Error::Ranks {
                 problem: format!("the {what} of this rank is {own:e}, the mean over the {size} ranks {mean:e}"),
-                remedy: "schedules and methods must answer alike on every rank: let them depend on nothing but what \
-                         they are shown",
+                remedy: "schedules and methods must return the same on every rank: let them depend on nothing but their \
+                         arguments",
             });
         }
     }

@@ -1,8 +1,8 @@
 //! Exact reduction of coordinates.
 //!
-//! A gradient is a combination of the points, so the weights move only in their span. With an orthonormal basis Q
-//! of it (d x k, k = rank of the points) training in the k coordinates P = Q^T W gives the same outputs, and
-//! W = W_0 + Q (P - P_0). Pivoted Gram-Schmidt makes the points triangular on the way:
+//! The gradient of a neuron is a combination of the points, so the weights move only within the span of the points.
+//! With an orthonormal basis Q of the span (d x k, where k is the rank of the points), training in the k coordinates
+//! P = Q^T W gives the same outputs, and W = W_0 + Q (P - P_0). Pivoted Gram-Schmidt also makes the points triangular:
 //!
 //! ```text
 //!                 sample (in pivot order)
@@ -12,16 +12,16 @@
 //!                     . . . . . . .            coordinate k - 1    from the k-th on
 //! ```
 //!
-//! The validation points may leave the span: they get coordinates of their own, along which nothing moves.
+//! Validation points may lie outside the span: they get additional coordinates, along which nothing moves.
 
 use super::points::Coordinates;
 use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
 
-/// What is left of a point counts as rounding below this share of the longest point.
+/// A remainder shorter than this share of the longest point counts as rounding.
 const ROUNDING: f64 = 64.0 * f64::EPSILON;
 
-/// Reduction has to save this share of a step's multiplications.
+/// The share of a step's multiplications that the reduction must save.
 const GAIN: f64 = 0.25;
 
 /// Points in the coordinates of their own span.
@@ -29,7 +29,7 @@ const GAIN: f64 = 0.25;
 pub(super) struct Reduction<T> {
     /// Q, d x k, the span of the samples first.
     pub basis: DMatrix<T>,
-    /// The samples in pivot order: row p of the packed points is sample `order[p]`.
+    /// The pivot order of the samples: row p of the packed points is sample `order[p]`.
     pub order: Vec<usize>,
     pub samples: Coordinates<T>,
     pub validation: Option<Coordinates<T>>,
@@ -37,17 +37,17 @@ pub(super) struct Reduction<T> {
     pub trained: usize,
 }
 
-/// The reduction, where it saves a quarter of the work or more.
+/// Returns the reduction, if it saves at least a quarter of the work.
 pub(super) fn reduce<T: Float>(points: &DMatrix<T>, validation: Option<&DMatrix<T>>) -> Option<Reduction<T>> {
     let (d, n) = points.shape();
     let mut span = Span::new(d);
-    let samples = span.take_in(points);
+    let samples = span.extend(points);
     let trained = span.basis.len();
-    let validation_part = validation.map(|points| span.take_in(points));
+    let expansion = validation.map(|points| span.extend(points));
     let k = span.basis.len();
-    let seen = validation.map_or(0, DMatrix::ncols);
-    let direct = 2 * n * d + seen * d;
-    let reduced = 2 * (n * trained - trained * trained.saturating_sub(1) / 2) + seen * k;
+    let validated = validation.map_or(0, DMatrix::ncols);
+    let direct = 2 * n * d + validated * d;
+    let reduced = 2 * (n * trained - trained * trained.saturating_sub(1) / 2) + validated * k;
     if trained == 0 || reduced as f64 > (1.0 - GAIN) * direct as f64 {
         return None;
     }
@@ -56,23 +56,23 @@ pub(super) fn reduce<T: Float>(points: &DMatrix<T>, validation: Option<&DMatrix<
     Some(Reduction {
         basis: DMatrix::from_columns(&span.basis).map(to),
         samples: Coordinates::new(samples.coordinates(k, &order).map(to)),
-        validation: validation_part.map(|part| {
-            let plain: Vec<usize> = (0..seen).collect();
-            Coordinates::new(part.coordinates(k, &plain).map(to))
+        validation: expansion.map(|part| {
+            let unchanged: Vec<usize> = (0..validated).collect();
+            Coordinates::new(part.coordinates(k, &unchanged).map(to))
         }),
         order,
         trained,
     })
 }
 
-/// An orthonormal basis that grows.
+/// A growing orthonormal basis.
 struct Span {
     dimension: usize,
     basis: Vec<DVector<f64>>,
 }
 
-/// Coordinates of points in a span, `rows[i][l]` of point i along basis vector l, and their pivot order.
-struct Part {
+/// Points in the coordinates of a span, `rows[i][l]` for point i along basis vector l, and their pivot order.
+struct Expansion {
     rows: Vec<Vec<f64>>,
     order: Vec<usize>,
 }
@@ -85,8 +85,8 @@ impl Span {
         }
     }
 
-    /// Adds the directions of these points, the longest remainder first, until what is left is rounding.
-    fn take_in<T: Float>(&mut self, points: &DMatrix<T>) -> Part {
+    /// Adds the directions of these points, the longest remainder first, until only rounding is left.
+    fn extend<T: Float>(&mut self, points: &DMatrix<T>) -> Expansion {
         let mut rest: Vec<DVector<f64>> = points.column_iter().map(|x| x.map(Float::as_f64)).collect();
         let longest = rest.iter().map(DVector::norm).fold(0.0, f64::max);
         let mut rows = vec![Vec::new(); rest.len()];
@@ -108,17 +108,17 @@ impl Span {
             waiting.swap_remove(at);
             order.push(pivot);
             let q = self.orthonormal(&rest[pivot]);
-            // The samples before this one have no part in the new direction: exactly zero coordinates.
+            // Samples before this one have no component along the new direction: their coordinates are exactly zero.
             remove(&q, &mut rest, &mut rows, &done);
             done[pivot] = true;
             self.basis.push(q);
         }
         waiting.sort_unstable();
         order.extend(waiting);
-        Part { rows, order }
+        Expansion { rows, order }
     }
 
-    /// `x` without its parts along the basis ("twice is enough"), of length 1.
+    /// `x` orthogonalised against the basis ("twice is enough") and normalised.
     fn orthonormal(&self, x: &DVector<f64>) -> DVector<f64> {
         let mut q = x.clone();
         for _ in 0..2 {
@@ -130,7 +130,8 @@ impl Span {
     }
 }
 
-/// Moves the part along q from what is left of the points to their coordinates; `done` have none left.
+/// Moves the component along q from the remainders of the points to their coordinates, except for points that are
+/// `done`.
 fn remove(q: &DVector<f64>, rest: &mut [DVector<f64>], rows: &mut [Vec<f64>], done: &[bool]) {
     for (i, (x, row)) in rest.iter_mut().zip(rows).enumerate() {
         if done[i] {
@@ -142,7 +143,7 @@ fn remove(q: &DVector<f64>, rest: &mut [DVector<f64>], rows: &mut [Vec<f64>], do
     }
 }
 
-impl Part {
+impl Expansion {
     /// k x n, the points in the given order.
     fn coordinates(&self, k: usize, order: &[usize]) -> DMatrix<f64> {
         DMatrix::from_fn(k, order.len(), |l, p| {
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn is_left_out_where_it_saves_little() {
+    fn is_skipped_if_it_saves_little() {
         assert!(reduce(&points(16, 128, 16), None).is_none());
         assert!(reduce(&points(16, 128, 2), None).is_some());
         assert!(

@@ -1,5 +1,5 @@
-//! The machine's own limits, measured with the engine's own kernels: for `benches/roofline.rs` (feature
-//! `bench-internals`), and no part of the public surface.
+//! The limits of the machine, measured with the kernels of the engine: for `benches/roofline.rs` (feature
+//! `bench-internals`), not part of the public API.
 
 use super::Memory;
 use super::kernels::exp::pow2;
@@ -11,16 +11,16 @@ use fearless_simd::{dispatch, prelude::*};
 use std::hint::black_box;
 use std::time::Instant;
 
-/// What the machine can do at best, all given threads together.
+/// What the machine can do at best, with all given threads together.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Multiply-adds count two: flops per second.
+    /// Flops per second; a multiply-add counts as two.
     pub peak: f64,
     /// Seconds per exponential, from L1 to L1.
     pub exp: f64,
 }
 
-/// Measures the limits in type T on this many threads: the best of several tries.
+/// Measures the limits for type T on this many threads: the best of several tries.
 pub fn limits<T: Float>(threads: usize) -> Limits {
     let level = Plan::new::<T>(Memory::Auto).level;
     let flops = best_rate(threads, || dispatch!(level, s => multiply_adds::<_, T>(s)));
@@ -56,7 +56,7 @@ fn best_rate(threads: usize, work: impl Fn() -> usize + Sync) -> f64 {
     (0..9).map(|_| together()).fold(0.0, f64::max)
 }
 
-/// The microkernel's own pattern without its loads: 24 (or 8) independent accumulators.
+/// The pattern of the microkernel without its loads: 24 (or 8) independent accumulators.
 #[inline(always)]
 fn multiply_adds<S: Simd, T: Float>(s: S) -> usize {
     const ROUNDS: usize = 20_000;
@@ -84,8 +84,8 @@ fn chains<S: Simd, T: Float, const N: usize>(s: S, rounds: usize) -> usize {
 #[inline(always)]
 fn exponentials<S: Simd, T: Float>(s: S) -> usize {
     let lanes = T::Native::<S>::LEN;
-    // Where the second buffer began a multiple of 4 KiB behind the first, every load would wait for a store that seems
-    // to be to the same place.
+    // If the second buffer began a multiple of 4 KiB after the first, every load would wait for a store that seems to
+    // be to the same address.
     let half = 1024 + 2112 / size_of::<T>();
     let Ok(mut buffers) = Aligned::zeros(2 * half) else {
         return 0;

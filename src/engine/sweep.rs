@@ -1,9 +1,9 @@
-//! A sweep: one job done with every panel of neurons, on all threads.
+//! A sweep: one job on every panel of neurons, on all threads.
 //!
 //! ```text
-//! backward half   J^T v of the panel, from the activations at the current weights (stored, or computed again)
+//! backward half   J^T v of the panel, from the activations at the current weights (stored or recomputed)
 //! update          the panel moves along it, into the next copy of the weights
-//! forward half    activations and outputs at the weights that it has reached
+//! forward half    activations and outputs at the new weights
 //! ```
 
 use super::chunk::{Chunk, Roles, SCRATCH_ROWS};
@@ -15,23 +15,24 @@ use fearless_simd::{Level, dispatch, prelude::*};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Lane sums go to `f64` every so many panels: the rounding of an `f32` network does not grow with its width.
+/// Lane sums are added to `f64` sums every so many panels, so that the rounding of an `f32` network does not grow with
+/// its width.
 const FLUSH: usize = 32;
 
-/// Below this much work in a sweep (multiply-adds, and eight for an exponential, times the bytes of a number) one thread
-/// is done before another has woken up: 15 microseconds on the machine of the README's table.
+/// Below this much work in a sweep (multiply-adds, an exponential counting as eight, times the bytes of a number), one
+/// thread finishes before another wakes up: 15 microseconds on the machine of the table in the README.
 pub(super) const ONE_THREAD: usize = 6_400_000;
 
 /// What a sweep does with each panel.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Job<T> {
-    /// The forward half alone.
+    /// Only the forward half.
     Forward,
-    /// J^T v, which is kept, with its norm and its products with other vectors.
+    /// Computes and keeps J^T v, with its norm and its inner products.
     Gradient,
-    /// J times a direction, in the place of the outputs.
+    /// J times a direction, in place of the outputs.
     Product(Along),
-    /// A move along J^T v, then the forward half at the next weights.
+    /// Moves along J^T v, then does the forward half at the next weights.
     Step { source: Source, update: Update<T> },
 }
 
@@ -47,9 +48,9 @@ pub(super) enum Along {
 /// Where a step gets J^T v from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// It was kept.
+    /// From an earlier sweep, which kept it.
     Kept,
-    /// The backward half, which keeps it on request, as in [`Job::Gradient`].
+    /// From its own backward half, which keeps it on request, as in [`Job::Gradient`].
     Dual { keep: bool },
 }
 
@@ -59,7 +60,7 @@ pub(super) struct Sweep<'a, T> {
     pub roles: Roles,
     /// The samples of the backward half, with the packed dual.
     pub samples: &'a Points<T>,
-    /// Their activations are those of the last sweep; otherwise they are computed again.
+    /// Whether their activations are still those of the last sweep; otherwise they are recomputed.
     pub activated: bool,
     pub ahead: Option<Ahead<'a, T>>,
 }
@@ -67,14 +68,14 @@ pub(super) struct Sweep<'a, T> {
 /// The forward half.
 pub(super) struct Ahead<'a, T> {
     pub points: &'a Points<T>,
-    /// Their activations are stored.
+    /// Whether their activations are stored.
     pub store: bool,
-    /// Further points to evaluate.
+    /// More points to evaluate.
     pub validation: Option<&'a Points<T>>,
 }
 
 impl<'a, T: Float> Sweep<'a, T> {
-    /// F at these points, at the current weights; nothing is stored.
+    /// Evaluates these points at the current weights, and stores nothing.
     pub fn evaluation(roles: Roles, points: &'a Points<T>) -> Self {
         Self {
             job: Job::Forward,
@@ -89,7 +90,7 @@ impl<'a, T: Float> Sweep<'a, T> {
         }
     }
 
-    /// Whether J^T v is kept, or was.
+    /// Whether J^T v is kept, by this sweep or by an earlier one.
     fn keeps_gradient(&self) -> bool {
         match self.job {
             Job::Gradient => true,
@@ -98,7 +99,7 @@ impl<'a, T: Float> Sweep<'a, T> {
         }
     }
 
-    /// Samples, and all outputs.
+    /// The numbers of samples and of all outputs.
     fn outputs(&self) -> (usize, usize) {
         match (&self.ahead, self.job) {
             (Some(ahead), _) => {
@@ -110,7 +111,7 @@ impl<'a, T: Float> Sweep<'a, T> {
         }
     }
 
-    /// Multiply-adds, and eight for each exponential.
+    /// Multiply-adds, an exponential counting as eight.
     fn work(&self, trained: usize, width: usize) -> usize {
         let backward = !matches!(self.job, Job::Forward);
         let forward = self.ahead.is_some() || matches!(self.job, Job::Product(_));
@@ -119,7 +120,7 @@ impl<'a, T: Float> Sweep<'a, T> {
     }
 }
 
-/// Runs a sweep over all chunks, on the caller's rayon pool where it is large enough: weights move along `trained`
+/// Runs a sweep over all chunks, on the caller's rayon pool if there is enough work. Weights move along `trained`
 /// coordinates, and there are `width` neurons. `activations` are those of all chunks, one after the other.
 pub(super) fn run<T: Float>(
     level: Level,
@@ -131,7 +132,7 @@ pub(super) fn run<T: Float>(
     let one = |(chunk, activations): (&mut Chunk<T>, &mut [T])| {
         dispatch!(level, s => sweep_chunk(s, chunk, activations, sweep));
     };
-    // Only the last chunk may have fewer.
+    // Only the last chunk can have fewer.
     let part = chunks.first().map_or(1, |chunk| chunk.activations_len().max(1));
     let small = sweep.work(trained, width) * size_of::<T>() < ONE_THREAD;
     if small || chunks.len() < 2 || rayon::current_num_threads() < 2 {
@@ -162,7 +163,8 @@ fn sweep_chunk<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mut 
     }
 }
 
-/// Adds the lanes of each sample, and leaves zeros. Neighbours first: in an antisymmetric network they cancel exactly.
+/// Adds up the lanes of each sample and zeroes them. Neighbours come first: in an antisymmetric network they cancel
+/// exactly.
 #[inline(always)]
 fn flush<T: Float, const LANES: usize>(sums: &mut [T], outputs: &mut [f64]) {
     for (lanes, output) in sums.as_chunks_mut::<LANES>().0.iter_mut().zip(outputs) {
@@ -179,8 +181,8 @@ fn flush<T: Float, const LANES: usize>(sums: &mut [T], outputs: &mut [f64]) {
     }
 }
 
-/// Where a panel's numbers lie in its chunk's buffers.
-struct At {
+/// Where the numbers of a panel lie in the buffers of its chunk.
+struct PanelAt {
     panel: usize,
     weights: Range<usize>,
     gradient: Range<usize>,
@@ -197,7 +199,7 @@ fn sweep_panel<S: Simd, T: Float>(
 ) {
     let shape = chunk.shape;
     let (weights, gradient) = (shape.dimension * shape.lanes, shape.gradient_rows * shape.lanes);
-    let at = At {
+    let at = PanelAt {
         panel,
         weights: panel * weights..(panel + 1) * weights,
         gradient: panel * gradient..(panel + 1) * gradient,
@@ -220,9 +222,15 @@ fn sweep_panel<S: Simd, T: Float>(
     }
 }
 
-/// J^T v of the panel, into the kept gradient or the scratch memory, and its sums.
+/// Computes J^T v of the panel, into the kept gradient or the scratch memory, and its sums.
 #[inline(always)]
-fn backward_half<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mut [T], sweep: &Sweep<'_, T>, at: &At) {
+fn backward_half<S: Simd, T: Float>(
+    s: S,
+    chunk: &mut Chunk<T>,
+    activations: &mut [T],
+    sweep: &Sweep<'_, T>,
+    at: &PanelAt,
+) {
     let (lanes, kept) = (chunk.shape.lanes, chunk.activations);
     let a = load::<S, T>(s, &chunk.output_weights.get()[at.panel * lanes..]);
     let (scratch, own) = chunk.work.scratch.get_mut().split_at_mut(SCRATCH_ROWS * lanes);
@@ -264,7 +272,7 @@ fn backward_half<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mu
     }
 }
 
-/// J times a direction, into the sums. Leaves the activations of the samples where they are stored.
+/// Computes J times a direction, into the sums. Leaves the activations of the samples, if they are stored.
 #[inline(always)]
 fn tangent_product<S: Simd, T: Float>(
     s: S,
@@ -272,11 +280,11 @@ fn tangent_product<S: Simd, T: Float>(
     activations: &mut [T],
     sweep: &Sweep<'_, T>,
     along: Along,
-    at: &At,
+    at: &PanelAt,
 ) {
     let (lanes, kept) = (chunk.shape.lanes, chunk.activations);
     let one_group = kept.stored || sweep.samples.groups.len() == 1;
-    // Where all activations are at hand after the backward half, the second loop need not compute them again.
+    // If all activations are available after the backward half, the loop below need not recompute them.
     let mut activated = sweep.activated;
     if along == Along::Gradient {
         backward_half(s, chunk, activations, sweep, at);
@@ -320,7 +328,7 @@ fn tangent_product<S: Simd, T: Float>(
 
 /// Moves the panel along its J^T v, into the next copy of the weights.
 #[inline(always)]
-fn move_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>, update: Update<T>, at: &At) {
+fn move_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>, update: Update<T>, at: &PanelAt) {
     let gradient = match &chunk.gradient {
         Some(gradient) if sweep.keeps_gradient() => &gradient.get()[at.gradient.clone()],
         _ => &chunk.work.scratch.get()[SCRATCH_ROWS * chunk.shape.lanes..],
@@ -355,7 +363,7 @@ fn move_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T
     }
 }
 
-/// The outputs at copy `role` of the weights, and the activations where they are stored.
+/// Computes the outputs at copy `role` of the weights, and the activations if they are stored.
 #[inline(always)]
 fn forward_half<S: Simd, T: Float>(
     s: S,
@@ -363,7 +371,7 @@ fn forward_half<S: Simd, T: Float>(
     activations: &mut [T],
     ahead: &Ahead<'_, T>,
     role: usize,
-    at: &At,
+    at: &PanelAt,
     samples: usize,
 ) {
     let lanes = chunk.shape.lanes;
@@ -388,8 +396,8 @@ fn forward_half<S: Simd, T: Float>(
     }
 }
 
-/// The groups of samples: their blocks, their samples, and where their activations lie in a panel's (all at the
-/// beginning where only one group's are kept).
+/// For each group of samples: its blocks, its samples, and the offset of its activations in those of a panel (0 if only
+/// one group is kept at a time).
 fn groups<T: Float>(
     points: &Points<T>,
     stored: bool,
@@ -403,7 +411,7 @@ fn groups<T: Float>(
     })
 }
 
-/// difference = a - b, as far as it goes; 0 beyond them.
+/// difference = a - b, padded with zeros or truncated to its length.
 #[inline(always)]
 fn subtract<T: Float>(a: &[T], b: &[T], difference: &mut [T]) {
     let (within, beyond) = difference.split_at_mut(difference.len().min(a.len()));
@@ -413,7 +421,7 @@ fn subtract<T: Float>(a: &[T], b: &[T], difference: &mut [T]) {
     }
 }
 
-/// ||a - b||^2 in `f64`, in eight sums side by side.
+/// ||a - b||^2 in `f64`, in eight interleaved sums.
 #[inline(always)]
 fn distance_squared<T: Float>(a: &[T], b: &[T]) -> f64 {
     let mut sums = [0.0; 8];
@@ -425,7 +433,7 @@ fn distance_squared<T: Float>(a: &[T], b: &[T]) -> f64 {
     sums.iter().sum()
 }
 
-/// <a, b> in `f64`, in eight sums side by side.
+/// <a, b> in `f64`, in eight interleaved sums.
 #[inline(always)]
 fn dot<T: Float>(a: &[T], b: &[T]) -> f64 {
     let mut sums = [0.0; 8];

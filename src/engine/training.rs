@@ -2,18 +2,19 @@
 
 use super::arrays::{self, Array};
 use super::batches::Batches;
+use super::cached::Cached;
 use super::chunk::{Activations, Chunk, Roles, gather, sums};
-use super::holds::Holds;
 use super::kernels::panel::Update;
 use super::memory::Pages;
+use super::outputs::Outputs;
 use super::plan::{Memory, Plan};
 use super::points::Coordinates;
 use super::ranks::{Decided, Ranks};
 use super::reduce::{Reduction, reduce};
 use super::sweep::{Ahead, Along, Job, Source, Sweep};
 use super::weights::{self, Basis, Frame};
-use super::{Dual, GradientSums, Look, Move, Movement, Proposed, SweepSums, compiled, gram, moments};
-use crate::communicator::{Link, Sum};
+use super::{Dual, GradientSums, Move, Movement, ProposalSums, Scope, SweepSums, compiled, gram, moments};
+use crate::communicator::{Exchange, Link};
 use crate::error::Error;
 use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
@@ -27,7 +28,7 @@ pub(crate) struct Engine<T: Float> {
     basis: Option<Basis<T>>,
     batches: Batches<T>,
     roles: Roles,
-    holds: Holds,
+    cached: Cached,
     outputs: Outputs,
     passes: usize,
     ranks: Ranks,
@@ -41,17 +42,8 @@ struct Buffers<T> {
     slab: Pages<f64>,
 }
 
-/// F at the points of the last sweeps.
-#[derive(Debug, Default)]
-struct Outputs {
-    batch: Vec<f64>,
-    validation: Vec<f64>,
-    /// Of a sweep that is not a step.
-    evaluated: Vec<f64>,
-}
-
 impl<T: Float> Engine<T> {
-    /// Packs weights and points. No sweep yet.
+    /// Packs weights and points, without a sweep.
     pub fn new(
         weights: &DMatrix<T>,
         output_weights: &DVector<T>,
@@ -98,10 +90,7 @@ impl<T: Float> Engine<T> {
                 (plan, None, batches)
             }
         };
-        let frame = Frame {
-            plan: &plan,
-            basis: basis.as_ref(),
-        };
+        let frame = Frame::new(&plan, basis.as_ref());
         let chunks = weights::pack(frame, weights, output_weights, batches.trained(), copies)?;
         Ok(Self {
             plan,
@@ -110,7 +99,7 @@ impl<T: Float> Engine<T> {
             basis,
             batches,
             roles: Roles::default(),
-            holds: Holds::default(),
+            cached: Cached::default(),
             outputs: Outputs::default(),
             passes: 0,
             ranks: Ranks::new(Link::solo()),
@@ -127,9 +116,9 @@ impl<T: Float> Engine<T> {
         self.ranks.link()
     }
 
-    /// Other points for an engine without reduction.
+    /// Replaces the points of an engine without reduction.
     pub fn replace_points(&mut self, points: DMatrix<T>) -> Result<(), Error> {
-        self.holds = Holds::default();
+        self.cached = Cached::default();
         self.batches.replace(points)
     }
 
@@ -143,7 +132,7 @@ impl<T: Float> Engine<T> {
         self.passes = passes;
     }
 
-    /// Chooses the samples of the next forward sweep or step; none means all of them. Each must be below the number of samples.
+    /// Chooses the samples of the next forward sweep or step, each below the number of samples; none means all of them.
     pub fn choose_batch(&mut self, chosen: &[usize]) -> Result<(), Error> {
         if !self.link().is_solo() {
             for &i in chosen {
@@ -151,10 +140,10 @@ impl<T: Float> Engine<T> {
             }
         }
         let set = self.batches.choose(chosen);
-        self.link().pass(set)
+        self.link().leave_on_error(set)
     }
 
-    /// The next step evaluates the current samples again.
+    /// Lets the next step evaluate the current samples again.
     pub fn stay_with_batch(&mut self) {
         self.batches.stay();
     }
@@ -179,41 +168,49 @@ impl<T: Float> Engine<T> {
         &self.outputs.validation
     }
 
-    /// Evaluates the chosen samples, and the validation points, at the current weights.
+    /// Evaluates the chosen samples and the validation points at the current weights.
     pub fn forward(&mut self) -> Result<(), Error> {
         self.batches.enter();
         self.make_room()?;
-        self.sweep(Job::Forward, Look::BatchAndValidation);
-        self.read_outputs(Look::BatchAndValidation);
-        self.holds.current(self.stores());
-        self.over_ranks(Sum::Forward, Look::BatchAndValidation, 0.0, None)?;
+        self.sweep(Job::Forward, Scope::BatchAndValidation);
+        self.outputs
+            .read(&self.chunks, &self.batches, Scope::BatchAndValidation);
+        self.cached.set_current(self.stores());
+        self.over_ranks(Exchange::Forward, Scope::BatchAndValidation, 0.0, None)?;
         Ok(())
     }
 
-    /// A backward sweep alone: J^T v is kept for the next step along the same vector.
+    /// Computes J^T v in a backward sweep, and keeps it for the next step along the same vector.
     pub fn gradient(&mut self, dual: Dual, v: &[T]) -> Result<GradientSums, Error> {
         self.batches.pack_dual(v);
         self.make_room()?;
         self.prepare(true, false)?;
-        self.sweep(Job::Gradient, Look::Nowhere);
-        let sums = self.over_ranks(Sum::Gradient, Look::Nowhere, 0.0, Some(v))?;
-        self.holds.keep(Some(dual));
+        self.sweep(Job::Gradient, Scope::Nothing);
+        let sums = self.over_ranks(Exchange::Gradient, Scope::Nothing, 0.0, Some(v))?;
+        self.cached.keep(Some(dual));
         Ok(sums.gradient)
     }
 
-    /// Whether J^T v is at hand.
+    /// Whether J^T v is available.
     pub fn keeps(&self, dual: Dual) -> bool {
-        self.holds.keeps(dual)
+        self.cached.keeps(dual)
     }
 
-    /// The vector is another from now on.
+    /// Forgets J^T v, because this v has changed.
     pub fn forget(&mut self, dual: Dual) {
-        self.holds.forget(dual);
+        self.cached.forget(dual);
     }
 
-    /// Moves a copy of the weights along J^T v, kept from before where it is, and evaluates what `look` says there. With
-    /// `keep` a J^T v that is computed is kept for further proposals.
-    pub fn propose(&mut self, dual: Dual, v: &[T], step: Move, keep: bool, look: Look) -> Result<Proposed, Error> {
+    /// Moves a copy of the weights along J^T v, which is computed unless it was kept, and evaluates `scope` there. With
+    /// `keep`, a J^T v that is computed is kept for further proposals.
+    pub fn propose(
+        &mut self,
+        dual: Dual,
+        v: &[T],
+        step: Move,
+        keep: bool,
+        scope: Scope,
+    ) -> Result<ProposalSums, Error> {
         let source = if self.keeps(dual) {
             Source::Kept
         } else {
@@ -228,29 +225,29 @@ impl<T: Float> Engine<T> {
             nesterov: step.nesterov,
             pull: T::lit(step.pull),
         };
-        self.sweep(Job::Step { source, update }, look);
-        self.read_outputs(look);
-        self.holds.next(self.stores());
+        self.sweep(Job::Step { source, update }, scope);
+        self.outputs.read(&self.chunks, &self.batches, scope);
+        self.cached.set_next(self.stores());
         let fresh = source != Source::Kept;
-        let sums = self.over_ranks(Sum::Proposal, look, step.step_size, fresh.then_some(v))?;
+        let sums = self.over_ranks(Exchange::Proposal, scope, step.step_size, fresh.then_some(v))?;
         if fresh {
-            self.holds.keep(keep.then_some(dual));
+            self.cached.keep(keep.then_some(dual));
         }
         if !sums.all_finite {
             self.outputs.batch.fill(f64::NAN);
         }
-        Ok(Proposed {
+        Ok(ProposalSums {
             gradient: fresh.then_some(sums.gradient),
             movement: self.keeps_initial().then_some(sums.movement),
         })
     }
 
-    /// The proposal becomes the current weights; `momentum` says whether it had any. With `keep_previous` the kept
-    /// gradient is the previous one from now on.
+    /// Makes the proposal the current weights; `momentum` says whether it had any. With `keep_previous`, the kept
+    /// gradient becomes the previous one.
     pub fn accept(&mut self, momentum: bool, keep_previous: bool) {
         self.roles.accept();
         self.batches.enter();
-        self.holds.accept();
+        self.cached.accept();
         for chunk in &mut self.chunks {
             chunk.accept(momentum, keep_previous);
         }
@@ -263,17 +260,12 @@ impl<T: Float> Engine<T> {
         let shape = (self.batches.trained(), self.width());
         let activations = self.buffers.activations.get_mut();
         compiled::run(&mut self.chunks, activations, &sweep, self.plan.level, shape);
-        gather(
-            &self.chunks,
-            all.points.samples,
-            0,
-            &all.slots,
-            &mut self.outputs.evaluated,
-        );
+        let outputs = &mut self.outputs.evaluated;
+        gather(&self.chunks, all.points.samples, 0, &all.slots, outputs);
         self.evaluated()
     }
 
-    /// F at the validation points, at the current weights, leaving everything else as it is. Empty where there are none.
+    /// F at the validation points, at the current weights, leaving everything else as it is. Empty if there are none.
     pub fn evaluate_validation(&mut self) -> Result<&[f64], Error> {
         let Some(points) = self.batches.validation() else {
             return Ok(&[]);
@@ -288,7 +280,9 @@ impl<T: Float> Engine<T> {
 
     fn evaluated(&mut self) -> Result<&[f64], Error> {
         self.passes += 1;
-        self.ranks.link().sum(Sum::Evaluation, &mut self.outputs.evaluated)?;
+        self.ranks
+            .link()
+            .sum(Exchange::Evaluation, &mut self.outputs.evaluated)?;
         Ok(&self.outputs.evaluated)
     }
 
@@ -307,12 +301,12 @@ impl<T: Float> Engine<T> {
 
     fn product(&mut self, along: Along, product: &mut [f64]) -> Result<(), Error> {
         self.make_room()?;
-        self.sweep(Job::Product(along), Look::Nowhere);
+        self.sweep(Job::Product(along), Scope::Nothing);
         let slots = &self.batches.current().slots;
         gather(&self.chunks, product.len(), 0, slots, &mut self.outputs.evaluated);
         self.ranks
             .link()
-            .sum(Sum::TangentProduct, &mut self.outputs.evaluated)?;
+            .sum(Exchange::TangentProduct, &mut self.outputs.evaluated)?;
         for (p, sum) in product.iter_mut().zip(&self.outputs.evaluated) {
             *p = sum * std::f64::consts::LN_2;
         }
@@ -321,13 +315,13 @@ impl<T: Float> Engine<T> {
 
     /// G = J J^T on the current samples, at the current weights.
     ///
-    /// n^2 m + 2 n d m flops and n m exponentials; memory for 5/2 n^2 numbers beside a slab.
+    /// n^2 m + 2 n d m flops and n m exponentials; memory for 5/2 n^2 numbers besides a slab.
     pub fn tangent_gram(&mut self) -> Result<DMatrix<f64>, Error> {
         self.passes += 1;
         let slab = &mut self.buffers.slab;
         let own = gram::products_of_activations(&self.plan, &self.chunks, self.roles.current, &self.batches, slab);
-        let mut gram = self.link().pass(own)?;
-        self.link().sum(Sum::TangentGram, gram.as_mut_slice())?;
+        let mut gram = self.link().leave_on_error(own)?;
+        self.link().sum(Exchange::TangentGram, gram.as_mut_slice())?;
         gram::multiply_by_products(&mut gram, &self.batches.points());
         Ok(gram)
     }
@@ -355,10 +349,10 @@ impl<T: Float> Engine<T> {
         self.roles.remember_best();
     }
 
-    /// Puts the best weights back, where some were remembered.
+    /// Restores the best weights, if any were remembered.
     pub fn recall_best(&mut self) {
         if self.roles.recall_best() {
-            self.holds = Holds::default();
+            self.cached = Cached::default();
         }
     }
 
@@ -370,7 +364,7 @@ impl<T: Float> Engine<T> {
     /// How far the current weights are from the initial ones.
     pub fn movement(&self, initial: &DMatrix<T>) -> Result<Movement, Error> {
         let own = weights::movement(self.frame(), &self.chunks, self.roles.current, initial);
-        self.ranks.largest(self.link().pass(own)?)
+        self.ranks.largest(self.link().leave_on_error(own)?)
     }
 
     /// Keeps a packed copy of the initial weights, for steps that pull towards them.
@@ -378,45 +372,39 @@ impl<T: Float> Engine<T> {
         if self.keeps_initial() {
             return Ok(());
         }
-        let frame = Frame {
-            plan: &self.plan,
-            basis: self.basis.as_ref(),
-        };
+        let frame = Frame::new(&self.plan, self.basis.as_ref());
         let kept = weights::keep_initial(frame, &mut self.chunks, initial);
-        self.link().pass(kept)
+        self.link().leave_on_error(kept)
     }
 
-    /// Whether it does.
+    /// Whether the initial weights are kept.
     pub fn keeps_initial(&self) -> bool {
         self.chunks.iter().all(|chunk| chunk.initial.is_some())
     }
 
-    /// Numbers per neuron of an array; `None` where the run has no such array.
+    /// Numbers per neuron of an array; `None` if the run has no such array.
     pub fn numbers_of(&self, array: Array) -> Option<usize> {
         array.of(self.chunks.first()?, self.roles)?;
         Some(self.numbers_in(array))
     }
 
-    /// Numbers per neuron of an array where there is one.
+    /// Numbers per neuron of an array that the run has.
     pub fn numbers_in(&self, array: Array) -> usize {
         array.numbers(&self.chunks, self.batches.trained())
     }
 
-    /// Hands out an array, some neurons at a time: see [`arrays::unload`].
+    /// Passes an array to `give`, some neurons at a time: see [`arrays::unload`].
     pub fn unload<E>(&self, array: Array, give: impl FnMut(&[T]) -> Result<(), E>) -> Result<(), E> {
         arrays::unload(array, &self.chunks, self.roles, self.batches.trained(), give)
     }
 
-    /// Takes up an array, some neurons at a time: see [`arrays::load`].
+    /// Reads an array from `take`, some neurons at a time: see [`arrays::load`].
     pub fn load(&mut self, array: Array, take: impl FnMut(usize) -> Result<Vec<T>, Error>) -> Result<(), Error> {
         arrays::load(array, &mut self.chunks, &mut self.roles, self.batches.trained(), take)
     }
 
     fn frame(&self) -> Frame<'_, T> {
-        Frame {
-            plan: &self.plan,
-            basis: self.basis.as_ref(),
-        }
+        Frame::new(&self.plan, self.basis.as_ref())
     }
 
     fn width(&self) -> usize {
@@ -427,7 +415,7 @@ impl<T: Float> Engine<T> {
         self.chunks.first().is_some_and(|chunk| chunk.activations.stored)
     }
 
-    /// Sees to it that the buffers hold what the next sweep computes.
+    /// Enlarges the buffers to hold what the next sweep computes.
     fn make_room(&mut self) -> Result<(), Error> {
         let (rows, group_rows, outputs) = self.batches.room();
         let stored = self.plan.stores::<T>(rows, self.width());
@@ -439,7 +427,7 @@ impl<T: Float> Engine<T> {
         if self.chunks.iter().all(fits) {
             return Ok(());
         }
-        self.holds.no_activations();
+        self.cached.drop_activations();
         let made = self
             .chunks
             .iter_mut()
@@ -448,10 +436,10 @@ impl<T: Float> Engine<T> {
                 let len = self.chunks.iter().map(Chunk::activations_len).sum();
                 self.buffers.activations.set_len(len)
             });
-        self.link().pass(made)
+        self.link().leave_on_error(made)
     }
 
-    /// Takes the memory of kept gradients and velocities, where they are asked for.
+    /// Allocates kept gradients and velocities, if asked for.
     fn prepare(&mut self, keep: bool, momentum: bool) -> Result<(), Error> {
         let prepared = self.chunks.iter_mut().try_for_each(|chunk| {
             if keep {
@@ -462,53 +450,43 @@ impl<T: Float> Engine<T> {
             }
             Ok(())
         });
-        self.link().pass(prepared)
+        self.link().leave_on_error(prepared)
     }
 
-    fn sweep(&mut self, job: Job<T>, look: Look) {
+    fn sweep(&mut self, job: Job<T>, scope: Scope) {
         self.passes += 1;
         let (stores, shape) = (self.stores(), (self.batches.trained(), self.width()));
         let validation = self.batches.validation();
-        let ahead = (look != Look::Nowhere).then(|| Ahead {
+        let ahead = (scope != Scope::Nothing).then(|| Ahead {
             points: &self.batches.next().points,
             store: stores,
-            validation: validation.filter(|_| look == Look::BatchAndValidation),
+            validation: validation.filter(|_| scope == Scope::BatchAndValidation),
         });
         let sweep = Sweep {
             job,
             roles: self.roles,
             samples: &self.batches.current().points,
-            activated: self.holds.activated(),
+            activated: self.cached.activated(),
             ahead,
         };
         let activations = self.buffers.activations.get_mut();
         compiled::run(&mut self.chunks, activations, &sweep, self.plan.level, shape);
         if !matches!(job, Job::Forward | Job::Step { .. }) {
-            // Computed again, unless they were at hand.
-            self.holds.current(stores);
-        }
-    }
-
-    fn read_outputs(&mut self, look: Look) {
-        let batch = self.batches.next();
-        let n = batch.points.samples;
-        if look != Look::Nowhere {
-            gather(&self.chunks, n, 0, &batch.slots, &mut self.outputs.batch);
-        }
-        if let (Look::BatchAndValidation, Some(points)) = (look, self.batches.validation()) {
-            gather(&self.chunks, points.samples, n, &[], &mut self.outputs.validation);
+            // Recomputed, unless they were available.
+            self.cached.set_current(stores);
         }
     }
 
     /// The sums of the last sweep over all ranks, and the outputs that it evaluated.
-    fn over_ranks(&mut self, what: Sum, look: Look, step_size: f64, dual: Option<&[T]>) -> Result<SweepSums, Error> {
+    fn over_ranks(
+        &mut self,
+        what: Exchange,
+        scope: Scope,
+        step_size: f64,
+        dual: Option<&[T]>,
+    ) -> Result<SweepSums, Error> {
         let own = sums(&self.chunks);
-        let Outputs { batch, validation, .. } = &mut self.outputs;
-        let outputs: [&mut [f64]; 2] = match look {
-            Look::Nowhere => [&mut [], &mut []],
-            Look::Batch => [batch, &mut []],
-            Look::BatchAndValidation => [batch, validation],
-        };
+        let outputs = self.outputs.of(scope);
         self.ranks.sum(what, own, outputs, &Decided { step_size, dual })
     }
 }

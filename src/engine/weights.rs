@@ -1,4 +1,4 @@
-//! Weights on their way into the chunks and out of them.
+//! Packs weights into the chunks, and unpacks them.
 //!
 //! ```text
 //! network  W [neuron][coordinate]  --pack-->  [panel][coordinate][P]  --Q^T-->  [panel][reduced coordinate][P]
@@ -16,10 +16,10 @@ use crate::float::Float;
 use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
-/// Weights that one thread packs faster than two.
+/// Below this many weights, one thread packs faster than two.
 const SMALL: usize = 100_000;
 
-/// The reduced coordinates, as matrices for the panel kernel.
+/// The basis Q of the reduced coordinates, packed for the panel kernels.
 #[derive(Clone, Debug)]
 pub(super) struct Basis<T> {
     /// Q^T: k "points" in d coordinates.
@@ -37,14 +37,20 @@ impl<T: Float> Basis<T> {
     }
 }
 
-/// The coordinates of a run: the network's own, or reduced ones.
+/// The coordinates of a run: those of the network, or reduced ones.
 #[derive(Clone, Copy)]
 pub(super) struct Frame<'a, T> {
     pub plan: &'a Plan,
     pub basis: Option<&'a Basis<T>>,
 }
 
-/// Reads the panels of a network one after the other, in the coordinates of the run.
+impl<'a, T> Frame<'a, T> {
+    pub fn new(plan: &'a Plan, basis: Option<&'a Basis<T>>) -> Self {
+        Self { plan, basis }
+    }
+}
+
+/// Reads the panels of a network in the coordinates of the run.
 struct Reader<'a, T> {
     frame: Frame<'a, T>,
     weights: &'a DMatrix<T>,
@@ -56,7 +62,7 @@ impl<'a, T: Float> Reader<'a, T> {
     fn new(frame: Frame<'a, T>, weights: &'a DMatrix<T>) -> Result<Self, Error> {
         let lanes = frame.plan.lanes;
         let reduced = frame.basis.map_or(0, |basis| basis.into.rows() * lanes);
-        // The way back writes whole blocks of rows: room for padding.
+        // Room for padding: kernels write whole blocks of rows.
         let raw = weights.nrows().next_multiple_of(UNIT) * lanes;
         Ok(Self {
             frame,
@@ -66,7 +72,7 @@ impl<'a, T: Float> Reader<'a, T> {
         })
     }
 
-    /// The panel whose first neuron this is: [coordinate][P].
+    /// The panel that starts at neuron `first`: [coordinate][P].
     fn read(&mut self, first: usize) -> &[T] {
         let Plan { level, lanes, .. } = *self.frame.plan;
         let d = self.weights.nrows();
@@ -83,7 +89,7 @@ impl<'a, T: Float> Reader<'a, T> {
     }
 }
 
-/// Chunks with the given weights in `copies` copies, of which the first `trained` coordinates move.
+/// Packs the weights into chunks with `copies` copies of them, whose first `trained` coordinates move.
 pub(super) fn pack<T: Float>(
     frame: Frame<'_, T>,
     weights: &DMatrix<T>,
@@ -140,7 +146,7 @@ fn pack_chunk<T: Float>(
         let at = panel * panel_len;
         let read = &reader.read(shape.first_neuron + panel * lanes)[..panel_len];
         chunk.weights[0].get_mut()[at..][..panel_len].copy_from_slice(read);
-        // Coordinates that never move are written here, and never again.
+        // The other coordinates never move, so they are written only here.
         for copy in &mut chunk.weights[1..copies] {
             copy.get_mut()[at + trained * lanes..at + panel_len].copy_from_slice(&read[trained * lanes..]);
         }
@@ -168,7 +174,7 @@ pub(super) fn keep_initial<T: Float>(
     })
 }
 
-/// Turns the initial weights into the weights of copy `role`.
+/// Advances `weights` from the initial ones to those of copy `role`.
 pub(super) fn unpack<T: Float>(
     frame: Frame<'_, T>,
     chunks: &[Chunk<T>],
@@ -183,21 +189,21 @@ pub(super) fn unpack<T: Float>(
     chunks.par_iter().zip(neurons).try_for_each(|(chunk, neurons)| {
         let Shape { dimension, lanes, .. } = chunk.shape;
         let panels = chunk.weights[role].get().chunks_exact(dimension * lanes);
-        let mut way_back = frame
+        let mut unreduce = frame
             .basis
-            .map(|basis| WayBack::new(frame.plan, basis, d))
+            .map(|basis| Unreduce::new(frame.plan, basis, d))
             .transpose()?;
         for (panel, neurons) in panels.zip(neurons.chunks_mut(lanes * d)) {
-            match &mut way_back {
+            match &mut unreduce {
                 None => unpack_panel(panel, d, neurons, lanes),
-                Some(way_back) => way_back.write(panel, neurons),
+                Some(unreduce) => unreduce.advance(panel, neurons),
             }
         }
         Ok(())
     })
 }
 
-/// The kept gradient in the network's own coordinates, d x m.
+/// The kept gradient in the coordinates of the network, d x m.
 pub(super) fn unpack_gradient<T: Float>(chunks: &[Chunk<T>], gradient: &mut DMatrix<T>) {
     let d = gradient.nrows();
     for chunk in chunks {
@@ -211,8 +217,8 @@ pub(super) fn unpack_gradient<T: Float>(chunks: &[Chunk<T>], gradient: &mut DMat
     }
 }
 
-/// W = W_0 + Q (P - P_0), one panel at a time.
-struct WayBack<'a, T> {
+/// From reduced coordinates to those of the network, one panel at a time: W = W_0 + Q (P - P_0).
+struct Unreduce<'a, T> {
     plan: &'a Plan,
     basis: &'a Basis<T>,
     dimension: usize,
@@ -221,7 +227,7 @@ struct WayBack<'a, T> {
     back: Aligned<T>,
 }
 
-impl<'a, T: Float> WayBack<'a, T> {
+impl<'a, T: Float> Unreduce<'a, T> {
     fn new(plan: &'a Plan, basis: &'a Basis<T>, dimension: usize) -> Result<Self, Error> {
         let lanes = plan.lanes;
         Ok(Self {
@@ -234,7 +240,7 @@ impl<'a, T: Float> WayBack<'a, T> {
         })
     }
 
-    fn write(&mut self, panel: &[T], neurons: &mut [T]) {
+    fn advance(&mut self, panel: &[T], neurons: &mut [T]) {
         let (d, Plan { level, lanes, .. }) = (self.dimension, *self.plan);
         pack_panel(neurons, d, self.raw.get_mut(), lanes);
         compiled::project(&self.basis.into, self.raw.get(), self.moved.get_mut(), level);
@@ -249,14 +255,14 @@ impl<'a, T: Float> WayBack<'a, T> {
     }
 }
 
-/// How far copy `role` is from the initial weights. Lengths are the same in reduced coordinates.
+/// How far copy `role` is from the initial weights. Reduced coordinates preserve lengths.
 pub(super) fn movement<T: Float>(
     frame: Frame<'_, T>,
     chunks: &[Chunk<T>],
     role: usize,
     initial: &DMatrix<T>,
 ) -> Result<Movement, Error> {
-    // The largest square of a neuron's distance, and the sum of all of them.
+    // The largest squared distance of a neuron, and the sum of them all.
     let of_chunk = |chunk: &Chunk<T>| -> Result<(f64, f64), Error> {
         let Shape { dimension, lanes, .. } = chunk.shape;
         let mut reader = Reader::new(frame, initial)?;

@@ -1,11 +1,11 @@
-//! Points at which every tangent kernel is singular.
+//! Points that make every tangent kernel singular.
 
 use crate::float::Float;
 use nalgebra::DMatrix;
 use std::collections::HashMap;
 use std::fmt;
 
-/// Why a point makes every tangent kernel singular; points count from 0.
+/// Why a point makes every tangent kernel singular. Points are numbered from 0.
 ///
 /// ```
 /// use expnet::kernel::Degeneracy;
@@ -17,16 +17,16 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Degeneracy {
-    /// The point is 0 in every coordinate: its row of the kernel is 0, and F there never changes.
+    /// The point is 0 in every coordinate: its row of the kernel is 0, and its output never changes.
     Vanishes {
         /// The point.
         point: usize,
     },
-    /// The point equals one before it: their rows of the kernel are the same, and so is F.
+    /// The point equals an earlier one: their rows of the kernel are the same, and so are their outputs.
     Coincides {
         /// The later point.
         point: usize,
-        /// The first point that it equals.
+        /// The first point equal to it.
         with: usize,
     },
 }
@@ -42,8 +42,9 @@ impl fmt::Display for Degeneracy {
 
 /// The points (columns of a d x n matrix) that vanish or coincide with an earlier one, in order.
 ///
-/// Where there are none, [`limit_kernel`](super::limit_kernel) is positive definite for every sigma > 0, though it may be
-/// so by less than rounding. Equal means equal in every coordinate, where 0 and -0 are the same. Costs O(n d).
+/// If there are none, [`limit_kernel`](super::limit_kernel) is positive definite for every sigma > 0, although its
+/// smallest eigenvalue may be below the rounding error. Points are equal if all their coordinates are; 0 equals -0.
+/// Costs O(n d).
 ///
 /// ```
 /// use expnet::kernel::{Degeneracy, degenerate_points};
@@ -60,7 +61,7 @@ pub fn degenerate_points<T: Float>(points: &DMatrix<T>) -> Vec<Degeneracy> {
         if x.iter().all(|&x| x == T::zero()) {
             return Some(Degeneracy::Vanishes { point });
         }
-        // -0 + 0 is 0, so that equal numbers have equal bits.
+        // -0 + 0 is 0, which makes equal numbers have equal bits.
         let bits: Vec<u64> = x.iter().map(|x| (x.as_f64() + 0.0).to_bits()).collect();
         let with = *first_with.entry(bits).or_insert(point);
         (with != point).then_some(Degeneracy::Coincides { point, with })

@@ -1,16 +1,17 @@
-//! The limit kernel between given points and any others, in blocks of columns: never an n x n matrix.
+//! The limit kernel between given points and any others, in blocks of columns instead of an n x n matrix.
 
-use super::{check_std_dev, times_exp};
+use super::times_exp;
 use crate::dataset::check_points;
 use crate::error::Error;
 use crate::float::Float;
+use crate::setting::not_negative;
 use nalgebra::{DMatrix, DMatrixView, DVector};
 use rayon::prelude::*;
 
-/// Columns that are computed at a time.
+/// Columns computed at a time.
 const BLOCK: usize = 64;
 
-/// n points, and the parts of Hcts that belong to one point alone.
+/// n points, and what Hcts needs of each.
 #[derive(Clone, Debug)]
 pub(super) struct Limit {
     /// d x n.
@@ -23,11 +24,11 @@ pub(super) struct Limit {
 }
 
 impl Limit {
-    /// Checks points, sigma, and that Hcts of the points with each other is finite: that of a pair is at most that of one
-    /// of its points with itself.
+    /// Errors: no points; a point that is not finite; a `std_dev` that is negative or not finite; a point whose
+    /// diagonal entry of Hcts overflows. The entry of a pair is at most the larger of its diagonal entries.
     pub fn new<T: Float>(points: &DMatrix<T>, std_dev: f64) -> Result<Self, Error> {
         check_points(points, None)?;
-        check_std_dev(std_dev)?;
+        not_negative("`std_dev` of `Predictor::new`", std_dev)?;
         let points = points.map(Float::as_f64);
         let limit = Self {
             rows: points.transpose(),
@@ -57,39 +58,39 @@ impl Limit {
         self.std_dev
     }
 
-    /// Hcts of each point with itself.
+    /// The diagonal of Hcts.
     pub fn diagonal(&self) -> DVector<f64> {
         let entry = |(x, half): (nalgebra::DVectorView<'_, f64>, &f64)| times_exp(x.norm_squared(), 4.0 * half);
         DVector::from_iterator(self.samples(), self.points.column_iter().zip(&self.halves).map(entry))
     }
 
-    /// Hcts of the n points with point `j`.
+    /// Column `j` of Hcts, n x 1.
     pub fn column(&self, j: usize) -> DMatrix<f64> {
-        self.with(self.points.columns(j, 1), &self.halves[j..=j])
+        self.block(self.points.columns(j, 1), &self.halves[j..=j])
     }
 
-    /// Hcts vector, n numbers, on all threads. The bits don't depend on how many.
+    /// Hcts times a vector, on all threads. The bits do not depend on the number of threads.
     pub fn product(&self, vector: &DVector<f64>) -> DVector<f64> {
         let mut product = DVector::zeros(self.samples());
         let blocks = product.as_mut_slice().par_chunks_mut(BLOCK).enumerate();
         blocks.for_each(|(b, product)| {
             let (first, count) = (b * BLOCK, product.len());
-            let block = self.with(self.points.columns(first, count), &self.halves[first..first + count]);
+            let block = self.block(self.points.columns(first, count), &self.halves[first..first + count]);
             product.copy_from_slice(block.tr_mul(vector).as_slice());
         });
         product
     }
 
-    /// Hcts between other points (d x k) and these, times a vector: k numbers.
+    /// Hcts between k other points (d x k) and these, times a vector: k numbers.
     ///
-    /// Errors: other points of another dimension or that are not finite, an entry or a result that overflows.
+    /// Errors: other points of the wrong dimension or not finite; an entry or a result that overflows.
     pub fn apply<T: Float>(&self, others: &DMatrix<T>, vector: &DVector<f64>) -> Result<DVector<f64>, Error> {
         if others.nrows() != self.points.nrows() {
             return Err(Error::Shape {
                 what: "the dimension of the points".into(),
                 expected: self.points.nrows(),
                 found: others.nrows(),
-                remedy: "points are the columns of a d x k matrix, and d is that of the training points",
+                remedy: "give points as the columns of a d x k matrix, with the dimension d of the training points",
             });
         }
         check_points(others, None)?;
@@ -97,8 +98,8 @@ impl Limit {
         let blocks = results.as_mut_slice().par_chunks_mut(BLOCK).enumerate();
         blocks.try_for_each(|(b, results)| {
             let first = b * BLOCK;
-            let block = others.columns(first, results.len()).map(Float::as_f64);
-            let kernel = self.with(block.as_view(), &halves(block.as_view(), self.std_dev));
+            let others = others.columns(first, results.len()).map(Float::as_f64);
+            let kernel = self.block(others.as_view(), &halves(others.as_view(), self.std_dev));
             if let Some(at) = kernel.iter().position(|entry| !entry.is_finite()) {
                 let (i, j) = (at % self.samples(), first + at / self.samples());
                 return Err(Error::KernelOverflow {
@@ -120,8 +121,8 @@ impl Limit {
         Ok(results)
     }
 
-    /// n x k: Hcts with k others, whose `halves` are given.
-    fn with(&self, others: DMatrixView<'_, f64>, halves: &[f64]) -> DMatrix<f64> {
+    /// Hcts between these points and k others (n x k), given the `halves` of the others.
+    fn block(&self, others: DMatrixView<'_, f64>, halves: &[f64]) -> DMatrix<f64> {
         let mut kernel = &self.rows * others;
         for (mut column, half) in kernel.column_iter_mut().zip(halves) {
             for (entry, own) in column.iter_mut().zip(&self.halves) {

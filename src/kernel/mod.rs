@@ -1,15 +1,15 @@
-//! The tangent kernels of the network: of one network, and of infinitely many neurons.
+//! Tangent kernels: of a given network, and in the limit of infinite width.
 //!
-//! Near its start a wide network trains like a linear model, whose whole behaviour lies in one n x n matrix:
+//! Near its start a wide network trains like a linear model, which is described by one n x n matrix:
 //!
 //! ```text
 //! H_ij    = (1/m) sum_r a_r^2 exp(<w_r, x_i>) exp(<w_r, x_j>) <x_i, x_j>     empirical_kernel: H = G / m, G = J J^T
 //! Hcts_ij = <x_i, x_j> exp(sigma^2 ||x_i + x_j||^2 / 2)                      limit_kernel: E H for w_r ~ N(0, sigma^2 I)
 //! ```
 //!
-//! Its [`Spectrum`] says how fast each part of the residual falls, and [`Predictor`] what the network of infinite width
-//! predicts, by ridge regression or gradient flow. Everything here is computed in `f64`, whatever the scalar type of the
-//! points and the network: these matrices are ill-conditioned as a rule.
+//! Its [`Spectrum`] gives the rate at which each component of the residual falls. [`Predictor`] computes what the
+//! infinitely wide network predicts, by ridge regression or gradient flow. Everything here is computed in `f64`,
+//! whatever the scalar type of the points and the network, because these matrices are usually ill-conditioned.
 //!
 //! ```
 //! use expnet::{Initializer, kernel};
@@ -53,18 +53,19 @@ use crate::network::ExpNetwork;
 use crate::setting::not_negative;
 use nalgebra::DMatrix;
 
-/// The limit of the tangent kernel H for infinite width: Hcts, n x n, exactly symmetric.
+/// The tangent kernel H in the limit of infinite width: Hcts, n x n, exactly symmetric.
 ///
 /// ```text
 /// Hcts_ij = <x_i, x_j> exp(sigma^2 ||x_i + x_j||^2 / 2),   the mean of H_ij over w_r ~ N(0, sigma^2 I), a_r = +-1
 /// ```
 ///
-/// `points` are the columns of a d x n matrix and `std_dev` is sigma, as in [`Initializer`](crate::Initializer) (whose
-/// `output_scale` s multiplies the kernel by s^2). For sigma > 0 it is positive definite exactly where no point is zero
-/// and no two are equal ([`degenerate_points`]); parallel and opposite points are fine. With sigma = 0 it is X^T X.
+/// `points` has one point per column (d x n), and `std_dev` is sigma as in [`Initializer`](crate::Initializer), whose
+/// `output_scale` s multiplies the kernel by s^2. For sigma > 0 the kernel is positive definite if and only if no point
+/// is zero and no two points are equal ([`degenerate_points`]); parallel and opposite points are fine. For sigma = 0 it
+/// is X^T X.
 ///
-/// Errors: no point, a number that is not finite, a sigma that is negative or not finite, an entry beyond the range of
-/// `f64` ([`Error::KernelOverflow`] names the pair), an n x n matrix beyond memory.
+/// Errors: no points; a point that is not finite; a `std_dev` that is negative or not finite; an entry outside the
+/// range of `f64` ([`Error::KernelOverflow`] names the pair); an n x n matrix that does not fit in memory.
 ///
 /// Costs n^2 d flops and n^2 / 2 exponentials, on all threads.
 ///
@@ -80,16 +81,11 @@ use nalgebra::DMatrix;
 /// # Ok::<(), expnet::Error>(())
 /// ```
 pub fn limit_kernel<T: Float>(points: &DMatrix<T>, std_dev: f64) -> Result<DMatrix<f64>, Error> {
-    let mut kernel = lower_limit_kernel(points, std_dev)?;
+    check_points(points, None)?;
+    not_negative("`std_dev` of `limit_kernel`", std_dev)?;
+    let mut kernel = pairs::lower_triangle(&points.map(Float::as_f64), std_dev)?;
     kernel.fill_upper_triangle_with_lower_triangle();
     Ok(kernel)
-}
-
-/// The lower triangle of [`limit_kernel`].
-fn lower_limit_kernel<T: Float>(points: &DMatrix<T>, std_dev: f64) -> Result<DMatrix<f64>, Error> {
-    check_points(points, None)?;
-    check_std_dev(std_dev)?;
-    pairs::lower_triangle(&points.map(Float::as_f64), std_dev)
 }
 
 /// The tangent kernel of a network: H = J J^T / m, n x n, exactly symmetric.
@@ -98,13 +94,13 @@ fn lower_limit_kernel<T: Float>(points: &DMatrix<T>, std_dev: f64) -> Result<DMa
 /// H_ij = (1/m) sum_r a_r^2 exp(<w_r, x_i>) exp(<w_r, x_j>) <x_i, x_j>
 /// ```
 ///
-/// `points` are the columns of a d x n matrix. An `f32` network's numbers are taken as they are and all arithmetic is in
-/// `f64`. The rank is at most min(n, d m).
+/// `points` has one point per column (d x n). The numbers of an `f32` network are used as they are, but all arithmetic
+/// is in `f64`. The rank is at most min(n, d m).
 ///
-/// Errors: points of another dimension than the network's, no point, a number that is not finite, an entry beyond the
-/// range of `f64` ([`Error::KernelOverflow`] names the pair), an n x n matrix beyond memory.
+/// Errors: points whose dimension is not the network's; no points; a point that is not finite; an entry outside the
+/// range of `f64` ([`Error::KernelOverflow`] names the pair); an n x n matrix that does not fit in memory.
 ///
-/// Costs 2 n^2 m + 2 n d m flops and n m exponentials. Memory beside the result does not grow with m.
+/// Costs 2 n^2 m + 2 n d m flops and n m exponentials. Memory in addition to the result does not grow with m.
 ///
 /// ```
 /// use expnet::{ExpNetwork, kernel};
@@ -122,7 +118,7 @@ pub fn empirical_kernel<T: Float>(net: &ExpNetwork<T>, points: &DMatrix<T>) -> R
     let points = points.map(Float::as_f64);
     let (n, d, m) = (points.ncols(), net.dimension(), net.width());
     let mut kernel = memory::square("the empirical kernel", n)?;
-    let block = neurons_in_block(n, d);
+    let block = neurons_per_block(n, d);
     for first in (0..m).step_by(block) {
         let count = block.min(m - first);
         let weights = net.weights().columns(first, count).map(Float::as_f64);
@@ -135,14 +131,14 @@ pub fn empirical_kernel<T: Float>(net: &ExpNetwork<T>, points: &DMatrix<T>) -> R
     Ok(kernel)
 }
 
-/// Neurons that are turned to f64 and packed at a time: some 64 MiB. By the shape alone, so that the bits are too.
-fn neurons_in_block(samples: usize, dimension: usize) -> usize {
+/// Neurons converted to f64 and packed at a time: about 64 MiB. Depends only on the shape, so that the bits do too.
+fn neurons_per_block(samples: usize, dimension: usize) -> usize {
     const NUMBERS: usize = 1 << 23;
     const STEP: usize = 1024;
     (NUMBERS / (dimension + samples / 16) / STEP).max(1) * STEP
 }
 
-/// product exp(exponent), also where the exponential alone would overflow.
+/// product exp(exponent), even if the exponential alone overflows.
 fn times_exp(product: f64, exponent: f64) -> f64 {
     if product == 0.0 {
         return 0.0;
@@ -155,11 +151,7 @@ fn times_exp(product: f64, exponent: f64) -> f64 {
     product * root * root
 }
 
-fn check_std_dev(std_dev: f64) -> Result<(), Error> {
-    not_negative("`std_dev`", std_dev)
-}
-
-/// That the lower triangle is finite.
+/// Returns an error unless the lower triangle is finite.
 fn check_entries(what: &'static str, kernel: &DMatrix<f64>) -> Result<(), Error> {
     for (j, column) in kernel.column_iter().enumerate() {
         if let Some(i) = (j..kernel.nrows()).find(|&i| !column[i].is_finite()) {

@@ -1,4 +1,4 @@
-//! The limit kernel of points with each other: an n x n matrix, entry by entry.
+//! The n x n limit kernel between all pairs of points.
 
 use super::{check_entries, times_exp};
 use crate::engine;
@@ -8,15 +8,15 @@ use fearless_simd::dispatch;
 use nalgebra::{DMatrix, DVectorView};
 use rayon::prelude::*;
 
-/// Rows of a column that are computed at a time: their sums fit in L1.
+/// Entries of a column computed at a time: their sums fit in L1.
 const BLOCK: usize = 64;
-/// A dot product is eight sums, k modulo 8, added up at its end, as nalgebra's is.
+/// As in nalgebra, a dot product is eight partial sums, by k modulo 8, which are added at the end.
 const SUMS: usize = 8;
 
-/// Hcts of `points` (d x n), on and below the diagonal. Sums run along the block, so that they vectorise: with the
-/// same bits on any SIMD level, as nothing is fused.
+/// Hcts of `points` (d x n), on and below the diagonal. Loops run along the block and thus vectorise; the bits are the
+/// same on every SIMD level, because nothing is fused.
 ///
-/// Errors: an entry beyond the range of `f64`, no memory.
+/// Errors: an entry outside the range of `f64`; a matrix that does not fit in memory.
 pub(super) fn lower_triangle(points: &DMatrix<f64>, std_dev: f64) -> Result<DMatrix<f64>, Error> {
     let (n, level) = (points.ncols(), engine::level());
     let rows = points.transpose();
@@ -29,14 +29,14 @@ pub(super) fn lower_triangle(points: &DMatrix<f64>, std_dev: f64) -> Result<DMat
         }
         column.iter().all(|entry| entry.is_finite())
     });
-    // The columns are still in the cache; only a bad one is looked for again.
+    // Checked per column while it is in the cache; only after a failure is the entry looked up.
     if !finite.reduce(|| true, |one, other| one & other) {
         check_entries("the limit kernel", &kernel)?;
     }
     Ok(kernel)
 }
 
-/// Hcts of the points from `first` on with y: `<x, y> exp(sigma^2 ||x + y||^2 / 2)`.
+/// Hcts between y and the points from `first` on: `<x, y> exp(sigma^2 ||x + y||^2 / 2)`.
 #[inline(always)]
 fn block(rows: &DMatrix<f64>, first: usize, y: DVectorView<'_, f64>, std_dev: f64, entries: &mut [f64]) {
     let size = entries.len();
@@ -50,7 +50,7 @@ fn block(rows: &DMatrix<f64>, first: usize, y: DVectorView<'_, f64>, std_dev: f6
             *square += scaled * scaled;
         }
         if k == whole {
-            add_up(&mut sums);
+            reduce(&mut sums);
         }
         let sum = if k < whole { k % SUMS } else { 0 };
         for (sum, x) in sums[sum].iter_mut().zip(x) {
@@ -58,16 +58,16 @@ fn block(rows: &DMatrix<f64>, first: usize, y: DVectorView<'_, f64>, std_dev: f6
         }
     }
     if whole == y.len() {
-        add_up(&mut sums);
+        reduce(&mut sums);
     }
     for ((entry, square), product) in entries.iter_mut().zip(&squares).zip(&sums[0]) {
         *entry = times_exp(*product, square / 2.0);
     }
 }
 
-/// All sums in the first.
+/// Adds all partial sums into the first.
 #[inline(always)]
-fn add_up(sums: &mut [[f64; BLOCK]; SUMS]) {
+fn reduce(sums: &mut [[f64; BLOCK]; SUMS]) {
     let [s0, s1, s2, s3, s4, s5, s6, s7] = sums;
     for i in 0..BLOCK {
         s0[i] = (s0[i] + s4[i]) + (s1[i] + s5[i]) + (s2[i] + s6[i]) + (s3[i] + s7[i]);
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_are_those_of_two_points_alone() {
+    fn entries_are_those_of_each_pair_alone() {
         for d in [1, 7, 8, 17] {
             let points = DMatrix::from_fn(d, 130, |k, i| ((3 * i + 5 * k + i * k) as f64).sin());
             let kernel = lower_triangle(&points, 0.7).unwrap();

@@ -1,21 +1,21 @@
-//! A preconditioner from the points that say most about the others.
+//! A preconditioner built from the points that say most about the others.
 //!
 //! ```text
-//! Hcts ~ L L^T = U diag(theta) U^T            pivoted Cholesky, n x k: each pivot is the point known worst so far
+//! Hcts ~ L L^T = U diag(theta) U^T            pivoted Cholesky, n x k: each pivot is the point approximated worst so far
 //! P^-1 = I - U diag(1 - (theta_k + lambda) / (theta + lambda)) U^T
 //! ```
 //!
-//! so that P^-1 (Hcts + lambda I) has the leading eigenvalues near theta_k + lambda and leaves the others as they are.
-//! The form of P is that of Frangella, Tropp and Udell, *Randomized Nystrom preconditioning* (2023), which needs no
-//! division by lambda; the factor that of Harbrecht, Peters and Schneider, *On the low-rank approximation by the pivoted
-//! Cholesky decomposition* (2012), which needs k columns of the kernel only.
+//! P^-1 (Hcts + lambda I) has its leading eigenvalues near theta_k + lambda and leaves the others unchanged. The form
+//! of P is from Frangella, Tropp and Udell, *Randomized Nystrom preconditioning* (2023), and needs no division by
+//! lambda. The factor is from Harbrecht, Peters and Schneider, *On the low-rank approximation by the pivoted Cholesky
+//! decomposition* (2012), and needs only k columns of the kernel.
 
 use super::limit::Limit;
 use super::spectrum::Spectrum;
 use crate::error::Error;
 use nalgebra::{DMatrix, DVector};
 
-/// P^-1, or the identity at rank 0.
+/// P^-1, or the identity for rank 0.
 #[derive(Clone, Debug)]
 pub(super) struct Preconditioner {
     /// U, n x k with orthonormal columns.
@@ -47,31 +47,31 @@ impl Preconditioner {
         })
     }
 
-    /// P^-1 vector.
+    /// P^-1 times a vector.
     pub fn apply(&self, vector: &DVector<f64>) -> DVector<f64> {
-        let inside = self.basis.tr_mul(vector);
-        let removed = inside.zip_map(&self.shrink, |x, shrink| x * (1.0 - shrink));
+        let components = self.basis.tr_mul(vector);
+        let removed = components.zip_map(&self.shrink, |x, shrink| x * (1.0 - shrink));
         vector - &self.basis * removed
     }
 }
 
-/// L, n x k with k <= `rank`, such that L L^T is near Hcts. Stops where the rest has a trace below `enough`, or is
-/// rounding.
-fn pivoted_cholesky(limit: &Limit, rank: usize, enough: f64) -> DMatrix<f64> {
+/// L, n x k with k <= `rank`, such that L L^T approximates Hcts. Stops early once the diagonal of Hcts - L L^T is
+/// rounding noise or its trace is at most `trace`.
+fn pivoted_cholesky(limit: &Limit, rank: usize, trace: f64) -> DMatrix<f64> {
     let n = limit.samples();
-    let mut left = limit.diagonal();
-    let noise = n as f64 * f64::EPSILON * left.max();
+    let mut diagonal = limit.diagonal();
+    let noise = n as f64 * f64::EPSILON * diagonal.max();
     let mut factor = DMatrix::zeros(n, rank.min(n));
     for k in 0..factor.ncols() {
-        let pivot = left.imax();
-        if left[pivot] <= noise || left.sum() <= enough {
+        let pivot = diagonal.imax();
+        if diagonal[pivot] <= noise || diagonal.sum() <= trace {
             return factor.columns(0, k).into_owned();
         }
-        let known = factor.view((pivot, 0), (1, k)).transpose();
-        let rest = (limit.column(pivot) - factor.columns(0, k) * known) / left[pivot].sqrt();
-        left.zip_apply(&rest.column(0), |left, rest| *left = (*left - rest * rest).max(0.0));
-        left[pivot] = 0.0;
-        factor.set_column(k, &rest.column(0));
+        let row = factor.view((pivot, 0), (1, k)).transpose();
+        let column = (limit.column(pivot) - factor.columns(0, k) * row) / diagonal[pivot].sqrt();
+        diagonal.zip_apply(&column.column(0), |rest, l| *rest = (*rest - l * l).max(0.0));
+        diagonal[pivot] = 0.0;
+        factor.set_column(k, &column.column(0));
     }
     factor
 }
@@ -103,14 +103,15 @@ mod tests {
         let trace = limit.diagonal().sum();
         let few = pivoted_cholesky(&limit, 40, 0.01 * trace);
         assert!(few.ncols() < 7 && few.norm_squared() >= 0.99 * trace, "{}", few.ncols());
-        // 40 points in a plane: far fewer than 40 eigenvalues above rounding.
+        // 40 points in the plane: far fewer than 40 eigenvalues are above the rounding error.
         let all = pivoted_cholesky(&limit, 40, 0.0).ncols();
         assert!((10..40).contains(&all), "{all}");
     }
 
-    /// The condition of L^T (Hcts + lambda I) L with P^-1 = L L^T falls to about that of the eigenvalues left over.
+    /// With P^-1 = L L^T, the condition number of L^T (Hcts + lambda I) L falls to about that of the remaining
+    /// eigenvalues.
     #[test]
-    fn takes_the_large_eigenvalues_out() {
+    fn removes_the_large_eigenvalues() {
         let points = points(60, 3);
         let limit = Limit::new(&points, 0.8).unwrap();
         let lambda = 1e-3;

@@ -1,10 +1,10 @@
-//! Regression with the limit kernel: what an infinitely wide network predicts.
+//! Regression with the limit kernel, that is with an infinitely wide network.
 
 use super::fit::{Fit, singular};
 use super::flow::GradientFlow;
 use super::limit::Limit;
 use super::solver::{ConjugateGradient, Solver};
-use super::{limit_kernel, lower_limit_kernel};
+use super::{limit_kernel, pairs};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::float::Float;
@@ -12,14 +12,14 @@ use crate::linalg::{Cholesky, norm_1};
 use crate::setting::not_negative;
 use nalgebra::DVector;
 
-/// The most points for which [`Solver::Auto`] makes an n x n matrix: 128 MiB.
-const DIRECT: usize = 4096;
+/// [`Solver::Auto`] forms an n x n matrix for up to this many points: 128 MiB.
+const MAX_DIRECT: usize = 4096;
 
-/// Regression with the limit kernel Hcts of given data: the network of infinite width, antisymmetric at its start.
+/// Regression with the limit kernel Hcts of given data: the infinitely wide network with an antisymmetric start.
 ///
-/// [`ridge`](Self::ridge) is kernel ridge regression and [`gradient_flow`](Self::gradient_flow) training by gradient flow
-/// for a time; both give a [`Fit`], which predicts. There is no intercept: scale points and labels first, as for a network
-/// (see [`Scaling`](crate::Scaling)).
+/// [`ridge`](Self::ridge) is kernel ridge regression, and [`gradient_flow`](Self::gradient_flow) is training by
+/// gradient flow for a given time. Both result in a [`Fit`], which predicts. There is no intercept: scale points and
+/// labels first, as for a network (see [`Scaling`](crate::Scaling)).
 ///
 /// ```
 /// use expnet::{Dataset, kernel::Predictor};
@@ -39,6 +39,7 @@ const DIRECT: usize = 4096;
 /// # Ok::<(), expnet::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Predictor {
     limit: Limit,
     labels: DVector<f64>,
@@ -46,9 +47,10 @@ pub struct Predictor {
 }
 
 impl Predictor {
-    /// The regression problem of `data`, with `std_dev` sigma as in [`limit_kernel`].
+    /// A regression problem with the points and labels of `data`; `std_dev` is sigma as in [`limit_kernel`]. Costs n d
+    /// flops.
     ///
-    /// Errors: a sigma that is negative or not finite, a point whose kernel overflows. Costs n d flops.
+    /// Errors: a `std_dev` that is negative or not finite; a point whose kernel entry overflows.
     pub fn new<T: Float>(data: &Dataset<T>, std_dev: f64) -> Result<Self, Error> {
         Ok(Self {
             limit: Limit::new(data.points(), std_dev)?,
@@ -57,7 +59,7 @@ impl Predictor {
         })
     }
 
-    /// How to solve for [`ridge`](Self::ridge), by default [`Solver::Auto`].
+    /// The solver for [`ridge`](Self::ridge), [`Solver::Auto`] by default.
     pub fn solver(mut self, solver: Solver) -> Self {
         self.solver = solver;
         self
@@ -65,33 +67,35 @@ impl Predictor {
 
     /// Kernel ridge regression: coefficients c = (Hcts + lambda I)^-1 y.
     ///
-    /// `lambda` >= 0 is scikit-learn's `alpha`. A network of width m with a_r = +-1 that minimises
-    /// 1/2 ||F - y||^2 + mu/2 ||W - W_0||^2 from an antisymmetric start tends to it for lambda = mu / m.
+    /// `lambda` >= 0 is called `alpha` in scikit-learn. A network of width m with a_r = +-1 that minimises
+    /// 1/2 ||F - y||^2 + mu/2 ||W - W_0||^2 from an antisymmetric start approaches this fit for lambda = mu / m. For
+    /// the cost see [`Solver`].
     ///
-    /// Errors: a lambda that is negative or not finite; [`Error::Singular`] where Hcts + lambda I has a condition beyond
-    /// 1 / (n epsilon), so that its least eigenvalue cannot be told from 0, with the points that make it so if some vanish
-    /// or coincide; [`Error::NotConverged`] from conjugate gradients. For the cost see [`Solver`].
+    /// Errors: a `lambda` that is negative or not finite; [`Error::Singular`] if the condition number of Hcts + lambda
+    /// I exceeds 1 / (n epsilon), so that its smallest eigenvalue cannot be distinguished from 0 (points that vanish or
+    /// coincide are named); [`Error::NotConverged`] from conjugate gradients.
     pub fn ridge(&self, lambda: f64) -> Result<Fit, Error> {
         not_negative("`lambda` of `Predictor::ridge`", lambda)?;
         let (coefficients, iterations) = match self.solver {
-            Solver::Auto if self.limit.samples() > DIRECT => {
+            Solver::Auto if self.limit.samples() > MAX_DIRECT => {
                 ConjugateGradient::default().solve(&self.limit, lambda, &self.labels)?
             }
-            Solver::Auto | Solver::Cholesky => (self.by_cholesky(lambda)?, 0),
+            Solver::Auto | Solver::Cholesky => (self.solve_directly(lambda)?, 0),
             Solver::ConjugateGradient(settings) => settings.solve(&self.limit, lambda, &self.labels)?,
         };
         Ok(Fit::new(self.limit.clone(), coefficients, iterations))
     }
 
-    fn by_cholesky(&self, lambda: f64) -> Result<DVector<f64>, Error> {
-        let mut matrix = lower_limit_kernel(self.limit.points(), self.limit.std_dev())?;
+    fn solve_directly(&self, lambda: f64) -> Result<DVector<f64>, Error> {
+        let mut matrix = pairs::lower_triangle(self.limit.points(), self.limit.std_dev())?;
         let n = matrix.nrows() as f64;
         for i in 0..matrix.nrows() {
             matrix[(i, i)] += lambda;
         }
-        // The 1-norm's condition is at most sqrt(n) ||Hcts||_1 / lambda: twice this lambda is safe however it is rounded.
+        // The condition number in the 1-norm is at most sqrt(n) ||Hcts||_1 / lambda. Twice this lambda is safe however
+        // it is rounded when printed.
         let norm = norm_1(&matrix);
-        let least = n * n.sqrt() * f64::EPSILON * norm;
+        let smallest = n * n.sqrt() * f64::EPSILON * norm;
         let factor = Cholesky::new(matrix)?;
         let condition = factor
             .as_ref()
@@ -102,14 +106,15 @@ impl Predictor {
                 &self.limit,
                 "Hcts + lambda I",
                 condition,
-                format!("give a larger lambda; {:.0e} and more are safe", 2.0 * least),
+                format!("use a larger lambda; {:.0e} and above are safe", 2.0 * smallest),
             )),
         }
     }
 
-    /// Gradient flow from F = 0, evaluable at any time. Costs an eigendecomposition, about 9 n^3 flops, and n^2 numbers.
+    /// Gradient flow from F = 0, evaluable at any time. Costs an eigendecomposition of about 9 n^3 flops, and n^2
+    /// numbers of memory.
     ///
-    /// Errors: those of [`limit_kernel`], and [`Error::NotConverged`] from the eigenvalue iteration.
+    /// Errors: those of [`limit_kernel`]; [`Error::NotConverged`] from the eigenvalue iteration.
     pub fn gradient_flow(&self) -> Result<GradientFlow, Error> {
         let kernel = limit_kernel(self.limit.points(), self.limit.std_dev())?;
         GradientFlow::new(self.limit.clone(), &kernel, &self.labels)

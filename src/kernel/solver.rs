@@ -1,4 +1,4 @@
-//! How kernel ridge regression solves its n x n system.
+//! Solvers for the n x n system of kernel ridge regression.
 
 use super::limit::Limit;
 use super::preconditioner::Preconditioner;
@@ -12,28 +12,28 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Solver {
-    /// Cholesky up to 4096 points, conjugate gradients with their default settings beyond.
+    /// Cholesky for up to 4096 points, conjugate gradients with default settings for more.
     #[default]
     Auto,
-    /// A Cholesky factor, whose condition is estimated: n^3 / 3 flops, n^2 numbers.
+    /// A Cholesky factorisation with an estimate of the condition number: n^3 / 3 flops, n^2 numbers.
     Cholesky,
-    /// Conjugate gradients: 2 n^2 d flops and n^2 exponentials per iteration, O(n) numbers.
+    /// Conjugate gradients: 2 n^2 d flops and n^2 exponentials per iteration, O(n (d + k)) numbers.
     ConjugateGradient(ConjugateGradient),
 }
 
 /// Settings of the conjugate gradient solver: [`Solver::ConjugateGradient`].
 ///
-/// The preconditioner is a partial Cholesky factorisation with pivoting, Hcts ~ L L^T with L n x k: it takes the k
-/// points that say most about the others, and with them the largest eigenvalues out of the problem.
+/// The preconditioner is a partial Cholesky factorisation with pivoting, Hcts ~ L L^T with L n x k. It selects the k
+/// points that say most about the others, and so removes the largest eigenvalues from the problem.
 ///
 /// | setting | meaning | range | default |
 /// |---|---|---|---|
 /// | [`tolerance`](Self::tolerance) | ||y - (Hcts + lambda I) c|| / ||y|| at the end | above 0, below 1 | 1e-8 |
-/// | [`max_iterations`](Self::max_iterations) | the largest number of iterations | at least 1 | 1000 |
-/// | [`rank`](Self::rank) | the largest k of the preconditioner | 0 (none) or more | 256 |
+/// | [`max_iterations`](Self::max_iterations) | maximum number of iterations | at least 1 | 1000 |
+/// | [`rank`](Self::rank) | maximum rank k of the preconditioner | 0 (none) or more | 256 |
 ///
-/// Each iteration costs 2 n^2 d flops and n^2 exponentials, on all threads; the preconditioner 2 n k^2 flops. Memory is
-/// O(n (d + k)).
+/// Each iteration costs 2 n^2 d flops and n^2 exponentials, on all threads; the preconditioner costs 2 n k^2 flops.
+/// Memory is O(n (d + k)).
 ///
 /// ```
 /// use expnet::Dataset;
@@ -69,21 +69,21 @@ impl Default for ConjugateGradient {
 }
 
 impl ConjugateGradient {
-    /// The relative residual at which to stop, by default 1e-8. It is computed anew before it is believed. Less than about
-    /// 1e-16 (lambda_max + lambda) / lambda is out of reach of `f64`.
+    /// The relative residual at which to stop, 1e-8 by default. Before the solver stops, the residual is recomputed.
+    /// Values below about 1e-16 (lambda_max + lambda) / lambda cannot be reached in `f64`.
     pub fn tolerance(mut self, tolerance: f64) -> Self {
         self.tolerance = tolerance;
         self
     }
 
-    /// The largest number of iterations, by default 1000; needing more is an error.
+    /// The maximum number of iterations, 1000 by default; needing more is an error.
     pub fn max_iterations(mut self, iterations: usize) -> Self {
         self.max_iterations = iterations;
         self
     }
 
-    /// The rank of the preconditioner, by default at most 256 (fewer where what is left of the trace is below lambda);
-    /// with 0 there is none.
+    /// The maximum rank of the preconditioner, 256 by default; 0 for none. The rank is lower if the rest of the trace
+    /// falls below lambda first.
     pub fn rank(mut self, rank: usize) -> Self {
         self.rank = rank;
         self
@@ -94,7 +94,7 @@ impl ConjugateGradient {
         at_least_one("`ConjugateGradient::max_iterations`", self.max_iterations)
     }
 
-    /// The coefficients c, and how many iterations they took.
+    /// The coefficients c and the number of iterations.
     pub(super) fn solve(
         &self,
         limit: &Limit,
@@ -109,7 +109,7 @@ impl ConjugateGradient {
         solved.map_err(|failed| Error::NotConverged {
             what: "the conjugate gradient solver",
             iterations: failed.iterations,
-            remedy: "give a larger lambda, a larger tolerance, a preconditioner of higher rank, or more iterations",
+            remedy: "use a larger lambda, a larger tolerance, a preconditioner of higher rank, or more iterations",
         })
     }
 }

@@ -1,18 +1,22 @@
 //! Eigenvalues of a kernel matrix.
 
 use crate::error::Error;
+use crate::exact;
 use crate::linalg;
-use nalgebra::{DMatrix, DVector};
-use serde::{Deserialize, Serialize};
+use nalgebra::{DMatrix, DVector, DVectorView};
+use serde::{Serialize, Serializer};
 
 /// The spectrum of a symmetric kernel matrix, largest eigenvalue first.
 ///
-/// The part of the residual along eigenvector k of H falls by the factor 1 - eta m lambda_k with each step of gradient descent,
-/// as long as the kernel stays what it was: lambda_max sets the largest stable step, lambda_min the rate of the slowest
-/// part, and their ratio, the condition, how many steps that takes.
+/// As long as the kernel H does not change, each step of gradient descent multiplies the component of the residual
+/// along eigenvector k by 1 - eta m lambda_k. So lambda_max determines the largest stable step size, lambda_min the
+/// rate of the slowest component, and their ratio, the condition number, how many steps that component takes.
 ///
-/// Each eigenvalue is off by up to about [`resolution`](Self::resolution) = n epsilon lambda_max; smaller ones are noise,
-/// and may come out negative.
+/// The error of each eigenvalue is up to about [`resolution`](Self::resolution) = n epsilon lambda_max; smaller
+/// eigenvalues are noise and may come out negative.
+///
+/// Serialises as `{"eigenvalues": [...], "eigenvectors": [[...], ...]}`, one list per eigenvector or `null`, with every
+/// number exact: one that JSON lacks is text, as in `"inf"`.
 ///
 /// ```
 /// use expnet::kernel::Spectrum;
@@ -23,17 +27,19 @@ use serde::{Deserialize, Serialize};
 /// assert!((spectrum.condition() - 3.0).abs() < 1e-14);
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[must_use]
 pub struct Spectrum {
+    #[serde(serialize_with = "list")]
     eigenvalues: DVector<f64>,
+    #[serde(serialize_with = "lists")]
     eigenvectors: Option<DMatrix<f64>>,
 }
 
 impl Spectrum {
-    /// The eigenvalues of `kernel`, n x n and symmetric.
+    /// Computes the eigenvalues of `kernel`, n x n and symmetric. Costs 4/3 n^3 flops.
     ///
-    /// Errors: a matrix that is empty, not square, not exactly symmetric or not finite. Costs 4/3 n^3 flops.
+    /// Errors: a matrix that is empty, not square, not exactly symmetric or not finite.
     pub fn new(kernel: &DMatrix<f64>) -> Result<Self, Error> {
         check(kernel)?;
         Ok(Self {
@@ -42,16 +48,16 @@ impl Spectrum {
         })
     }
 
-    /// The eigenvalues and eigenvectors of `kernel`, n x n and symmetric.
+    /// Computes the eigenvalues and eigenvectors of `kernel`, n x n and symmetric. Costs about 9 n^3 flops.
     ///
-    /// Errors: those of [`new`](Self::new), and [`Error::NotConverged`]. Costs about 9 n^3 flops.
+    /// Errors: those of [`new`](Self::new); [`Error::NotConverged`].
     pub fn with_eigenvectors(kernel: &DMatrix<f64>) -> Result<Self, Error> {
         let (mut spectrum, eigenvectors) = Self::decompose(kernel)?;
         spectrum.eigenvectors = Some(eigenvectors);
         Ok(spectrum)
     }
 
-    /// The eigenvalues, and apart from them the eigenvectors.
+    /// The eigenvalues and, separately, the eigenvectors.
     pub(super) fn decompose(kernel: &DMatrix<f64>) -> Result<(Self, DMatrix<f64>), Error> {
         check(kernel)?;
         let (eigenvalues, eigenvectors) = linalg::eigen(kernel)?;
@@ -67,7 +73,7 @@ impl Spectrum {
         &self.eigenvalues
     }
 
-    /// The eigenvectors, n x n, column k that of eigenvalue k; `None` after [`new`](Self::new).
+    /// The eigenvectors, n x n: column k belongs to eigenvalue k. `None` after [`new`](Self::new).
     pub fn eigenvectors(&self) -> Option<&DMatrix<f64>> {
         self.eigenvectors.as_ref()
     }
@@ -77,7 +83,7 @@ impl Spectrum {
         self.eigenvalues[0]
     }
 
-    /// The smallest eigenvalue, as computed: at a singular kernel it is of the size of the
+    /// The smallest eigenvalue as computed: for a singular kernel it is of the order of the
     /// [`resolution`](Self::resolution), with either sign.
     pub fn lambda_min(&self) -> f64 {
         self.eigenvalues[self.eigenvalues.len() - 1]
@@ -88,19 +94,19 @@ impl Spectrum {
         self.eigenvalues.sum()
     }
 
-    /// n epsilon lambda_max: what rounding alone makes of an eigenvalue that is 0.
+    /// n epsilon lambda_max, the order of magnitude of an eigenvalue that would be 0 without rounding.
     pub fn resolution(&self) -> f64 {
         self.eigenvalues.len() as f64 * f64::EPSILON * self.lambda_max().abs()
     }
 
-    /// The number of eigenvalues above the [`resolution`](Self::resolution): what numpy's `matrix_rank` counts.
+    /// The number of eigenvalues above the [`resolution`](Self::resolution), as in NumPy's `matrix_rank`.
     pub fn rank(&self) -> usize {
         let resolution = self.resolution();
         self.eigenvalues.iter().filter(|&&value| value > resolution).count()
     }
 
-    /// lambda_max / lambda_min; infinite where lambda_min cannot be told from 0, that is where the
-    /// [`rank`](Self::rank) is below n.
+    /// The condition number lambda_max / lambda_min; infinite if lambda_min cannot be distinguished from 0, that is if
+    /// the [`rank`](Self::rank) is below n.
     pub fn condition(&self) -> f64 {
         if self.rank() < self.eigenvalues.len() {
             return f64::INFINITY;
@@ -108,9 +114,9 @@ impl Spectrum {
         self.lambda_max() / self.lambda_min()
     }
 
-    /// The number of directions that matter, from 1 to n: exp(-sum_k p_k ln p_k) with p_k = lambda_k / trace, as in Roy
-    /// and Vetterli, *The effective rank* (2007). Equal eigenvalues count fully, negligible ones not at all; 0 for a
-    /// kernel that is 0. Eigenvalues below 0 are taken as 0.
+    /// The effective number of dimensions, from 1 to n: exp(-sum_k p_k ln p_k) with p_k = lambda_k / trace, as in Roy
+    /// and Vetterli, *The effective rank* (2007). Equal eigenvalues count fully and negligible ones not at all. 0 for a
+    /// zero kernel; negative eigenvalues count as 0.
     ///
     /// ```
     /// # use expnet::kernel::Spectrum;
@@ -139,7 +145,25 @@ impl Spectrum {
     }
 }
 
-/// That a matrix has a real spectrum that can be computed.
+/// A number that survives JSON.
+#[derive(Serialize)]
+struct Exact(#[serde(with = "exact::number")] f64);
+
+fn list<S: Serializer>(numbers: &DVector<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(numbers.iter().copied().map(Exact))
+}
+
+/// One list per column.
+#[allow(clippy::ref_option)] // serde requires this signature
+fn lists<S: Serializer>(columns: &Option<DMatrix<f64>>, serializer: S) -> Result<S::Ok, S::Error> {
+    let list = |column: DVectorView<'_, f64>| column.iter().copied().map(Exact).collect::<Vec<_>>();
+    let lists = columns
+        .as_ref()
+        .map(|columns| columns.column_iter().map(list).collect::<Vec<_>>());
+    lists.serialize(serializer)
+}
+
+/// Returns an error unless the matrix has a real spectrum that can be computed.
 fn check(kernel: &DMatrix<f64>) -> Result<(), Error> {
     if kernel.is_empty() {
         return Err(Error::Empty {
@@ -152,7 +176,7 @@ fn check(kernel: &DMatrix<f64>) -> Result<(), Error> {
             what: "the number of columns of the kernel matrix".into(),
             expected: kernel.nrows(),
             found: kernel.ncols(),
-            remedy: "a kernel matrix has a row and a column for each point",
+            remedy: "give one row and one column per point",
         });
     }
     for (j, column) in kernel.column_iter().enumerate() {
@@ -169,7 +193,7 @@ fn check(kernel: &DMatrix<f64>) -> Result<(), Error> {
                 return Err(Error::Setting {
                     setting: "the kernel matrix",
                     value: format!("{value:e} at ({i}, {j}) and {:e} at ({j}, {i})", kernel[(j, i)]),
-                    expected: "symmetric, number for number; mirror one triangle if rounding makes them differ",
+                    expected: "exactly symmetric; mirror one triangle if rounding has made them differ",
                 });
             }
         }

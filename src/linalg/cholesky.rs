@@ -1,23 +1,23 @@
-//! Cholesky factors, and the condition of what was factored.
+//! Cholesky factorisation, with an estimate of the condition number.
 
 use crate::error::Error;
 use nalgebra::{DMatrix, DVector};
 
-/// Solves of the condition estimate at most; two or three are usual.
-const SOLVES: usize = 5;
+/// The maximum number of rounds of the condition estimate; two or three are usual.
+const MAX_ROUNDS: usize = 5;
 
 /// A = L L^T.
 #[derive(Clone, Debug)]
 pub(crate) struct Cholesky {
-    /// L on and below the diagonal; above it nothing that counts.
+    /// L on and below the diagonal, arbitrary numbers above it.
     lower: DMatrix<f64>,
 }
 
 impl Cholesky {
-    /// Factors a symmetric matrix, whose lower triangle counts; `None` where a pivot is not positive. Where rounding alone
-    /// makes one positive the factor exists, and [`inverse_norm_1`](Self::inverse_norm_1) tells.
+    /// Factors a symmetric matrix, of which only the lower triangle is read; `None` if a pivot is not positive. A pivot
+    /// may be positive only because of rounding, which [`inverse_norm_1`](Self::inverse_norm_1) reveals.
     ///
-    /// n^3 / 3 flops. Errors: no memory for the work.
+    /// Costs n^3 / 3 flops. Errors: no memory for the workspace.
     pub fn new(mut matrix: DMatrix<f64>) -> Result<Option<Self>, Error> {
         Ok(factor(&mut matrix)?.then_some(Self { lower: matrix }))
     }
@@ -27,9 +27,9 @@ impl Cholesky {
         self.lower
     }
 
-    /// A^-1 `right`, in place of it.
+    /// Replaces `right` with A^-1 `right`.
     pub fn solve_mut(&self, right: &mut DVector<f64>) {
-        // The diagonal of a factor has no zeros, so neither of them fails.
+        // Neither can fail: the diagonal of a factor has no zeros.
         self.lower.solve_lower_triangular_mut(right);
         self.lower.tr_solve_lower_triangular_mut(right);
     }
@@ -41,14 +41,15 @@ impl Cholesky {
         solution
     }
 
-    /// An estimate of ||A^-1||_1 from below, seldom by more than a factor of 3: Higham's (*Accuracy and Stability of Numerical
-    /// Algorithms*, algorithm 15.1), after Hager. An ascent of ||A^-1 x||_1 over the unit ball, whose corners are the columns of
-    /// A^-1, and one vector of alternating signs against bad luck. A few solves, n^2 flops each.
+    /// A lower bound on ||A^-1||_1, rarely too small by more than a factor of 3: Higham's estimator (*Accuracy and
+    /// Stability of Numerical Algorithms*, algorithm 15.1), after Hager. Climbs ||A^-1 x||_1 over the unit ball, whose
+    /// corners give the columns of A^-1, and tries one vector of alternating signs as a safeguard. Costs a few solves
+    /// of 2 n^2 flops.
     pub fn inverse_norm_1(&self) -> f64 {
         let n = self.lower.nrows();
         let mut x = DVector::from_element(n, 1.0 / n.max(1) as f64);
         let mut estimate = 0.0;
-        for _ in 0..SOLVES {
+        for _ in 0..MAX_ROUNDS {
             let y = self.solve(&x);
             let norm = y.lp_norm(1);
             if !norm.is_finite() {
@@ -75,7 +76,7 @@ impl Cholesky {
     }
 }
 
-/// The largest column sum of absolute values of a symmetric matrix, whose lower triangle counts.
+/// The largest absolute column sum of a symmetric matrix, of which only the lower triangle is read.
 pub(crate) fn norm_1(lower: &DMatrix<f64>) -> f64 {
     let mut sums = DVector::zeros(lower.nrows());
     for (j, column) in lower.column_iter().enumerate() {
@@ -87,7 +88,7 @@ pub(crate) fn norm_1(lower: &DMatrix<f64>) -> f64 {
     sums.max()
 }
 
-/// L in place of the lower triangle; false where there is none.
+/// Replaces the lower triangle with L; false if there is no factor.
 #[cfg(feature = "faer")]
 fn factor(matrix: &mut DMatrix<f64>) -> Result<bool, Error> {
     use faer::dyn_stack::{MemBuffer, MemStack};
@@ -96,24 +97,24 @@ fn factor(matrix: &mut DMatrix<f64>) -> Result<bool, Error> {
     };
     use faer::{MatMut, Spec};
 
-    /// Columns that are factored before the rest is touched: with twice faer's 128 the rest, which is larger than the
-    /// cache, is touched half as often.
+    /// Columns factored before the rest is updated. With twice faer's default of 128, the rest, which exceeds the
+    /// cache, is updated half as often.
     const BLOCK: usize = 256;
 
     let n = matrix.nrows();
     let par = super::parallelism(n);
     let mut spec = Spec::<LltParams, f64>::default();
     spec.config.block_size = BLOCK;
-    let room = cholesky_in_place_scratch::<f64>(n, par, spec);
-    let mut room = MemBuffer::try_new(room).map_err(|_| super::eigen::out_of_memory("a Cholesky factor", n))?;
+    let scratch = cholesky_in_place_scratch::<f64>(n, par, spec);
+    let mut scratch = MemBuffer::try_new(scratch).map_err(|_| super::eigen::out_of_memory("a Cholesky factor", n))?;
     let view = MatMut::from_column_major_slice_mut(matrix.as_mut_slice(), n, n);
-    let (plain, room) = (LltRegularization::default(), MemStack::new(&mut room));
-    Ok(cholesky_in_place(view, plain, par, room, spec).is_ok())
+    let (none, scratch) = (LltRegularization::default(), MemStack::new(&mut scratch));
+    Ok(cholesky_in_place(view, none, par, scratch, spec).is_ok())
 }
 
-/// L in place of the lower triangle; false where there is none.
+/// Replaces the lower triangle with L; false if there is no factor.
 #[cfg(not(feature = "faer"))]
-#[expect(clippy::unnecessary_wraps, reason = "with faer it may fail")]
+#[expect(clippy::unnecessary_wraps, reason = "fallible with faer")]
 fn factor(matrix: &mut DMatrix<f64>) -> Result<bool, Error> {
     match nalgebra::Cholesky::new(std::mem::take(matrix)) {
         Some(factor) => {
@@ -176,9 +177,9 @@ mod tests {
         }
     }
 
-    /// Of rank 1: the second pivot is rounding, of either sign.
+    /// For rank 1 the second pivot is rounding noise of either sign.
     #[test]
-    fn a_singular_matrix_is_seen_to_be_one() {
+    fn a_singular_matrix_is_detected() {
         for a in [0.1, 0.3, 0.7, 1.1, 3.3] {
             let v = DVector::from_vec(vec![a, 1.0 / a, a * a]);
             let matrix = &v * v.transpose();

@@ -1,35 +1,36 @@
-//! Conjugate gradients.
+//! The conjugate gradient method.
 
 use nalgebra::DVector;
 
-/// Solves A x = `right` for a symmetric, positive definite A known by its products, until ||right - A x|| is at most `tolerance`
-/// ||right||, and says how many iterations that took. `precondition` multiplies by an approximate inverse of A.
+/// Solves A x = `right` for a symmetric positive definite A given by its products, until ||right - A x|| is at most
+/// `tolerance`
+/// ||right||. Returns x and the number of iterations. `precondition` multiplies by an approximate inverse of A.
 ///
-/// The residual is computed anew before it is believed: each round ends when the recursion has reached the goal, and the next
-/// starts from the true residual.
+/// The recursively updated residual is not trusted: when it reaches the goal, the true residual is computed, and if
+/// that is still too large, the iteration restarts from it.
 ///
-/// Errors: `most` iterations were not enough, or rounding has taken over; with how many there were.
+/// Errors: the goal was not reached in `max_iterations`, or rounding errors dominate; with the number of iterations.
 pub(crate) fn conjugate_gradient(
     right: &DVector<f64>,
     tolerance: f64,
-    most: usize,
+    max_iterations: usize,
     product: impl Fn(&DVector<f64>) -> DVector<f64>,
     precondition: impl Fn(&DVector<f64>) -> DVector<f64>,
 ) -> Result<(DVector<f64>, usize), NotConverged> {
     let goal = tolerance * right.norm();
-    // Written so that NaN is not there.
-    let there = |residual: &DVector<f64>| residual.norm() <= goal;
+    // False for NaN.
+    let converged = |residual: &DVector<f64>| residual.norm() <= goal;
     let mut solution = DVector::zeros(right.len());
     let mut iterations = 0;
     let mut residual = right.clone();
-    while !there(&residual) {
+    while !converged(&residual) {
         let mut direction = precondition(&residual);
         let mut slope = residual.dot(&direction);
-        while !there(&residual) {
+        while !converged(&residual) {
             let image = product(&direction);
             let curvature = direction.dot(&image);
-            // Not positive, or NaN: rounding has taken over.
-            if iterations == most || !(curvature > 0.0 && slope > 0.0) {
+            // Not positive, or NaN: rounding errors dominate.
+            if iterations == max_iterations || !(curvature > 0.0 && slope > 0.0) {
                 return Err(NotConverged { iterations });
             }
             iterations += 1;
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_without_a_solution() {
+    fn stops_without_a_solution() {
         let right = DVector::from_element(3, 1.0);
         let short = conjugate_gradient(
             &right,

@@ -3,25 +3,25 @@
 use crate::error::Error;
 use nalgebra::{DMatrix, DVector};
 
-/// The eigenvalues of a symmetric matrix that is finite and not empty, largest first, each to within about n epsilon times
-/// the largest in size.
+/// The eigenvalues of a symmetric matrix that is finite and not empty, largest first, with an error of about n epsilon
+/// times the largest absolute value.
 ///
-/// 4/3 n^3 flops. Errors: no memory for the work, an iteration that does not converge.
+/// Costs 4/3 n^3 flops. Errors: no memory for the workspace; an iteration that does not converge.
 pub(crate) fn eigenvalues(matrix: &DMatrix<f64>) -> Result<DVector<f64>, Error> {
     let unit = power_of_two(matrix.amax());
     Ok(backend::eigenvalues(matrix, unit)? * unit)
 }
 
-/// The same with the eigenvectors, n x n: column k belongs to eigenvalue k.
+/// The eigenvalues, as above, and the eigenvectors, n x n: column k belongs to eigenvalue k.
 ///
-/// About 9 n^3 flops.
+/// Costs about 9 n^3 flops.
 pub(crate) fn eigen(matrix: &DMatrix<f64>) -> Result<(DVector<f64>, DMatrix<f64>), Error> {
     let unit = power_of_two(matrix.amax());
     let (values, vectors) = backend::eigen(matrix, unit)?;
     Ok((values * unit, vectors))
 }
 
-/// The power of two at or below `largest`, by which division is exact; 1 for 0.
+/// The largest power of two that is at most `largest`, by which division is exact; 1 for 0.
 fn power_of_two(largest: f64) -> f64 {
     let power = f64::from_bits(largest.to_bits() & f64::INFINITY.to_bits());
     if power == 0.0 { 1.0 } else { power }
@@ -31,7 +31,7 @@ fn not_converged(iterations: usize) -> Error {
     Error::NotConverged {
         what: "the eigenvalue iteration",
         iterations,
-        remedy: "this is not known to happen with kernels of finite numbers; please report the matrix",
+        remedy: "this is not known to happen for finite kernels; please report the matrix",
     }
 }
 
@@ -44,7 +44,7 @@ pub(super) fn out_of_memory(what: &'static str, n: usize) -> Error {
     }
 }
 
-/// faer's divide and conquer.
+/// Divide and conquer, by faer.
 #[cfg(feature = "faer")]
 mod backend {
     use super::{not_converged, out_of_memory};
@@ -72,26 +72,26 @@ mod backend {
         Ok((values, vectors))
     }
 
-    /// The eigenvalues of `matrix` / `unit`, least first.
+    /// The eigenvalues of `matrix` / `unit`, smallest first.
     fn decompose(matrix: &DMatrix<f64>, unit: f64, vectors: Option<&mut DMatrix<f64>>) -> Result<DVector<f64>, Error> {
         let n = matrix.nrows();
         let mut scaled = memory::copy("a scaled kernel matrix", matrix)?;
         scaled /= unit;
         let (par, params) = (parallelism(n), Spec::default());
-        let wanted = if vectors.is_some() {
+        let compute = if vectors.is_some() {
             ComputeEigenvectors::Yes
         } else {
             ComputeEigenvectors::No
         };
-        let room = self_adjoint_evd_scratch::<f64>(n, wanted, par, params);
-        let mut room = MemBuffer::try_new(room).map_err(|_| out_of_memory("the eigenvalues", n))?;
+        let scratch = self_adjoint_evd_scratch::<f64>(n, compute, par, params);
+        let mut scratch = MemBuffer::try_new(scratch).map_err(|_| out_of_memory("the eigenvalues", n))?;
         let mut values = DVector::zeros(n);
         let found = self_adjoint_evd(
             MatRef::from_column_major_slice(scaled.as_slice(), n, n),
             DiagMut::from_slice_mut(values.as_mut_slice()),
             vectors.map(|vectors| MatMut::from_column_major_slice_mut(vectors.as_mut_slice(), n, n)),
             par,
-            MemStack::new(&mut room),
+            MemStack::new(&mut scratch),
             params,
         );
         match found {
@@ -101,7 +101,7 @@ mod backend {
     }
 }
 
-/// nalgebra's QR iteration, and bisection where no vectors are asked for: it ends, and loses nothing to rounding.
+/// QR iteration, by nalgebra. Without eigenvectors bisection instead, which always terminates and is no less accurate.
 #[cfg(not(feature = "faer"))]
 mod backend {
     use super::not_converged;
@@ -110,10 +110,10 @@ mod backend {
     use nalgebra::linalg::SymmetricTridiagonal;
     use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
-    /// Sweeps of the QR iteration for each eigenvalue; two are usual.
-    const SWEEPS: usize = 100;
+    /// The maximum number of QR iterations per eigenvalue; two are usual.
+    const MAX_ITERATIONS: usize = 100;
 
-    #[expect(clippy::unnecessary_wraps, reason = "with faer it may fail")]
+    #[expect(clippy::unnecessary_wraps, reason = "fallible with faer")]
     pub fn eigenvalues(matrix: &DMatrix<f64>, unit: f64) -> Result<DVector<f64>, Error> {
         let (diagonal, off_diagonal) = SymmetricTridiagonal::new(matrix / unit).unpack_tridiagonal();
         let values = tridiagonal::eigenvalues(diagonal.as_slice(), off_diagonal.as_slice());
@@ -121,10 +121,10 @@ mod backend {
     }
 
     pub fn eigen(matrix: &DMatrix<f64>, unit: f64) -> Result<(DVector<f64>, DMatrix<f64>), Error> {
-        // With 1 added to every eigenvalue the iteration meets no diagonal of rounding noise, or of numbers whose squares
-        // underflow, on which its relative test of convergence can hang.
+        // Adding 1 to every eigenvalue keeps rounding noise, and numbers whose squares underflow, off the diagonal: on
+        // those the relative convergence test can hang.
         let shifted = matrix / unit + DMatrix::identity(matrix.nrows(), matrix.nrows());
-        let iterations = SWEEPS * matrix.nrows();
+        let iterations = MAX_ITERATIONS * matrix.nrows();
         let found = SymmetricEigen::try_new(shifted, f64::EPSILON, iterations);
         let found = found.ok_or_else(|| not_converged(iterations))?;
         let values = found.eigenvalues.add_scalar(-1.0);

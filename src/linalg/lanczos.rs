@@ -1,12 +1,12 @@
-//! Lanczos' iteration on a symmetric matrix known by its products, and what it is good for: the leading eigenvalue, and systems
-//! with many shifts.
+//! Lanczos iteration on a symmetric matrix given by its products, for its leading eigenvalue and for systems with many
+//! shifts.
 
 use super::tridiagonal;
 use crate::error::Error;
 use nalgebra::DVector;
 
-/// Lanczos iterations at most; three are usual.
-const ITERATIONS: usize = 200;
+/// The maximum number of iterations; three are usual.
+const MAX_ITERATIONS: usize = 200;
 
 /// An orthonormal basis V of the Krylov space of a vector, in which the matrix is tridiagonal:
 ///
@@ -14,19 +14,19 @@ const ITERATIONS: usize = 200;
 /// A V_k = V_k T_k + off_diagonal_k v_(k+1) e_k^T       T_k: `diagonal` on the diagonal, `off_diagonal` next to it
 /// ```
 ///
-/// Reorthogonalised in full: O(n k) per product.
+/// Full reorthogonalisation costs O(n k) per product.
 #[derive(Clone, Debug)]
 struct Lanczos {
-    /// k + 1 vectors; k where the space is exhausted.
+    /// k + 1 vectors, or k if the space is exhausted.
     basis: Vec<DVector<f64>>,
     /// k numbers.
     diagonal: Vec<f64>,
-    /// k numbers; the last is what leads out of the space.
+    /// k numbers, the last of which leads out of the space.
     off_diagonal: Vec<f64>,
 }
 
 impl Lanczos {
-    /// The space of `start`, a unit vector.
+    /// The Krylov space of `start`, a unit vector.
     fn new(start: DVector<f64>) -> Self {
         Self {
             basis: vec![start],
@@ -35,12 +35,12 @@ impl Lanczos {
         }
     }
 
-    /// Adds a dimension: `product` is the matrix times the last vector of the basis.
+    /// Adds a dimension. `product` is the matrix times the last basis vector.
     fn extend(&mut self, mut product: DVector<f64>) {
         if let Some(last) = self.basis.last() {
             self.diagonal.push(last.dot(&product));
         }
-        // Twice is enough: once leaves components of the size of the rounding times the matrix.
+        // Twice is enough: a single pass leaves components of the order of the rounding error times the matrix.
         for _ in 0..2 {
             for v in &self.basis {
                 product.axpy(-v.dot(&product), v, 1.0);
@@ -54,16 +54,16 @@ impl Lanczos {
     }
 }
 
-/// An eigenvalue, from above, and a unit vector close to its eigenvector.
+/// An upper bound on the leading eigenvalue, and a unit vector close to its eigenvector.
 pub(crate) struct Leading {
     pub value: f64,
     pub vector: DVector<f64>,
 }
 
-/// The largest eigenvalue of a positive semidefinite matrix known by its products: a Ritz value plus its residual norm, once
-/// that norm is below `tolerance` of the value. NaN where the products are not finite.
+/// The largest eigenvalue of a positive semidefinite matrix given by its products: a Ritz value plus its residual norm,
+/// as soon as that norm is below `tolerance` times the value. NaN if a product is not finite.
 ///
-/// O(n k^2) flops and k products.
+/// Costs O(n k^2) flops and k products.
 pub(crate) fn leading(
     start: DVector<f64>,
     tolerance: f64,
@@ -88,7 +88,7 @@ pub(crate) fn leading(
                 vector: DVector::zeros(n),
             });
         }
-        let exhausted = size >= n.min(ITERATIONS) || rest <= f64::EPSILON * value;
+        let exhausted = size >= n.min(MAX_ITERATIONS) || rest <= f64::EPSILON * value;
         if bound <= tolerance * value || exhausted {
             let mut vector = DVector::zeros(n);
             for (v, c) in space.basis.iter().zip(&coefficients) {
@@ -100,8 +100,8 @@ pub(crate) fn leading(
     }
 }
 
-/// Conjugate gradients in the form of Lanczos: the Krylov space of a right-hand side is the same for every shift, so that a
-/// second solve with more damping costs no product.
+/// Conjugate gradients in Lanczos form. The Krylov space of a right-hand side is the same for every shift, so that
+/// solving again with more damping costs no products.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Krylov {
     rhs: DVector<f64>,
@@ -109,12 +109,12 @@ pub(crate) struct Krylov {
     space: Option<Lanczos>,
 }
 
-/// What a solve found.
+/// An approximate solution of (G + shift I) dual = rhs.
 pub(crate) struct Solution {
     pub dual: DVector<f64>,
     /// G times the dual.
     pub product: DVector<f64>,
-    /// Whether the residual is as small as was asked for.
+    /// Whether the residual is as small as required.
     pub reached: bool,
 }
 
@@ -129,18 +129,18 @@ impl Solution {
 }
 
 impl Krylov {
-    /// Forgets the space: G is another.
+    /// Discards the space, for a new G.
     pub fn clear(&mut self) {
         self.space = None;
     }
 
-    /// rhs^T G rhs / ||rhs||^2, the curvature along the right-hand side; 0 where that is 0.
+    /// rhs^T G rhs / ||rhs||^2, the curvature along the right-hand side; 0 for a right-hand side of 0.
     pub fn curvature(
         &mut self,
         rhs: &DVector<f64>,
         mut multiply: impl FnMut(&[f64]) -> Result<Vec<f64>, Error>,
     ) -> Result<f64, Error> {
-        self.enter(rhs);
+        self.prepare(rhs);
         match &mut self.space {
             Some(space) if space.diagonal.is_empty() => extend(space, &mut multiply)?,
             _ => {}
@@ -149,16 +149,17 @@ impl Krylov {
         Ok(self.space.as_ref().and_then(first).unwrap_or(0.0))
     }
 
-    /// Solves until the residual is at most `accuracy` ||rhs||, with a space of at most `most` dimensions.
+    /// Solves (G + shift I) x = rhs until the residual norm is at most `accuracy` ||rhs||, with at most `max_dimension`
+    /// dimensions.
     pub fn solve(
         &mut self,
         rhs: &DVector<f64>,
         shift: f64,
         accuracy: f64,
-        most: usize,
+        max_dimension: usize,
         mut multiply: impl FnMut(&[f64]) -> Result<Vec<f64>, Error>,
     ) -> Result<Solution, Error> {
-        self.enter(rhs);
+        self.prepare(rhs);
         let n = rhs.len();
         let Some(space) = &mut self.space else {
             return Ok(Solution::zeros(n));
@@ -171,7 +172,7 @@ impl Krylov {
                 _ => f64::INFINITY,
             };
             let reached = rest.abs() <= accuracy * self.norm;
-            if reached || size >= most.min(n) || (size > 0 && space.basis.len() == size) {
+            if reached || size >= max_dimension.min(n) || (size > 0 && space.basis.len() == size) {
                 let mut dual = DVector::zeros(n);
                 let mut product = DVector::zeros(n);
                 for (k, v) in space.basis.iter().enumerate() {
@@ -188,8 +189,8 @@ impl Krylov {
         }
     }
 
-    /// Begins a space, unless the one at hand is of this right-hand side.
-    fn enter(&mut self, rhs: &DVector<f64>) {
+    /// Starts a new space unless the present one belongs to this right-hand side.
+    fn prepare(&mut self, rhs: &DVector<f64>) {
         if self.space.is_none() || self.rhs != *rhs {
             self.norm = rhs.norm();
             self.space = (self.norm > 0.0).then(|| Lanczos::new(rhs / self.norm));
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn solves_for_several_shifts_with_the_products_of_the_hardest() {
+    fn further_shifts_cost_no_products() {
         for (n, power) in [(1, 1.0), (5, 0.5), (40, 2.0)] {
             let g = matrix(n, power);
             let rhs = DVector::from_fn(n, |i, _| (1.0 + i as f64).cos());
@@ -245,14 +246,14 @@ mod tests {
     }
 
     #[test]
-    fn a_short_space_gives_the_best_it_has() {
+    fn each_dimension_lowers_the_energy() {
         let g = matrix(30, 0.2);
         let rhs = DVector::from_element(30, 1.0);
         let product = |v: &[f64]| Ok((&g * DVector::from_column_slice(v)).as_slice().to_vec());
         let mut last = f64::INFINITY;
-        for most in 1..8 {
-            let found = Krylov::default().solve(&rhs, 1e-2, 0.0, most, product).unwrap();
-            // The energy that conjugate gradients minimise.
+        for dimension in 1..8 {
+            let found = Krylov::default().solve(&rhs, 1e-2, 0.0, dimension, product).unwrap();
+            // Conjugate gradients minimise this energy.
             let energy =
                 0.5 * (found.product.dot(&found.dual) + 1e-2 * found.dual.norm_squared()) - rhs.dot(&found.dual);
             assert!((&g * &found.dual - &found.product).norm() < 1e-10);
@@ -262,14 +263,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_solve() {
+    fn zero_right_hand_sides_and_zero_matrices() {
         let none = Krylov::default().solve(&DVector::zeros(3), 0.0, 1e-3, 10, |_| Ok(vec![0.0; 3]));
         assert_eq!(none.unwrap().dual, DVector::zeros(3));
         let singular = Krylov::default().solve(&DVector::from_element(3, 1.0), 0.0, 1e-3, 10, |_| Ok(vec![0.0; 3]));
         assert_eq!(singular.unwrap().dual, DVector::zeros(3));
     }
 
-    fn of(matrix: &DMatrix<f64>) -> f64 {
+    fn leading_value(matrix: &DMatrix<f64>) -> f64 {
         let start = DVector::from_fn(matrix.nrows(), |i, _| 1.0 + 0.3 * ((i * i + 1) as f64).sin()).normalize();
         leading(start, 0.02, |v| Ok(matrix * v)).unwrap().value
     }
@@ -283,7 +284,7 @@ mod tests {
                 });
                 let matrix = &root * root.transpose();
                 let exact = SymmetricEigen::new(matrix.clone()).eigenvalues.max();
-                let found = of(&matrix);
+                let found = leading_value(&matrix);
                 assert!(
                     found >= exact * (1.0 - 1e-9) && found <= 1.02 * exact,
                     "{n} {power}: {found} {exact}"
@@ -293,8 +294,8 @@ mod tests {
     }
 
     #[test]
-    fn knows_zero_and_overflow() {
-        assert_eq!(of(&DMatrix::zeros(4, 4)), 0.0);
-        assert!(of(&DMatrix::from_element(3, 3, f64::INFINITY)).is_nan());
+    fn zero_and_overflow() {
+        assert_eq!(leading_value(&DMatrix::zeros(4, 4)), 0.0);
+        assert!(leading_value(&DMatrix::from_element(3, 3, f64::INFINITY)).is_nan());
     }
 }

@@ -1,15 +1,15 @@
-//! All n x n work, in `f64`: factors, eigenvalues, and iterations on products.
+//! All n x n linear algebra, in `f64`: factorisations, eigenvalues and Krylov methods.
 //!
-//! | file | idea |
+//! | file | purpose |
 //! |---|---|
-//! | `cholesky` | A = L L^T, solves with it, and how ill-conditioned A is |
+//! | `cholesky` | A = L L^T, solving with it, and the condition number of A |
 //! | `eigen` | eigenvalues and eigenvectors of a symmetric matrix |
-//! | `tridiagonal` | eigenvalues by bisection, solves |
-//! | `lanczos` | Krylov spaces of a matrix known by its products: leading eigenvalue, shifted systems |
-//! | `conjugate_gradient` | a definite system known by its products, with a preconditioner |
+//! | `tridiagonal` | eigenvalues by bisection; solving |
+//! | `lanczos` | Krylov spaces of a matrix given by its products: leading eigenvalue, shifted systems |
+//! | `conjugate_gradient` | a positive definite system given by its products, with a preconditioner |
 //!
-//! Factors and eigenvalues are faer's (feature `faer`, on by default), or without it nalgebra's, which takes 4 to 10 times as
-//! long at n = 2000. Either gives the same bits on any number of threads.
+//! Factorisations and eigenvalues come from faer (feature `faer`, on by default) or else from nalgebra, which takes 4
+//! to 10 times as long at n = 2000. Both give the same bits on any number of threads.
 
 mod cholesky;
 mod conjugate_gradient;
@@ -22,8 +22,8 @@ pub(crate) use conjugate_gradient::conjugate_gradient;
 pub(crate) use eigen::{eigen, eigenvalues};
 pub(crate) use lanczos::{Krylov, Solution, leading};
 
-/// faer's division of its work: always into the same parts, so that the bits don't depend on how many threads share them;
-/// below a few hundred rows it is not worth their waking up.
+/// How faer divides its work: always into the same number of parts, so that the bits do not depend on the number of
+/// threads. Below a few hundred rows, threads are not worth waking.
 #[cfg(feature = "faer")]
 fn parallelism(n: usize) -> faer::Par {
     const PARTS: usize = 16;
@@ -39,7 +39,7 @@ fn parallelism(n: usize) -> faer::Par {
 pub(crate) mod tests {
     use nalgebra::{DMatrix, DVector};
 
-    /// Q diag(spectrum) Q^T for an orthogonal Q that mixes everything.
+    /// Q diag(spectrum) Q^T for a dense orthogonal Q.
     pub fn with_spectrum(spectrum: &[f64]) -> DMatrix<f64> {
         let n = spectrum.len();
         let mix = DMatrix::from_fn(n, n, |i, j| ((3 * i + 7 * j + 5 * i * j + 1) as f64).sin());

@@ -1,27 +1,27 @@
-//! Symmetric tridiagonal matrices: `diagonal`, and the `off_diagonal` numbers next to it.
+//! Symmetric tridiagonal matrices, given by their `diagonal` and `off_diagonal`.
 
 use nalgebra::{DMatrix, SymmetricEigen};
 use rayon::prelude::*;
 
-/// Eigenvalues that are bisected side by side, so that their divisions overlap.
+/// Eigenvalues bisected side by side, so that their divisions overlap.
 const LANES: usize = 8;
 
-/// Halvings: from Gershgorin's interval down to a quarter of the rounding of its larger end.
-const HALVINGS: usize = 56;
+/// Bisections: from Gershgorin's interval down to a quarter of the rounding error of its larger end.
+const BISECTIONS: usize = 56;
 
-/// All n >= 1 eigenvalues by bisection, largest first, each to within rounding of the largest in size. The squares of the
-/// off-diagonal numbers must be finite. O(n^2).
+/// All n >= 1 eigenvalues by bisection, largest first, with an error of the order of the rounding of the largest one.
+/// The squares of the off-diagonal entries must be finite. Costs O(n^2).
 #[cfg_attr(feature = "faer", allow(dead_code))]
 pub(super) fn eigenvalues(diagonal: &[f64], off_diagonal: &[f64]) -> Vec<f64> {
     let n = diagonal.len();
     let squares: Vec<f64> = off_diagonal.iter().map(|b| b * b).collect();
-    let (least, largest) = gershgorin(diagonal, off_diagonal);
+    let (smallest, largest) = gershgorin(diagonal, off_diagonal);
     let mut eigenvalues = vec![0.0; n];
     let in_lanes = |(chunk, eigenvalues): (usize, &mut [f64])| {
-        // So many eigenvalues are smaller than that of lane l.
+        // The number of eigenvalues smaller than that of lane l.
         let smaller: [usize; LANES] = std::array::from_fn(|l| n.saturating_sub(1 + chunk * LANES + l));
-        let (mut low, mut high) = ([least; LANES], [largest; LANES]);
-        for _ in 0..HALVINGS {
+        let (mut low, mut high) = ([smallest; LANES], [largest; LANES]);
+        for _ in 0..BISECTIONS {
             let middle = std::array::from_fn(|l| low[l] + 0.5 * (high[l] - low[l]));
             let below = count_below(diagonal, &squares, &middle);
             for l in 0..LANES {
@@ -40,7 +40,7 @@ pub(super) fn eigenvalues(diagonal: &[f64], off_diagonal: &[f64]) -> Vec<f64> {
     eigenvalues
 }
 
-/// An interval that holds every eigenvalue.
+/// An interval that contains every eigenvalue.
 fn gershgorin(diagonal: &[f64], off_diagonal: &[f64]) -> (f64, f64) {
     let side = |i: Option<usize>| i.and_then(|i| off_diagonal.get(i)).map_or(0.0, |b| b.abs());
     let discs = diagonal
@@ -52,14 +52,14 @@ fn gershgorin(diagonal: &[f64], off_diagonal: &[f64]) -> (f64, f64) {
     })
 }
 
-/// How many eigenvalues lie below each of `x`: the signs of the pivots of T - x I (Sturm, Sylvester).
+/// The number of eigenvalues below each of `x`, from the signs of the pivots of T - x I (Sturm, Sylvester).
 fn count_below(diagonal: &[f64], squares: &[f64], x: &[f64; LANES]) -> [usize; LANES] {
     let mut below = [0; LANES];
     let mut pivot = [1.0; LANES];
     for (i, &centre) in diagonal.iter().enumerate() {
         let square = if i == 0 { 0.0 } else { squares[i - 1] };
         for l in 0..LANES {
-            // A pivot of 0 counts as the smallest negative number: as if x were larger by less than rounding.
+            // A pivot of 0 counts as a tiny negative number, as if x were larger by less than its rounding error.
             let safe = if pivot[l] == 0.0 { -f64::MIN_POSITIVE } else { pivot[l] };
             pivot[l] = centre - x[l] - square / safe;
             below[l] += usize::from(pivot[l] <= 0.0);
@@ -85,7 +85,7 @@ pub(super) fn leading_pair(diagonal: &[f64], off_diagonal: &[f64]) -> (f64, Vec<
     (eigen.eigenvalues[top].max(0.0), vector)
 }
 
-/// Entry k of T y, of which the last leads out of the space.
+/// Entry k of T y, where T has one row more than columns: the last `off_diagonal` leads out of the Krylov space.
 pub(super) fn row(diagonal: &[f64], off_diagonal: &[f64], k: usize, y: &[f64]) -> f64 {
     let at = |k: usize| y.get(k).copied().unwrap_or(0.0);
     let own = diagonal.get(k).map_or(0.0, |d| d * at(k));
@@ -94,15 +94,15 @@ pub(super) fn row(diagonal: &[f64], off_diagonal: &[f64], k: usize, y: &[f64]) -
     own + before + after
 }
 
-/// (T + shift I) y = norm e_1 for a tridiagonal T that is positive semidefinite but for rounding: pivots that rounding has
-/// eaten are damped.
+/// Solves (T + shift I) y = norm e_1 for a tridiagonal T that is positive semidefinite up to rounding: pivots lost in
+/// rounding are raised to a safe minimum.
 pub(super) fn solve(diagonal: &[f64], off_diagonal: &[f64], shift: f64, norm: f64) -> Vec<f64> {
     let size = |(d, b): (&f64, &f64)| d.abs() + b.abs();
     let largest = diagonal.iter().zip(off_diagonal).map(size).fold(0.0, f64::max);
     if largest + shift == 0.0 {
         return vec![0.0; diagonal.len()];
     }
-    let least = (diagonal.len() as f64 * f64::EPSILON * largest).max(f64::MIN_POSITIVE);
+    let smallest = (diagonal.len() as f64 * f64::EPSILON * largest).max(f64::MIN_POSITIVE);
     let mut pivots: Vec<f64> = Vec::with_capacity(diagonal.len());
     let mut y: Vec<f64> = Vec::with_capacity(diagonal.len());
     for (k, d) in diagonal.iter().enumerate() {
@@ -113,7 +113,7 @@ pub(super) fn solve(diagonal: &[f64], off_diagonal: &[f64], shift: f64, norm: f6
                 (d + shift - factor * off_diagonal[j], -factor * y[j])
             }
         };
-        pivots.push(f64::max(pivot, least));
+        pivots.push(f64::max(pivot, smallest));
         y.push(right);
     }
     for k in (0..diagonal.len()).rev() {
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
     use std::f64::consts::PI;
 
-    /// 2 on the diagonal, -1 next to it: 2 - 2 cos(k pi / (n + 1)).
+    /// 2 on the diagonal and -1 next to it: the eigenvalues are 2 - 2 cos(k pi / (n + 1)).
     #[test]
     fn second_difference_matrix() {
         for n in [1, 2, 3, 7, 8, 9, 100] {
@@ -145,8 +145,8 @@ mod tests {
     }
 
     #[test]
-    fn pivots_of_zero_and_matrices_that_fall_apart() {
-        // The first halving asks at 0, where the pivots are 0, 1/0, …
+    fn zero_pivots_and_decoupled_matrices() {
+        // The first bisection is at 0, where the pivots are 0, 1/0, …
         assert_eq!(eigenvalues(&[0.0; 2], &[1.0]), [1.0, -1.0]);
         assert_eq!(eigenvalues(&[0.0; 3], &[0.0; 2]), [0.0; 3]);
         let found = eigenvalues(&[1.0, 0.0, 1e-200], &[1e-200, 1e-200]);

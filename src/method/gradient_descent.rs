@@ -1,4 +1,4 @@
-//! Gradient descent on all samples.
+//! Full-batch gradient descent.
 
 use super::{Direction, DirectionKind, Evaluation, Method};
 use crate::error::Error;
@@ -7,17 +7,17 @@ use crate::record::Record;
 use crate::setting::{below_one, checked_serde, positive};
 use serde::{Deserialize, Serialize};
 
-/// Gradient descent: v = e, with momentum and clipping on request.
+/// Full-batch gradient descent: v = e, with optional momentum and clipping.
 ///
 /// ```text
 /// plain        W <- W - eta g                                  g = J^T e
 /// momentum     u <- beta u - eta g,   W <- W + u
 /// nesterov     u <- beta u - eta g,   W <- W + beta u - eta g
-/// clip_norm    g <- g min(1, c / ||g||)                        before any of these
+/// clip_norm    g <- g min(1, c / ||g||)                        before any of the above
 /// ```
 ///
-/// With a constant step size, momentum and Nesterov's variant are those of PyTorch's and optax's
-/// `sgd`; where the step size changes, the velocity here keeps the steps already taken.
+/// With a constant step size, both kinds of momentum agree with `torch.optim.SGD` and `optax.sgd`. If the step size
+/// changes, they differ: here the velocity keeps the step sizes of the steps already taken.
 ///
 /// ```
 /// use expnet::Trainer;
@@ -35,21 +35,21 @@ pub struct GradientDescent {
 }
 
 impl GradientDescent {
-    /// Heavy-ball momentum beta in [0, 1); 0, the default, is none.
+    /// Heavy-ball momentum, with beta in [0, 1); 0, the default, means none. Replaces [`nesterov`](Self::nesterov).
     pub fn momentum(mut self, beta: f64) -> Self {
         self.momentum = beta;
         self.nesterov = false;
         self
     }
 
-    /// Nesterov's momentum, beta in [0, 1).
+    /// Nesterov momentum, with beta in [0, 1). Replaces [`momentum`](Self::momentum).
     pub fn nesterov(mut self, beta: f64) -> Self {
         self.momentum = beta;
         self.nesterov = true;
         self
     }
 
-    /// Shortens gradients whose Frobenius norm exceeds `c` to that norm; positive. Off by default.
+    /// Rescales gradients whose Frobenius norm exceeds `c` to norm `c`, positive; off by default.
     pub fn clip_norm(mut self, c: f64) -> Self {
         self.clip_norm = Some(c);
         self

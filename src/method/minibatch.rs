@@ -1,4 +1,4 @@
-//! Gradient descent on one batch of the samples per step.
+//! Gradient descent on one batch of samples per step.
 
 use super::{Direction, DirectionKind, Evaluation, GradientDescent, Method};
 use crate::error::Error;
@@ -10,11 +10,11 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// Stochastic gradient descent: each step follows the gradient of the loss of its own batch (a sum
-/// over the batch, not rescaled).
+/// Stochastic gradient descent: each step follows the gradient of the loss on a batch (a sum over the batch, not
+/// rescaled).
 ///
-/// The samples are shuffled anew in each epoch and dealt out in batches of `size`; the last one, if
-/// shorter, is kept. With a size of at least the number of samples it is full-batch descent in shuffled order.
+/// In each epoch the samples are reshuffled and split into batches of `size`; a shorter last batch is kept. If `size`
+/// is at least the number of samples, this is full-batch gradient descent in shuffled order.
 ///
 /// ```
 /// use expnet::Trainer;
@@ -35,7 +35,7 @@ pub struct Minibatch {
     shuffle: Option<Shuffle>,
 }
 
-/// An order of the samples, and how many of them have been dealt out.
+/// An order of the samples, and how many of them the current epoch has used.
 #[derive(Clone, Debug)]
 struct Shuffle {
     rng: ChaCha8Rng,
@@ -44,7 +44,7 @@ struct Shuffle {
 }
 
 impl Shuffle {
-    /// Of all samples, dealt out: the first batch shuffles them.
+    /// All samples, marked as used: the first batch shuffles them.
     fn new(samples: usize, seed: u64) -> Self {
         Self {
             rng: ChaCha8Rng::seed_from_u64(seed),
@@ -55,7 +55,7 @@ impl Shuffle {
 
     fn save(&self) -> Record {
         let position = self.rng.get_word_pos();
-        #[allow(clippy::cast_possible_truncation)] // halves
+        #[allow(clippy::cast_possible_truncation)] // the two halves
         let position = [position as u64, (position >> 64) as u64];
         Record::new("Shuffle")
             .with("order", self.order.clone())
@@ -72,14 +72,14 @@ impl Shuffle {
         let mut sorted = order.clone();
         sorted.sort_unstable();
         if used > order.len() || sorted != shuffle.order {
-            return Err(record.damaged("order", "is no order of the samples"));
+            return Err(record.damaged("order", "is not a permutation of the samples"));
         }
         Ok(Self { order, used, ..shuffle })
     }
 }
 
 impl Minibatch {
-    /// Batches of `size` samples, at least 1.
+    /// Uses batches of `size` samples, at least 1; checked when the run starts.
     pub fn new(size: usize) -> Self {
         Self {
             size,
@@ -89,7 +89,7 @@ impl Minibatch {
         }
     }
 
-    /// The seed of the shuffling; 0 by default.
+    /// The random seed of the shuffles; 0 by default.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -101,13 +101,13 @@ impl Minibatch {
         self
     }
 
-    /// Nesterov's momentum, as in [`GradientDescent::nesterov`].
+    /// Nesterov momentum, as in [`GradientDescent::nesterov`].
     pub fn nesterov(mut self, beta: f64) -> Self {
         self.descent = self.descent.nesterov(beta);
         self
     }
 
-    /// Clips the batch's gradient, as in [`GradientDescent::clip_norm`].
+    /// Clips the gradient on the batch, as in [`GradientDescent::clip_norm`].
     pub fn clip_norm(mut self, c: f64) -> Self {
         self.descent = self.descent.clip_norm(c);
         self

@@ -1,15 +1,15 @@
-//! Which way to step: the [`Method`] trait, and the methods of the crate.
+//! Step directions: the [`Method`] trait, the built-in methods, and how to write your own.
 //!
-//! Every method moves the weights along the rows of the Jacobian, W <- W - eta J(W)^T v, and so
-//! answers with a dual vector v, one number per sample:
+//! Every method moves the weights along the rows of the Jacobian, W <- W - eta J(W)^T v. What it chooses is the dual
+//! vector v, one number per sample:
 //!
 //! | method | v |
 //! |---|---|
-//! | [`GradientDescent`] | e = F - y, with momentum and clipping on request |
-//! | [`Minibatch`] | e on a batch of the samples |
+//! | [`GradientDescent`] | e = F - y; momentum and clipping are optional |
+//! | [`Minibatch`] | e on a batch of samples |
 //! | [`GaussNewton`] | (G + mu I)^-1 e, G = J J^T: Levenberg-Marquardt, frozen, ridge, matrix-free |
 //!
-//! A method of your own, gradient descent on the sum of absolute errors:
+//! A custom method, gradient descent on the sum of absolute errors:
 //!
 //! ```
 //! use expnet::method::{Direction, Evaluation, Method};
@@ -18,7 +18,7 @@
 //! struct AbsoluteErrors;
 //! impl Method<f64> for AbsoluteErrors {
 //!     fn direction(&mut self, _: &mut Evaluation<'_, f64>, direction: &mut Direction<f64>) -> Result<(), Error> {
-//!         direction.dual.iter_mut().for_each(|e| *e = e.signum()); // `dual` comes as the residual
+//!         direction.dual.iter_mut().for_each(|e| *e = e.signum()); // on entry, `dual` is the residual
 //!         Ok(())
 //!     }
 //! }
@@ -42,85 +42,89 @@ use crate::error::Error;
 use crate::float::Float;
 use crate::record::Record;
 
-/// Which way to step.
+/// Decides the direction of each step.
 pub trait Method<T: Float> {
-    /// Writes the direction of the next step. `direction` comes filled for plain gradient descent:
-    /// `dual` is the residual, everything else zero.
+    /// Writes the direction of the next step. On entry, `direction` is that of plain gradient descent: `dual` is the
+    /// residual, and everything else is zero.
     fn direction(&mut self, evaluation: &mut Evaluation<'_, T>, direction: &mut Direction<T>) -> Result<(), Error>;
 
-    /// Of what kind the directions are: some schedules are derived for one kind only. [`DirectionKind::Dual`] by default.
+    /// Returns the kind of the directions, since some schedules work with certain kinds only. [`DirectionKind::Dual`]
+    /// by default.
     fn kind(&self) -> DirectionKind {
         DirectionKind::Dual
     }
 
-    /// Checks the settings and forgets earlier runs, before the first step of a run on `samples` samples.
+    /// Validates the settings and discards the state of earlier runs. Called before the first step of a run on
+    /// `samples` samples.
     fn prepare(&mut self, samples: usize) -> Result<(), Error> {
         let _ = samples;
         Ok(())
     }
 
-    /// Writes the samples of the next step, as indices below `samples`; leaves `batch` empty for all
-    /// of them, which is the default.
+    /// Writes the batch of the next step, as sample indices below `samples`. `batch` is empty on entry; left empty, the
+    /// default, it means all samples.
     fn batch(&mut self, samples: usize, batch: &mut Vec<usize>) {
         let _ = (samples, batch);
     }
 
-    /// Keeps or takes back the step just made. After an [`Undo`](Verdict::Undo) the weights are as before, and
-    /// [`direction`](Self::direction) is asked again; the step is not counted. By default every step is kept, even one
-    /// whose loss is infinite, which then ends the run as diverged.
+    /// Decides whether to keep the step just made. After [`Undo`](Verdict::Undo) the weights are restored and
+    /// [`direction`](Self::direction) is called again; the undone step does not count. By default every step is kept,
+    /// even one with an infinite loss, which then stops the run as diverged.
     fn judge(&mut self, outcome: &Outcome) -> Verdict {
         let _ = outcome;
         Verdict::Keep
     }
 
-    /// The settings and the memory, for a checkpoint, as in [`Schedule::save`](crate::schedule::Schedule::save). `None`,
-    /// the default, says that they are not known: a run that asks for checkpoints is then refused.
+    /// Returns the settings and the internal state, for a checkpoint, as in
+    /// [`Schedule::save`](crate::schedule::Schedule::save). `None`, the default, means that they are unknown: a run
+    /// that asks for checkpoints is then refused.
     fn save(&self) -> Option<Record> {
         None
     }
 
-    /// Restores the memory that [`save`](Self::save) returned. Called after [`prepare`](Self::prepare), before anything else.
+    /// Restores the internal state that [`save`](Self::save) returned. Called right after [`prepare`](Self::prepare).
     ///
-    /// Errors: a record of another kind, or of other settings; by default every record.
+    /// Errors: a record of another kind, or with other settings; by default, every record.
     fn restore(&mut self, record: &Record) -> Result<(), Error> {
         Err(record.not_restored())
     }
 }
 
-/// What kind of directions a method answers with: some schedules are derived for one kind only.
+/// The kind of a method's directions. Some schedules work with certain kinds only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DirectionKind {
-    /// The gradient on all samples, and nothing else.
+    /// The gradient on all samples.
     Gradient,
-    /// The gradient on all samples with momentum or clipping.
+    /// The gradient on all samples, with momentum or clipping.
     ModifiedGradient,
-    /// The gradient on a batch, another one in each step.
+    /// The gradient on a batch that changes from step to step.
     BatchGradient,
     /// Any other dual vector. The natural step size is 1.
     Dual,
-    /// A dual vector with a pull towards the initial weights, which lowers the loss plus a penalty. The natural step size is 1.
+    /// A dual vector with a pull towards the initial weights, which minimises the loss plus a penalty. The natural step
+    /// size is 1.
     Penalized,
 }
 
-/// A method's answer to what came of a step.
+/// A method's verdict on a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The step counts.
+    /// Keeps the step.
     Keep,
-    /// The weights go back to where they were.
+    /// Restores the weights and asks for another direction.
     Undo,
-    /// They go back, and the run ends as stalled: the method knows no direction in which the loss falls.
+    /// Restores the weights and stops the run as stalled: the method knows no direction in which the loss falls.
     GiveUp,
 }
 
-/// A method of your own, lent to a trainer so that you can look at it after the run: `.method(method::lend(&mut mine))`.
+/// Lends a method to a trainer, so that it can be inspected after the run: `.method(method::lend(&mut mine))`.
 pub fn lend<T: Float, M: Method<T>>(method: &mut M) -> &mut (dyn Method<T> + '_) {
     method
 }
 
-/// A method that is lent or boxed is a method.
-macro_rules! pass_on {
+/// Implements [`Method`] for lent and boxed methods.
+macro_rules! delegate {
     ($($pointer:ty),*) => {$(
         impl<T: Float> Method<T> for $pointer {
             fn direction(
@@ -157,4 +161,4 @@ macro_rules! pass_on {
         }
     )*};
 }
-pass_on!(&mut (dyn Method<T> + '_), Box<dyn Method<T> + '_>);
+delegate!(&mut (dyn Method<T> + '_), Box<dyn Method<T> + '_>);

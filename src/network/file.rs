@@ -1,4 +1,4 @@
-//! The network in a file.
+//! Saving and loading a network.
 
 use super::ExpNetwork;
 use crate::error::Error;
@@ -8,27 +8,35 @@ use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// The names of the network's tensors.
+/// The names of the tensors.
 pub(crate) const WEIGHTS: &str = "weights";
 pub(crate) const OUTPUT_WEIGHTS: &str = "output_weights";
 
-/// What a network's file holds beside its tensors: nothing.
+/// Everything but the tensors, which is nothing.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {}
 
 impl<T: Float> ExpNetwork<T> {
-    /// Saves the network, bit for bit, in the [safetensors](https://github.com/huggingface/safetensors) format.
+    /// Saves the network bit for bit in the [safetensors](https://github.com/huggingface/safetensors) format.
     ///
     /// | tensor | shape | content |
     /// |---|---|---|
-    /// | `weights` | m x d, the last index runs fastest | W transposed, a neuron a row |
+    /// | `weights` | m x d, in C order | W transposed, one neuron per row |
     /// | `output_weights` | m | a |
     ///
-    /// Both are `F32` or `F64`, as `T` is. (A d x m matrix here is column-major: its numbers are those of the m x d tensor
-    /// in the same order.) The metadata have one key, `expnet`, with a JSON object: `version` (of the format, 1),
-    /// `kind` (`network`) and `tensor_checksums`, which a file written elsewhere may leave out. The same network gives the same
-    /// bytes. In Python:
+    /// Both are `F32` or `F64`, according to `T`. (Matrices in this crate are column-major, so the numbers of the d x m
+    /// matrix W are those of the m x d tensor in the same order.) The metadata has one key, `expnet`, whose value is a
+    /// JSON object:
+    ///
+    /// | key | content |
+    /// |---|---|
+    /// | `version` | the format version, 1 |
+    /// | `kind` | `network` |
+    /// | `tensor_checksums` | an object: the checksum of each tensor, by name; other programs may omit it |
+    ///
+    /// Checksums are the CRC-64/XZ of a tensor's bytes in the file, as 16 lower-case hexadecimal digits. The same
+    /// network always gives the same bytes. In Python:
     ///
     /// ```python
     /// import json, numpy as np
@@ -39,13 +47,18 @@ impl<T: Float> ExpNetwork<T> {
     ///     about = json.loads(file.metadata()["expnet"])
     ///     assert (about["version"], about["kind"]) == (1, "network")
     ///     W, a = file.get_tensor("weights"), file.get_tensor("output_weights")
-    /// F = np.exp(X @ W.T) @ a  # X: k x d, a point a row
+    /// F = np.exp(X @ W.T) @ a  # X: k x d, one point per row
+    ///
+    /// import fastcrc  # to verify the checksums
+    /// for name, array in {"weights": W, "output_weights": a}.items():
+    ///     assert f"{fastcrc.crc64.xz(array.tobytes()):016x}" == about["tensor_checksums"][name]
+    ///
     /// # and back, for `ExpNetwork::load`:
     /// save_file({"weights": W, "output_weights": a}, "model.safetensors", {"expnet": '{"version": 1, "kind": "network"}'})
     /// ```
     ///
-    /// The file appears whole or not at all: it is written beside its place, made durable, and moved there. Costs one
-    /// sweep over the weights, and no second copy of them in memory.
+    /// The file is replaced atomically: it is written under a temporary name, synced to disk, and renamed. Reads the
+    /// weights twice, once for the checksum, and makes no copy of them in memory.
     ///
     /// ```
     /// # let path = std::env::temp_dir().join(format!("expnet-doc-save-{}", std::process::id()));
@@ -59,18 +72,18 @@ impl<T: Float> ExpNetwork<T> {
     /// # Ok::<(), expnet::Error>(())
     /// ```
     ///
-    /// Errors: [`Error::Io`]; a file that was there before is then still there.
+    /// Errors: [`Error::Io`]; an existing file at `path` is then left untouched.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         save(path.as_ref(), "network", Document {}, &self.tensors())
     }
 
-    /// Loads a network that [`save`](Self::save) saved, or Python with the same names.
+    /// Loads a network saved by [`save`](Self::save), or by another program in the same format.
     ///
-    /// Costs the memory of the network and no more.
+    /// Needs no more memory than the network itself. Verifies the checksums if the file has them.
     ///
-    /// Errors: [`Error::Io`]; [`Error::Format`] for a file of another kind (that of a regressor too), another version,
-    /// another scalar type (load it as that and [`cast`](Self::cast) it), shapes that do not fit, a file cut short or
-    /// damaged (numbers are compared with their checksum, where the file has one), numbers that are not finite.
+    /// Errors: [`Error::Io`]; [`Error::Format`] for a file of another kind (such as that of a regressor), of another
+    /// version or scalar type (load it with that type and [`cast`](Self::cast) it), for shapes that do not match, for a
+    /// file that is cut short or damaged, and for numbers that are not finite.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let mut file = TensorFile::open(path.as_ref(), "network", &[WEIGHTS, OUTPUT_WEIGHTS])?;
         let Document {} = file.document()?;
@@ -89,6 +102,6 @@ impl<T: Float> ExpNetwork<T> {
         let output_weights = file.numbers(OUTPUT_WEIGHTS, &[width])?;
         let weights = file.numbers(WEIGHTS, &[width, dimension])?;
         Self::from_parts(DMatrix::from_vec(dimension, width, weights), output_weights.into())
-            .map_err(|error| file.wrong(format!("it holds no network: {error}")))
+            .map_err(|error| file.invalid(format!("its network is invalid: {error}")))
     }
 }

@@ -1,21 +1,22 @@
-//! A network that is spread over ranks, in one file.
+//! Saving a sharded network to one file, and loading shares of it.
 
 use super::ExpNetwork;
 use super::file::{Document, OUTPUT_WEIGHTS, WEIGHTS};
 use crate::communicator::{Communicator, Link};
 use crate::error::Error;
 use crate::float::Float;
-use crate::init::checked_share;
+use crate::init::share_of_rank;
 use crate::storage::tensors::{Tensor, TensorFile, save};
 use nalgebra::DMatrix;
 use num_traits::ToPrimitive;
 use std::path::Path;
 
 impl<T: Float> ExpNetwork<T> {
-    /// Saves the whole network whose share on this rank of `world` this is: the file, written by rank 0, is the one that
-    /// [`save`](Self::save) writes for the whole. All ranks call it.
+    /// Saves the whole network of which this is the share on this rank of `world`. Rank 0 writes the same file that
+    /// [`save`](Self::save) writes for the whole network. All ranks must call it.
     ///
-    /// The numbers pass rank 0 a message at a time: no rank holds more than its share. Costs an exchange of all weights.
+    /// Rank 0 receives the numbers one message at a time, so that no rank holds more than its share. Costs an exchange
+    /// of all weights.
     ///
     /// ```
     /// use expnet::communicator::{Communicator, Threads};
@@ -33,8 +34,8 @@ impl<T: Float> ExpNetwork<T> {
     /// # Ok::<(), expnet::Error>(())
     /// ```
     ///
-    /// Errors: [`Error::Io`] on rank 0 (a file that was there before is then still there), and then [`Error::Ranks`] on
-    /// the others; shares of different dimensions.
+    /// Errors: [`Error::Io`] on rank 0 (an existing file is then left untouched) and [`Error::Ranks`] on the others;
+    /// shares of different dimensions.
     pub fn save_over(&self, world: &dyn Communicator, path: impl AsRef<Path>) -> Result<(), Error> {
         let link = Link::new(Box::new(world));
         let widths = self.widths(&link)?;
@@ -48,56 +49,59 @@ impl<T: Float> ExpNetwork<T> {
         let saved = if link.rank() == 0 {
             let width = widths.iter().sum();
             let tensors = [
-                Tensor::streamed::<T>(OUTPUT_WEIGHTS, &[width], |give| {
-                    link.gather(&widths, |own| own(a), give)
+                Tensor::streamed::<T>(OUTPUT_WEIGHTS, &[width], |sink| {
+                    link.gather(&widths, |own| own(a), sink)
                 })
                 .with_checksum(checksums[0]),
-                Tensor::streamed::<T>(WEIGHTS, &[width, dimension], |give| {
-                    link.gather(&lengths, |own| own(w), give)
+                Tensor::streamed::<T>(WEIGHTS, &[width, dimension], |sink| {
+                    link.gather(&lengths, |own| own(w), sink)
                 })
                 .with_checksum(checksums[1]),
             ];
             save(path.as_ref(), "network", Document {}, &tensors)
         } else {
-            let shown = link.gather(&widths, |own| own(a), |_| Ok(()));
-            shown.and_then(|()| link.gather(&lengths, |own| own(w), |_| Ok(())))
+            let sent = link.gather(&widths, |sink| sink(a), |_| Ok(()));
+            sent.and_then(|()| link.gather(&lengths, |sink| sink(w), |_| Ok(())))
         };
-        link.pass(saved)?;
+        link.leave_on_error(saved)?;
         link.finish()
     }
 
-    /// The number of neurons on each rank.
+    /// The number of neurons on each rank, if all have the same dimension.
     fn widths(&self, link: &Link<'_>) -> Result<Vec<usize>, Error> {
-        let shapes = link.table([self.width() as f64, self.dimension() as f64])?;
+        let shapes = link.all_gather([self.width() as f64, self.dimension() as f64])?;
         let own = self.dimension();
         if shapes.iter().any(|&[_, dimension]| dimension != own as f64) {
             return Err(Error::Ranks {
-                problem: format!("the neurons of this rank have dimension {own}, those of another rank do not"),
+                problem: format!(
+                    "the neurons of this rank have dimension {own}, those of another rank have a different one"
+                ),
                 remedy: "give each rank a share of the same network",
             });
         }
         Ok(shapes.iter().map(|[width, _]| width.to_usize().unwrap_or(0)).collect())
     }
 
-    /// Loads rank `rank`'s share, of `size` ranks, of a network in a file of [`save`](Self::save) or
-    /// [`save_over`](Self::save_over): the neurons that [`Initializer::shard`](crate::Initializer::shard) gives it.
+    /// Loads the share of rank `rank` out of `size` ranks from a file written by [`save`](Self::save) or
+    /// [`save_over`](Self::save_over): the neurons that [`Initializer::shard`](crate::Initializer::shard) assigns to
+    /// it.
     ///
-    /// Reads and holds the share alone, so that the file's checksums, which are those of the whole, are not compared. Each rank
-    /// has to see the file.
+    /// Reads only the share. The checksums in the file cover whole tensors, so they are not verified. Every rank needs
+    /// access to the file.
     ///
-    /// Errors: those of [`load`](Self::load), as far as they concern the share, and those of `shard`.
+    /// Errors: those of [`load`](Self::load) that concern the share, and those of `shard`.
     pub fn load_shard(path: impl AsRef<Path>, rank: usize, size: usize) -> Result<Self, Error> {
         let mut file = TensorFile::open(path.as_ref(), "network", &[WEIGHTS, OUTPUT_WEIGHTS])?;
         let Document {} = file.document()?;
         let [width, dimension] = file.shape(WEIGHTS)?;
-        let neurons = checked_share(width, rank, size)?;
+        let neurons = share_of_rank(width, rank, size)?;
         let output_weights = file.range(OUTPUT_WEIGHTS, &[width], neurons.clone())?;
-        let numbers = neurons.start * dimension..neurons.end * dimension;
-        let weights = file.range(WEIGHTS, &[width, dimension], numbers)?;
+        let entries = neurons.start * dimension..neurons.end * dimension;
+        let weights = file.range(WEIGHTS, &[width, dimension], entries)?;
         Self::from_parts(
             DMatrix::from_vec(dimension, neurons.len(), weights),
             output_weights.into(),
         )
-        .map_err(|error| file.wrong(format!("it holds no network: {error}")))
+        .map_err(|error| file.invalid(format!("its network is invalid: {error}")))
     }
 }

@@ -1,4 +1,4 @@
-//! A record of a run.
+//! Recording a run in memory.
 
 use super::{Movement, Observer, Progress};
 use crate::error::Error;
@@ -8,11 +8,11 @@ use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
-/// Records a run, at its start and after each [`every`](Self::every)-th step: losses, step sizes, times, and how far the
-/// weights have moved, which tells lazy training (little) from feature learning (much).
+/// Records a run, at its start and after every [`every`](Self::every)-th step: losses, step sizes, times, and how far
+/// the weights have moved, which distinguishes lazy training (a little) from feature learning (a lot).
 ///
-/// Lend it to a trainer with `.observe(&mut history)`. Each run starts it anew. Looking at the movement costs
-/// O(d m) per record: leave it out with [`movement(false)`](Self::movement) where that matters.
+/// Pass it to a trainer with `.observe(&mut history)`. Each run clears it first. Recording the movement costs O(d m)
+/// per record; switch it off with [`movement(false)`](Self::movement) if that matters.
 ///
 /// ```
 /// # use expnet::{Dataset, Initializer, Trainer, observer::History};
@@ -27,6 +27,7 @@ use std::ops::ControlFlow;
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
+#[must_use]
 pub struct History {
     every: usize,
     watches_movement: bool,
@@ -39,7 +40,7 @@ pub struct History {
 }
 
 impl Default for History {
-    /// Every step, movement included.
+    /// Records every step, including the movement.
     fn default() -> Self {
         Self {
             every: 1,
@@ -55,7 +56,7 @@ impl Default for History {
 }
 
 impl History {
-    /// The names of what a record holds, as [`to_matrix`](Self::to_matrix) and the CSV table order it.
+    /// The columns of a record, in the order of [`to_matrix`](Self::to_matrix) and of the CSV table.
     pub const COLUMNS: [&'static str; 7] = [
         "step",
         "loss",
@@ -66,51 +67,51 @@ impl History {
         "frobenius_movement",
     ];
 
-    /// Records the start and every so many steps; 1 by default, 0 records the start only.
+    /// Records the start and every `steps`-th step. Defaults to 1; 0 records only the start.
     pub fn every(mut self, steps: usize) -> Self {
         self.every = steps;
         self
     }
 
-    /// Whether to look at how far the weights have moved; yes by default.
-    pub fn movement(mut self, look: bool) -> Self {
-        self.watches_movement = look;
+    /// Whether to record how far the weights have moved. Defaults to `true`.
+    pub fn movement(mut self, on: bool) -> Self {
+        self.watches_movement = on;
         self
     }
 
-    /// The numbers of steps taken at each record; 0 for the start.
+    /// The number of steps taken before each record; 0 at the start.
     pub fn steps(&self) -> &[usize] {
         &self.steps
     }
 
-    /// The losses (with minibatches: of the coming batch).
+    /// The losses (with minibatches, on the next batch).
     pub fn losses(&self) -> &[f64] {
         &self.losses
     }
 
-    /// The size of the step just taken; `None` at the start.
+    /// The size of the last step before each record; `None` at the start.
     pub fn step_sizes(&self) -> &[Option<f64>] {
         &self.step_sizes
     }
 
-    /// The validation losses, where validation was asked for.
+    /// The validation losses; `None` if there is no validation data.
     pub fn validation_losses(&self) -> &[Option<f64>] {
         &self.validation_losses
     }
 
-    /// Seconds since the run began.
+    /// The time since the start of the run, in seconds.
     pub fn seconds(&self) -> &[f64] {
         &self.seconds
     }
 
-    /// How far the weights have moved; empty where that was left out.
+    /// How far the weights have moved; empty if [`movement`](Self::movement) is off.
     pub fn movements(&self) -> &[Movement] {
         &self.movements
     }
 
-    /// Writes a table with a header and one row per record; what is unknown is left empty.
+    /// Writes a CSV table with a header and one row per record. Unknown values are left empty.
     ///
-    /// Errors: writing failed.
+    /// Errors: [`Error::Io`] if writing fails.
     #[cfg(feature = "csv")]
     pub fn to_csv(&self, writer: impl std::io::Write) -> Result<(), Error> {
         let fail = |source| Error::Io {
@@ -136,8 +137,8 @@ impl History {
         table.flush().map_err(fail)
     }
 
-    /// One record per row, with the columns of [`COLUMNS`](Self::COLUMNS); what is unknown is NaN. For other tools, as with
-    /// `npy::save` (feature `npy`).
+    /// A matrix with one record per row and the columns of [`COLUMNS`](Self::COLUMNS). Unknown values are NaN. Use it
+    /// to pass the history to other tools, for example with `npy::save` (feature `npy`).
     pub fn to_matrix(&self) -> DMatrix<f64> {
         let number = |x: Option<f64>| x.unwrap_or(f64::NAN);
         DMatrix::from_fn(self.steps.len(), Self::COLUMNS.len(), |i, column| match column {
@@ -151,7 +152,7 @@ impl History {
         })
     }
 
-    /// That all lists are equally long.
+    /// Checks that all lists have the same length.
     fn check_settings(&self) -> Result<(), Error> {
         let records = self.steps.len();
         let movements = if self.watches_movement { records } else { 0 };
@@ -171,7 +172,7 @@ impl History {
                 what: "the length of a list in a history".into(),
                 expected,
                 found,
-                remedy: "each list has an entry for each record",
+                remedy: "give every list one entry per record",
             }),
         }
     }

@@ -1,4 +1,4 @@
-//! Logs of a run, line by line while it goes on.
+//! Logging a run line by line while it is in progress.
 
 use super::{Observer, Progress};
 use crate::error::Error;
@@ -9,27 +9,28 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-/// A line that comes so soon after the last write waits for the next.
+/// A line that comes sooner than this after the last write is held back.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Lines of fast steps are written once they take this many bytes.
-const FULL: usize = 1 << 14;
+/// The number of pending bytes at which lines are written in any case.
+const CAPACITY: usize = 1 << 14;
 
-/// Bytes of a line, at least and at most.
-const SHORTEST: usize = 16;
-const LONGEST: usize = 256;
+/// The minimum and maximum number of bytes of a line.
+const MIN_LINE: usize = 16;
+const MAX_LINE: usize = 256;
 
-/// Writes a line at the start of the run and after each [`every`](Self::every)-th step, in a [`Format`].
+/// Logs a line in a [`Format`] at the start of the run and after every [`every`](Self::every)-th step.
 ///
-/// Lines are written whole, and flushed ten times per second and at the end: those of steps that follow each other faster
-/// wait for the next, and are lost where the run is killed meanwhile. Each line of slower steps is written at once. A line
-/// costs about a microsecond, so the writer needs no buffer of its own.
+/// Lines are written whole and flushed at most ten times per second, and at the end of the run. If steps are faster
+/// than that, their lines are held back until the next flush and are lost if the run is killed before it; if steps are
+/// slower, each line is written immediately. A line costs about a microsecond, and the writer needs no buffering of its
+/// own.
 ///
-/// A run that is resumed begins with a line of the step it continues from: in a log that is appended to, steps that
-/// were taken after the checkpoint have two lines, of which the later one holds.
+/// A resumed run starts with a line for the step it resumes from. In a log that is appended to, steps taken after the
+/// checkpoint therefore have two lines, of which the later one is valid.
 ///
-/// A log that cannot be written does not end the run. It ends the log, and the report says so
-/// ([`FitReport::problems`]), as does [`finish`](Self::finish).
+/// If the log cannot be written, the run continues without it, and the error is reported by [`FitReport::problems`] and
+/// by [`finish`](Self::finish).
 ///
 /// ```
 /// # use expnet::{Dataset, Initializer, Trainer, observer::{CsvLog, JsonLog}};
@@ -51,33 +52,34 @@ const LONGEST: usize = 256;
 #[must_use]
 pub struct Log<W: Write, F> {
     format: F,
-    /// None once it was given back.
+    /// `None` once [`finish`](Self::finish) has returned it.
     writer: Option<W>,
     every: usize,
-    /// What is not written yet. A step allocates nothing.
+    /// Lines not yet written. Its capacity suffices, so that steps do not allocate.
     pending: String,
-    /// The steps of its lines, and where each ends.
+    /// The step of each pending line, and where the line ends.
     steps: Vec<(usize, usize)>,
-    written: Option<Instant>,
-    /// Why the log ended, and at which step.
+    last_write: Option<Instant>,
+    /// The step at which the log ends, and why.
     failure: Option<(usize, io::Error)>,
 }
 
-/// A table in CSV: the columns are `step`, `loss`, `residual_norm`, `step_size`, `validation_loss`, `seconds`; what is unknown
-/// is left empty.
+/// A log as a CSV table with the columns `step`, `loss`, `residual_norm`, `step_size`, `validation_loss` and `seconds`.
+/// Unknown values are left empty.
 pub type CsvLog<W> = Log<W, Csv>;
 
-/// One JSON object per line: the keys are the columns of [`CsvLog`]; what is unknown or not finite is null.
+/// A log with one JSON object per line. The keys are the columns of [`CsvLog`]; values that are unknown or not finite
+/// are null.
 pub type JsonLog<W> = Log<W, JsonLines>;
 
-/// How a [`Log`] writes a record.
+/// The format of the lines of a [`Log`].
 pub trait Format {
-    /// Appends what comes before the first line.
+    /// Appends what comes before the first line. Nothing by default.
     fn head(&self, text: &mut String) {
         let _ = text;
     }
 
-    /// Appends one line, with its end.
+    /// Appends one line, including the line break.
     fn line<T: Float>(&self, progress: &Progress<'_, T>, text: &mut String);
 }
 
@@ -106,7 +108,7 @@ impl Format for Csv {
 
     fn line<T: Float>(&self, progress: &Progress<'_, T>, text: &mut String) {
         let (loss, norm) = (progress.loss(), progress.residual_norm());
-        // Writing to a String does not fail.
+        // Writing to a String cannot fail.
         let _ = write!(text, "{},{loss:e},{norm:e},", progress.steps());
         for number in [progress.step_size(), progress.validation_loss()] {
             let _ = number.map_or(Ok(()), |x| write!(text, "{x:e}"));
@@ -118,7 +120,7 @@ impl Format for Csv {
 
 impl Format for JsonLines {
     fn line<T: Float>(&self, progress: &Progress<'_, T>, text: &mut String) {
-        // Writing to a String does not fail.
+        // Writing to a String cannot fail.
         let _ = write!(text, "{{\"step\":{}", progress.steps());
         for (name, number) in [
             ("loss", Some(progress.loss())),
@@ -136,38 +138,38 @@ impl Format for JsonLines {
 }
 
 impl<W: Write> Log<W, Csv> {
-    /// Whether to write the header: yes by default. Say no where the writer appends to an earlier log.
-    pub fn header(mut self, write: bool) -> Self {
-        self.format.header = write;
+    /// Whether to write the header. Defaults to `true`; use `false` if the writer appends to an earlier log.
+    pub fn header(mut self, on: bool) -> Self {
+        self.format.header = on;
         self
     }
 }
 
 impl<W: Write, F: Format + Default> Log<W, F> {
-    /// A log of every step.
+    /// Creates a log of every step.
     pub fn new(writer: W) -> Self {
         Self {
             format: F::default(),
             writer: Some(writer),
             every: 1,
-            pending: String::with_capacity(FULL + LONGEST),
-            steps: Vec::with_capacity(FULL / SHORTEST),
-            written: None,
+            pending: String::with_capacity(CAPACITY + MAX_LINE),
+            steps: Vec::with_capacity(CAPACITY / MIN_LINE),
+            last_write: None,
             failure: None,
         }
     }
 }
 
 impl<W: Write, F> Log<W, F> {
-    /// The number of steps between two lines; 1 by default, 0 for a line at the start only.
+    /// The number of steps between two lines. Defaults to 1; with 0 there is only a line at the start.
     pub fn every(mut self, steps: usize) -> Self {
         self.every = steps;
         self
     }
 
-    /// The writer, flushed.
+    /// Flushes the log and returns its writer.
     ///
-    /// Errors: [`Error::Io`] where a line could not be written; the log ends before it.
+    /// Errors: [`Error::Io`] if a line could not be written. The log ends before that line.
     pub fn finish(mut self) -> Result<W, Error> {
         self.write();
         match (self.failure.take(), self.writer.take()) {
@@ -182,7 +184,7 @@ impl<W: Write, F> Log<W, F> {
         }
     }
 
-    /// Writes what is pending. After a failure nothing more: a log with a hole would mislead.
+    /// Writes pending lines. Does nothing after a failure, because a log with a gap would mislead.
     fn write(&mut self) {
         if let (Some(writer), Some(&(last, _)), None) = (&mut self.writer, self.steps.last(), &self.failure)
             && let Err((bytes, error)) = write_all(writer, self.pending.as_bytes())
@@ -192,22 +194,22 @@ impl<W: Write, F> Log<W, F> {
         }
         self.pending.clear();
         self.steps.clear();
-        self.written = Some(Instant::now());
+        self.last_write = Some(Instant::now());
     }
 }
 
-/// Writes and flushes; on failure it says how many bytes were taken.
+/// Writes and flushes. On failure, also returns how many bytes were written.
 fn write_all(writer: &mut impl Write, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
-    let mut taken = 0;
-    while taken < bytes.len() {
-        match writer.write(&bytes[taken..]) {
-            Ok(0) => return Err((taken, io::ErrorKind::WriteZero.into())),
-            Ok(more) => taken += more,
+    let mut written = 0;
+    while written < bytes.len() {
+        match writer.write(&bytes[written..]) {
+            Ok(0) => return Err((written, io::ErrorKind::WriteZero.into())),
+            Ok(more) => written += more,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err((taken, error)),
+            Err(error) => return Err((written, error)),
         }
     }
-    writer.flush().map_err(|error| (taken, error))
+    writer.flush().map_err(|error| (written, error))
 }
 
 impl<T: Float, W: Write, F: Format> Observer<T> for Log<W, F> {
@@ -219,7 +221,7 @@ impl<T: Float, W: Write, F: Format> Observer<T> for Log<W, F> {
     fn step(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
         self.format.line(progress, &mut self.pending);
         self.steps.push((progress.steps(), self.pending.len()));
-        if self.pending.len() >= FULL || self.written.is_none_or(|written| written.elapsed() >= INTERVAL) {
+        if self.pending.len() >= CAPACITY || self.last_write.is_none_or(|time| time.elapsed() >= INTERVAL) {
             self.write();
         }
         ControlFlow::Continue(())
@@ -231,9 +233,7 @@ impl<T: Float, W: Write, F: Format> Observer<T> for Log<W, F> {
 
     fn problem(&self) -> Option<String> {
         let (step, error) = self.failure.as_ref()?;
-        Some(format!(
-            "the log ends at step {step}, where it could not be written: {error}"
-        ))
+        Some(format!("the log ends at step {step}, where writing it failed: {error}"))
     }
 
     fn every(&self) -> usize {
@@ -241,7 +241,7 @@ impl<T: Float, W: Write, F: Format> Observer<T> for Log<W, F> {
     }
 }
 
-/// A log that is dropped has written what it could.
+/// Writes pending lines.
 impl<W: Write, F> Drop for Log<W, F> {
     fn drop(&mut self) {
         self.write();

@@ -1,4 +1,4 @@
-//! Watching a run: the [`Observer`] trait and the observers of the crate.
+//! Observing a run: the [`Observer`] trait and its implementations.
 //!
 //! ```
 //! use expnet::observer::{History, Progress};
@@ -11,7 +11,7 @@
 //! let report = Trainer::new(1e-3)
 //!     .observe(&mut history)
 //!     .observe(|progress: &Progress<'_, f64>| match progress.steps() {
-//!         30 => ControlFlow::Break(()), // a closure may end the run
+//!         30 => ControlFlow::Break(()), // a closure may stop the run
 //!         _ => ControlFlow::Continue(()),
 //!     })
 //!     .fit(&mut net, &data)?;
@@ -43,42 +43,42 @@ use std::time::Duration;
 
 /// Watches a run and may stop it.
 pub trait Observer<T: Float> {
-    /// Called after each [`every`](Self::every)-th step. `Break` ends the run with
+    /// Called after every [`every`](Self::every)-th step. `Break` stops the run with
     /// [`Termination::Stopped`](crate::Termination::Stopped).
     fn step(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()>;
 
-    /// Called once, before the first step (of a resumed run: at the step it continues from). Does nothing by default.
+    /// Called once, before the first step (in a resumed run, at the step it resumes from). Does nothing by default.
     fn start(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
         let _ = progress;
         ControlFlow::Continue(())
     }
 
-    /// Called once, after the last step and after the best weights have been put back; not when the run ends
-    /// in an error. Does nothing by default.
+    /// Called once, after the last step and after the best weights have been restored, unless the run ends in an error.
+    /// Does nothing by default.
     fn end(&mut self, report: &FitReport<T>) {
         let _ = report;
     }
 
-    /// What went wrong while watching, for the report ([`FitReport::problems`]): a run does not end because it could not
-    /// be logged, but its report says so. Asked once, after [`end`](Self::end); nothing by default.
+    /// What went wrong in the observer, for [`FitReport::problems`]: a run does not stop because it could not be
+    /// logged, but its report says so. Called once, after [`end`](Self::end). Returns `None` by default.
     fn problem(&self) -> Option<String> {
         None
     }
 
-    /// The number of steps between two calls of [`step`](Self::step): 1 by default, 0 for never.
+    /// The number of steps between two calls of [`step`](Self::step). 1 by default; 0 for never.
     fn every(&self) -> usize {
         1
     }
 }
 
-/// A closure is called after every step, and not at the start: it sees steps 1, 2, ...
+/// A closure is called after every step but not at the start: it sees steps 1, 2, ...
 impl<T: Float, F: FnMut(&Progress<'_, T>) -> ControlFlow<()>> Observer<T> for F {
     fn step(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
         self(progress)
     }
 }
 
-/// `f`, with its argument's type inferred: a closure can then be written without annotations.
+/// Returns `f` unchanged, but lets the compiler infer the type of its argument, so that a closure needs no annotation.
 ///
 /// ```
 /// use expnet::{Trainer, observer};
@@ -93,8 +93,8 @@ pub fn from_fn<T: Float, F: FnMut(&Progress<'_, T>) -> ControlFlow<()>>(f: F) ->
     f
 }
 
-/// Observers that are lent or boxed are observers.
-macro_rules! pass_on {
+/// Implements [`Observer`] for references to observers and boxes of them.
+macro_rules! forward_impls {
     ($({$($generics:tt)*} $pointer:ty),* $(,)?) => {$(
         impl<T: Float, $($generics)*> Observer<T> for $pointer {
             fn step(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
@@ -119,7 +119,7 @@ macro_rules! pass_on {
         }
     )*};
 }
-pass_on!(
+forward_impls!(
     {} &mut (dyn Observer<T> + '_),
     {} Box<dyn Observer<T> + '_>,
     {} &mut History,
@@ -130,7 +130,7 @@ pass_on!(
 #[derive(Debug)]
 pub struct Progress<'a, T: Float> {
     pub(crate) position: &'a Position<T>,
-    /// Still with the initial weights.
+    /// Holds the initial weights.
     pub(crate) network: &'a ExpNetwork<T>,
     pub(crate) validation_loss: Option<T>,
     pub(crate) max_steps: usize,
@@ -144,22 +144,22 @@ impl<T: Float> Progress<'_, T> {
         self.position.at().iteration()
     }
 
-    /// The number of sweeps over all neurons so far, as in [`FitReport::passes`].
+    /// The number of passes so far, as in [`FitReport::passes`].
     pub fn passes(&self) -> usize {
         self.position.engine().passes()
     }
 
-    /// The number of steps after which the run ends at the latest.
+    /// The maximum number of steps of the run.
     pub fn max_steps(&self) -> usize {
         self.max_steps
     }
 
-    /// The bound on ||e||_2 at which the run ends; 0 where none was set.
+    /// The tolerance on ||e||_2 at which the run stops; 0 if none was set.
     pub fn tolerance(&self) -> f64 {
         self.tolerance
     }
 
-    /// The loss at the current weights (on the coming batch, with minibatches).
+    /// The loss at the current weights (with minibatches, on the next batch).
     pub fn loss(&self) -> T {
         T::lit(self.position.at().loss())
     }
@@ -179,27 +179,27 @@ impl<T: Float> Progress<'_, T> {
         self.position.last_step_size().map(T::lit)
     }
 
-    /// The last validation loss, where validation was asked for.
+    /// The last validation loss, if there is validation data.
     pub fn validation_loss(&self) -> Option<T> {
         self.validation_loss
     }
 
-    /// The time since the run began, set-up included.
+    /// The time since the start of the run, including set-up.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
 
-    /// The number of this rank in a distributed run, 0 in any other.
+    /// The index of this rank in a distributed run, and 0 in any other run.
     pub fn rank(&self) -> usize {
         self.position.engine().link().rank()
     }
 
-    /// How far the weights have moved from the initial ones. Costs O(d m).
+    /// How far the weights have moved from the initial weights. Costs O(d m).
     ///
-    /// In a distributed run this is over all ranks, and all of them must ask; NaN where another rank has failed.
+    /// In a distributed run this covers all ranks, and all of them must call it. NaN if another rank has failed.
     pub fn movement(&self) -> Movement {
         let moved = self.position.engine().movement(self.network.weights());
-        // The run itself meets the error in its next exchange.
+        // The error itself surfaces in the run's next exchange.
         moved.map_or(
             Movement {
                 largest: f64::NAN,
@@ -209,17 +209,17 @@ impl<T: Float> Progress<'_, T> {
         )
     }
 
-    /// The current weights, d x m; in a distributed run those of this rank's share. Costs a copy.
+    /// The current weights, d x m, or those of this rank's share in a distributed run. Costs a copy.
     ///
-    /// Errors: no memory for it.
+    /// Errors: not enough memory for the copy.
     pub fn weights(&self) -> Result<DMatrix<T>, Error> {
         let mut weights = self.network.weights().clone();
         self.position.engine().advance(&mut weights)?;
         Ok(weights)
     }
 
-    /// F at each column of `points` (d x k) with the current weights; in a distributed run that of this rank's share alone.
-    /// Costs a copy of the weights and a forward pass, O(k d m).
+    /// Evaluates F at each column of `points` (d x k) with the current weights; in a distributed run, with this rank's
+    /// share only. Costs a copy of the weights and a forward pass, O(k d m).
     ///
     /// Errors: those of [`ExpNetwork::forward`].
     ///
@@ -244,12 +244,12 @@ impl<T: Float> Progress<'_, T> {
     }
 }
 
-/// How far the weights are from the initial ones: little in lazy training, much in feature learning.
+/// How far the weights are from the initial weights: a little in lazy training, a lot in feature learning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Movement {
-    /// max over neurons of ||w_r - w_r(0)||_2.
+    /// The maximum over all neurons of ||w_r - w_r(0)||_2.
     pub largest: f64,
-    /// ||W - W_0||, Frobenius.
+    /// The Frobenius norm ||W - W_0||_F.
     pub frobenius: f64,
 }

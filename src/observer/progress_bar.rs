@@ -8,11 +8,11 @@ use std::fmt::Write;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-/// A new text is formatted at most this often.
+/// The minimum time between two updates of the text.
 const REFRESH: Duration = Duration::from_millis(100);
 
-/// A bar with the steps taken, their speed and the time that the remaining steps take, the loss, and the step size. Silent where
-/// stderr is not a terminal, and on all ranks of a distributed run but the first.
+/// Shows a progress bar with the number of steps, steps per second, time remaining, loss, validation loss and step
+/// size. Silent if stderr is not a terminal, and on all ranks of a distributed run but the first.
 ///
 /// ```
 /// # use expnet::{Dataset, Initializer, Trainer, observer::ProgressBar};
@@ -25,37 +25,38 @@ const REFRESH: Duration = Duration::from_millis(100);
 #[must_use]
 pub struct ProgressBar {
     bar: indicatif::ProgressBar,
-    drawn: Option<Instant>,
-    certified: Option<u64>,
+    last_draw: Option<Instant>,
+    certified_steps: Option<u64>,
 }
 
 impl Default for ProgressBar {
     fn default() -> Self {
         Self {
             bar: indicatif::ProgressBar::no_length(),
-            drawn: None,
-            certified: None,
+            last_draw: None,
+            certified_steps: None,
         }
     }
 }
 
 impl ProgressBar {
-    /// The number of steps after which a certificate promises the tolerance: the bar is full then, if the run has no fewer.
+    /// The number of steps after which a certificate guarantees the tolerance. The bar is full after this many steps,
+    /// or after the maximum number of steps of the run if that is smaller.
     pub fn certified_steps(mut self, steps: u64) -> Self {
-        self.certified = Some(steps);
+        self.certified_steps = Some(steps);
         self
     }
 
     fn draw<T: Float>(&mut self, progress: &Progress<'_, T>) {
         self.bar.set_message(text(progress));
         self.bar.set_position(progress.steps() as u64);
-        self.drawn = Some(Instant::now());
+        self.last_draw = Some(Instant::now());
     }
 }
 
 fn text<T: Float>(progress: &Progress<'_, T>) -> String {
     let mut text = format!("loss {:.4e}", progress.loss());
-    // Writing to a String does not fail.
+    // Writing to a String cannot fail.
     let _ = progress
         .validation_loss()
         .map(|loss| write!(text, ", validation {loss:.4e}"));
@@ -69,7 +70,10 @@ impl<T: Float> Observer<T> for ProgressBar {
             self.bar.set_draw_target(ProgressDrawTarget::hidden());
         }
         self.bar.reset();
-        let length = self.certified.unwrap_or(u64::MAX).min(progress.max_steps() as u64);
+        let length = self
+            .certified_steps
+            .unwrap_or(u64::MAX)
+            .min(progress.max_steps() as u64);
         let template = if length == u64::MAX {
             self.bar.unset_length();
             "{spinner} {pos} steps, {per_sec}, {msg}"
@@ -85,7 +89,7 @@ impl<T: Float> Observer<T> for ProgressBar {
     }
 
     fn step(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()> {
-        if !self.bar.is_hidden() && self.drawn.is_none_or(|drawn| drawn.elapsed() >= REFRESH) {
+        if !self.bar.is_hidden() && self.last_draw.is_none_or(|time| time.elapsed() >= REFRESH) {
             self.draw(progress);
         }
         ControlFlow::Continue(())
@@ -99,7 +103,7 @@ impl<T: Float> Observer<T> for ProgressBar {
 }
 
 impl Drop for ProgressBar {
-    /// Leaves the terminal in order where a run ended in an error.
+    /// Leaves the terminal in order if the run ends in an error.
     fn drop(&mut self) {
         if !self.bar.is_finished() {
             self.bar.abandon();

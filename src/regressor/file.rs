@@ -1,4 +1,4 @@
-//! The regressor in a file.
+//! Saving and loading a regressor.
 
 use super::ExpRegressor;
 use crate::error::Error;
@@ -10,7 +10,7 @@ use crate::storage::tensors::{TensorFile, save};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// What is no tensor.
+/// Everything but the tensors.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound = "T: Float")]
 struct Document<T> {
@@ -19,19 +19,20 @@ struct Document<T> {
 }
 
 impl<T: Float> ExpRegressor<T> {
-    /// Saves network, scaling and report in one file of the safetensors format, from which [`load`](Self::load) gives
-    /// the same predictions, bit for bit.
+    /// Saves the network, scaling and report in one safetensors file. After [`load`](Self::load), predictions are the
+    /// same, bit for bit.
     ///
-    /// The tensors are those of [`ExpNetwork::save`] and, always `F64` and as long as the raw points, `scaling.means`
-    /// and `scaling.std_devs`. The JSON object under the key `expnet` has `kind` `regressor` and, beside `version`,
+    /// The tensors are those of [`ExpNetwork::save`], plus `scaling.means` and `scaling.std_devs`, which are always
+    /// `F64` with one entry per raw coordinate. The JSON object under the key `expnet` has `version` and
+    /// `tensor_checksums` as in [`ExpNetwork::save`], `kind` is `regressor`, and
     ///
     /// | key | content |
     /// |---|---|
     /// | `scaling` | the switches `standardise`, `bias`, `unit_sphere`, `labels`; `label_mean`, `label_std_dev`; |
     /// | | `columns`, the names of the raw columns or null |
-    /// | `report` | the [`FitReport`]; floats that are not finite are text |
+    /// | `report` | the [`FitReport`]; floats that are not finite are strings |
     ///
-    /// In Python a prediction, with all switches on, is
+    /// In Python, the prediction with all switches on is
     ///
     /// ```python
     /// x = (raw - means) / std_devs                              # k x d
@@ -55,14 +56,14 @@ impl<T: Float> ExpRegressor<T> {
     /// # Ok::<(), expnet::Error>(())
     /// ```
     ///
-    /// Errors: [`Error::Io`]; a file that was there before is then still there.
+    /// Errors: [`Error::Io`]; an existing file at `path` is then left untouched.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let document = Document {
             scaling: self.scaling.document(),
             report: self.report.clone(),
         };
         let columns = self.scaling.columns();
-        // f64 before what may be f32, so that all numbers are aligned.
+        // f64 tensors come before those that may be f32, so that all numbers are aligned.
         let tensors: Vec<_> = Scaling::tensors(&columns)
             .into_iter()
             .chain(self.network.tensors())
@@ -70,9 +71,9 @@ impl<T: Float> ExpRegressor<T> {
         save(path.as_ref(), "regressor", document, &tensors)
     }
 
-    /// Loads a regressor that [`save`](Self::save) saved.
+    /// Loads a regressor saved by [`save`](Self::save).
     ///
-    /// Errors: those of [`ExpNetwork::load`], and [`Error::Format`] for a scaling or report that cannot be.
+    /// Errors: those of [`ExpNetwork::load`], and [`Error::Format`] for an invalid scaling or report.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let mut file = TensorFile::open(path.as_ref(), "regressor", &[WEIGHTS, OUTPUT_WEIGHTS, MEANS, STD_DEVS])?;
         let Document { scaling, report } = file.document()?;
@@ -81,8 +82,8 @@ impl<T: Float> ExpRegressor<T> {
         let scaled = scaling.scaled_dimension();
         if network.dimension() != scaled {
             let found = network.dimension();
-            return Err(file.wrong(format!(
-                "its scaling makes points of dimension {scaled}, its network has {found}"
+            return Err(file.invalid(format!(
+                "its scaling produces points of dimension {scaled}, but its network has dimension {found}"
             )));
         }
         Ok(Self {

@@ -1,16 +1,16 @@
-//! A scaling in a file.
+//! Saving and loading a scaling.
 
-use super::{Scaling, ScalingOptions, Unit};
+use super::{MeanAndStd, Scaling, ScalingOptions};
 use crate::error::Error;
 use crate::setting::require;
 use crate::storage::tensors::{Tensor, TensorFile};
 use serde::{Deserialize, Serialize};
 
-/// The names of the scaling's tensors, always of f64.
+/// The names of the tensors, which are always f64.
 pub(crate) const MEANS: &str = "scaling.means";
 pub(crate) const STD_DEVS: &str = "scaling.std_devs";
 
-/// What is no tensor.
+/// Everything but the tensors.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent switches")]
@@ -40,7 +40,7 @@ impl Scaling {
 
     /// Means and standard deviations of the columns.
     pub(crate) fn columns(&self) -> [Vec<f64>; 2] {
-        let of = |part: fn(&Unit) -> f64| self.columns.iter().map(part).collect();
+        let of = |part: fn(&MeanAndStd) -> f64| self.columns.iter().map(part).collect();
         [of(|column| column.mean), of(|column| column.std_dev)]
     }
 
@@ -63,8 +63,8 @@ impl Scaling {
                 unit_sphere: document.unit_sphere,
                 labels: document.labels,
             },
-            columns: columns.map(|(mean, std_dev)| Unit { mean, std_dev }).collect(),
-            labels: Unit {
+            columns: columns.map(|(mean, std_dev)| MeanAndStd { mean, std_dev }).collect(),
+            labels: MeanAndStd {
                 mean: document.label_mean,
                 std_dev: document.label_std_dev,
             },
@@ -72,7 +72,7 @@ impl Scaling {
         };
         scaling
             .check_settings()
-            .map_err(|error| file.wrong(format!("its scaling cannot be used: {error}")))?;
+            .map_err(|error| file.invalid(format!("its scaling is invalid: {error}")))?;
         Ok(scaling)
     }
 
@@ -81,19 +81,19 @@ impl Scaling {
         self.columns.len() + usize::from(self.options.bias)
     }
 
-    /// That it is one that `fit` could have made.
+    /// Checks that `fit` could have returned this scaling.
     pub(super) fn check_settings(&self) -> Result<(), Error> {
         let columns = self.columns.iter().enumerate();
         let columns = columns.map(|(i, column)| (format!("column {i}"), self.options.standardise, column));
         let labels = [("the labels".into(), self.options.labels, &self.labels)];
-        for (what, on, &unit) in columns.chain(labels) {
-            let Unit { mean, std_dev } = unit;
-            let sound = mean.is_finite() && std_dev.is_finite() && std_dev > 0.0;
+        for (what, on, &learnt) in columns.chain(labels) {
+            let MeanAndStd { mean, std_dev } = learnt;
+            let valid = mean.is_finite() && std_dev.is_finite() && std_dev > 0.0;
             require(
-                sound && (on || unit == Unit::NEUTRAL),
+                valid && (on || learnt == MeanAndStd::IDENTITY),
                 "`mean` and `std_dev` of `Scaling`",
                 format_args!("{mean:?} and {std_dev:?} for {what}"),
-                "finite and positive, or 0 and 1 where that step is off",
+                "finite, with a positive `std_dev`, or 0 and 1 if that step is off",
             )?;
         }
         match &self.names {
@@ -101,7 +101,7 @@ impl Scaling {
                 what: "the number of column names".into(),
                 expected: self.columns.len(),
                 found: names.len(),
-                remedy: "give one name for each column",
+                remedy: "give one name per column",
             }),
             _ => Ok(()),
         }

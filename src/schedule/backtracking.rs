@@ -1,4 +1,4 @@
-//! A line search.
+//! Backtracking line search.
 
 use super::{Schedule, StepState};
 use crate::error::Error;
@@ -8,19 +8,20 @@ use crate::record::Record;
 use crate::setting::{checked_serde, positive, require, within_unit};
 use serde::{Deserialize, Serialize};
 
-/// Halvings before a step is given up: below 1e-18 of the first trial no loss falls measurably.
+/// Trials before a step is given up: with halving, 1e-18 of the first one, where no loss falls measurably.
 const TRIALS: usize = 60;
 
-/// Armijo's backtracking: the first of s, s shrink, s shrink^2, ... at which the loss has fallen enough.
+/// Backtracking line search with Armijo's rule: the first of s, s shrink, s shrink^2, ... at which the loss has fallen
+/// enough.
 ///
 /// ```text
-/// accept:  L(s) <= L + armijo (s slope + momentum_slope)        slope = <grad L, d>
-/// next first trial:  grow s
+/// accept s if                  L(s) <= L + armijo (s slope + momentum_slope),   slope = <grad L, d>
+/// first trial of a step        min(grow s, max) for the s accepted before
 /// ```
 ///
-/// A trial is a pass, and the step reuses the last one: a run that accepts its first trials takes k + 1 passes for k steps,
-/// as a constant step size does. It works with every method that has no penalty. Where even the smallest trial is refused (the
-/// loss cannot fall measurably any more) the step has size 0.
+/// Each trial costs a pass, and the step reuses the last one: if every first trial is accepted, k steps take k + 1
+/// passes, as with a constant step size. Works with every method without a penalty. If even the smallest trial is
+/// rejected (the loss can no longer fall measurably), the step has size 0.
 ///
 /// ```
 /// use expnet::{Dataset, Initializer, Trainer, schedule::Backtracking};
@@ -58,31 +59,32 @@ impl Default for Backtracking {
 }
 
 impl Backtracking {
-    /// The first trial of the first step, positive. By default 1 / `lambda_max` of the tangent Gram matrix, which costs a few passes.
+    /// The first trial of the first step, positive; by default 1 / `lambda_max` of the tangent Gram matrix, which costs
+    /// a few passes.
     pub fn initial(mut self, size: f64) -> Self {
         self.initial = Some(size);
         self
     }
 
-    /// The share of the predicted fall that is asked for, above 0 and below 1; 1e-4 by default.
+    /// The required fraction of the predicted decrease, above 0 and below 1; 1e-4 by default.
     pub fn armijo(mut self, share: f64) -> Self {
         self.armijo = share;
         self
     }
 
-    /// What a refused trial is multiplied by, above 0 and below 1; 0.5 by default.
+    /// The factor that shrinks a rejected trial, above 0 and below 1; 0.5 by default.
     pub fn shrink(mut self, factor: f64) -> Self {
         self.shrink = factor;
         self
     }
 
-    /// What an accepted size is multiplied by for the next first trial, at least 1; 1.25 by default.
+    /// The factor from an accepted size to the first trial of the next step, at least 1; 1.25 by default.
     pub fn grow(mut self, factor: f64) -> Self {
         self.grow = factor;
         self
     }
 
-    /// The largest trial, positive; unlimited by default.
+    /// The largest trial step size, positive; unbounded by default.
     pub fn max(mut self, size: f64) -> Self {
         self.max = size;
         self
@@ -110,7 +112,7 @@ impl<T: Float> Schedule<T> for Backtracking {
         };
         let mut size = T::lit(first.min(self.max));
         for _ in 0..TRIALS {
-            // The trial first: its pass brings the slope along.
+            // The trial comes first: its pass computes the slope as well.
             let trial = state.loss_at(size).as_f64();
             let predicted = size.as_f64() * state.slope().as_f64() + state.momentum_slope().as_f64();
             if trial <= loss + self.armijo * predicted {
@@ -127,7 +129,7 @@ impl<T: Float> Schedule<T> for Backtracking {
             return Err(Error::Incompatible {
                 what: "`Backtracking`",
                 with: "a method that pulls towards the initial weights",
-                reason: "it asks that the loss alone falls, which the method's penalty does not allow; use a constant step \
+                reason: "it requires the loss alone to fall, which the method's penalty may prevent; use a constant step \
                          size of 1",
             });
         }

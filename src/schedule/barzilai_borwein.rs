@@ -1,4 +1,4 @@
-//! The step size of Barzilai and Borwein.
+//! The Barzilai-Borwein step size.
 
 use super::{Schedule, StepState, plain_gradient_only};
 use crate::error::Error;
@@ -8,23 +8,28 @@ use crate::record::Record;
 use crate::setting::{checked_serde, positive};
 use serde::{Deserialize, Serialize};
 
-/// A trial may raise the loss up to this factor over the largest of the last ten: the method is not monotone, and
-/// need not be.
+/// A trial may raise the loss to at most this multiple of the largest recent one: the method need not be monotone.
 const RISE: f64 = 10.0;
-const REMEMBERED: usize = 10;
+/// How many losses count as recent.
+const RECENT: usize = 10;
+/// Trials before a step is given up.
 const TRIALS: usize = 60;
 
-/// Barzilai and Borwein's step size: the secant estimate of the inverse curvature along the last step.
+/// The Barzilai-Borwein step size: the secant estimate of the inverse curvature along the last step.
 ///
 /// ```text
 /// s = W_t - W_{t-1} = -size g_{t-1},   y = g_t - g_{t-1}
 /// long (default)   size = <s, s> / <s, y>           short   size = <s, y> / <y, y>
 /// ```
 ///
-/// (*Two-point step size gradient methods*, IMA J. Numer. Anal. 8, 1988.) Safeguarded: the last good size is used again where
-/// `<s, y> <= 0` or s = 0, twice that where s was lost in the rounding of the weights, and a trial that overflows, or raises
-/// the loss tenfold above the largest of the last ten, is halved and tried again. Each step takes two sweeps, which
-/// together do the work of one; memory is that of two more copies of the weights. For plain full-batch gradient descent.
+/// Safeguards: if `<s, y> <= 0` or s = 0, the last good size is used again, doubled if s was lost in the rounding of
+/// the weights; a trial that overflows, or whose loss exceeds ten times the largest of the last ten, is halved and
+/// tried again, and after 60 trials the step has size 0.
+///
+/// Each step takes two sweeps, which together do the work of one; the gradients take the memory of two more copies of
+/// the weights. Only for plain full-batch gradient descent.
+///
+/// Reference: J. Barzilai, J. M. Borwein, *Two-point step size gradient methods*, IMA J. Numer. Anal. 8, 1988.
 ///
 /// ```
 /// use expnet::{Dataset, Initializer, Trainer, schedule::BarzilaiBorwein};
@@ -45,14 +50,14 @@ pub struct BarzilaiBorwein {
     memory: Memory,
 }
 
-/// What a run has learnt.
+/// What is kept from step to step.
 #[derive(Clone, Debug, PartialEq)]
 struct Memory {
-    /// The last size that was taken.
+    /// The last size used.
     good: Option<f64>,
-    /// ||g||^2 of the step before.
+    /// ||g||^2 of the previous step.
     norm: f64,
-    /// The last losses.
+    /// The recent losses.
     losses: Vec<f64>,
 }
 
@@ -61,19 +66,20 @@ impl Default for Memory {
         Self {
             good: None,
             norm: 0.0,
-            losses: Vec::with_capacity(REMEMBERED + 1),
+            losses: Vec::with_capacity(RECENT + 1),
         }
     }
 }
 
 impl BarzilaiBorwein {
-    /// The size of the first step, positive. By default 1 / `lambda_max` of the tangent Gram matrix, which costs a few passes.
+    /// The size of the first step, positive; by default 1 / `lambda_max` of the tangent Gram matrix, which costs a few
+    /// passes.
     pub fn initial(mut self, size: f64) -> Self {
         self.initial = Some(size);
         self
     }
 
-    /// Whether to take the short size; off by default.
+    /// Whether to use the short step size; off by default.
     pub fn short(mut self, short: bool) -> Self {
         self.short = short;
         self
@@ -83,11 +89,11 @@ impl BarzilaiBorwein {
         positive("`BarzilaiBorwein::initial`", self.initial.unwrap_or(1.0))
     }
 
-    /// The secant size, where there is one.
+    /// The secant estimate, if it is usable.
     fn secant(&self, norm: f64, dot: Option<f64>, last: Option<f64>) -> Option<f64> {
         let (dot, last) = (dot?, last?);
         let previous = self.memory.norm;
-        // <s, y> / last and <y, y>, from norms and the product of the two gradients.
+        // <s, y> / last and <y, y>, from the norms and the inner product of the two gradients.
         let curvature = previous - dot;
         let change = norm - 2.0 * dot + previous;
         let size = if self.short {
@@ -107,7 +113,7 @@ impl<T: Float> Schedule<T> for BarzilaiBorwein {
         let norm = state.gradient_norm_squared().as_f64();
         let last = state.last_step_size().map(Float::as_f64);
         let secant = self.secant(norm, dot, last);
-        // The last step was lost in the weights' rounding: the same one again would be lost too.
+        // The last step was lost in the rounding of the weights: one of the same size would be lost too.
         let lost = last > Some(0.0) && dot == Some(norm) && norm == self.memory.norm;
         let memory = &mut self.memory;
         memory.norm = norm;
@@ -119,7 +125,7 @@ impl<T: Float> Schedule<T> for BarzilaiBorwein {
             (None, None, None) => super::natural_size(state),
         };
         memory.losses.push(state.loss().as_f64());
-        if memory.losses.len() > REMEMBERED {
+        if memory.losses.len() > RECENT {
             memory.losses.remove(0);
         }
         let bound = RISE * memory.losses.iter().copied().fold(0.0, f64::max);

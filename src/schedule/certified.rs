@@ -1,4 +1,4 @@
-//! The step size of a certificate.
+//! The step size that a certificate allows.
 
 use super::{Schedule, StepState};
 use crate::certificate::Certificate;
@@ -8,11 +8,11 @@ use crate::method::DirectionKind;
 use crate::record::Record;
 use serde::Serialize;
 
-/// The largest step size that a certificate allows, throughout: `size(t) = max_step_size`.
+/// The largest step size that a certificate allows, at every step: `size(t) = max_step_size`.
 ///
-/// The promises of the [`Certificate`] hold for plain gradient descent on all samples, from the network and on the data that
-/// were certified. So the schedule refuses momentum, clipping, minibatches and other methods; that network and data are the
-/// same is the caller's part. In `f32` the size is rounded down, and the run itself rounds.
+/// The guarantees of a [`Certificate`] hold for plain full-batch gradient descent from the certified network on the
+/// certified data. The schedule therefore refuses momentum, clipping, minibatches and other methods; using the same
+/// network and data is up to the caller. In `f32` the size is rounded down, and the run itself is subject to rounding.
 ///
 /// ```
 /// use expnet::schedule::Certified;
@@ -32,9 +32,9 @@ pub struct Certified {
 }
 
 impl Certified {
-    /// The schedule of a certificate that holds.
+    /// Creates the schedule from a certificate that holds.
     ///
-    /// Errors: [`Error::NotProved`] with the inequality that fails.
+    /// Errors: a certificate that does not hold ([`Error::NotProved`], with the inequality that fails).
     pub fn new(certificate: &Certificate) -> Result<Self, Error> {
         if certificate.holds() {
             return Ok(Self {
@@ -43,7 +43,7 @@ impl Certified {
         }
         Err(Error::NotProved {
             reason: format!("at width {}, {}", certificate.width(), certificate.decisive()),
-            remedy: "widen the network (`certificate::narrowest_certified`), or train without a proof, by `KernelStable`",
+            remedy: "widen the network (see `certificate::NarrowestSearch`), or train without a proof, with `KernelStable`",
         })
     }
 }
@@ -54,7 +54,7 @@ impl<T: Float> Schedule<T> for Certified {
         if size.as_f64() <= self.size {
             size
         } else {
-            // The number below, or a little less.
+            // The next number below, or slightly less.
             size * (T::one() - T::EPSILON)
         }
     }
@@ -69,7 +69,7 @@ impl<T: Float> Schedule<T> for Certified {
         Err(Error::Incompatible {
             what: "`Certified`",
             with,
-            reason: "its proof is about plain full-batch gradient descent; use `GradientDescent::default()`, or another schedule",
+            reason: "its proof covers plain full-batch gradient descent only; use `GradientDescent::default()`, or another schedule",
         })
     }
 

@@ -1,4 +1,4 @@
-//! Schedules made of schedules.
+//! Schedules built from other schedules.
 
 use super::{Schedule, StepState};
 use crate::error::Error;
@@ -9,8 +9,8 @@ use crate::setting::{not_negative, positive, require};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Keeps T known to the compiler without holding one.
-type Of<T> = PhantomData<fn() -> T>;
+/// Marks the scalar type T without holding a value of it.
+type Scalar<T> = PhantomData<fn() -> T>;
 
 macro_rules! debug {
     ($name:ident<$($s:ident),*> { $($field:ident),* }) => {
@@ -22,13 +22,13 @@ macro_rules! debug {
     };
 }
 
-/// What [`Schedule::warmup`] returns.
+/// The schedule returned by [`Schedule::warmup`].
 #[derive(Clone)]
 #[must_use]
 pub struct Warmup<S, T> {
     pub(super) inner: S,
     pub(super) steps: usize,
-    pub(super) of: Of<T>,
+    pub(super) scalar: Scalar<T>,
 }
 
 impl<T: Float, S: Schedule<T>> Schedule<T> for Warmup<S, T> {
@@ -59,19 +59,19 @@ impl<T: Float, S: Schedule<T>> Schedule<T> for Warmup<S, T> {
 }
 debug!(Warmup<S> { inner, steps });
 
-/// What [`Schedule::clamp`] returns.
+/// The schedule returned by [`Schedule::clamp`].
 #[derive(Clone)]
 #[must_use]
 pub struct Clamp<S, T> {
     pub(super) inner: S,
     pub(super) low: f64,
     pub(super) high: f64,
-    pub(super) of: Of<T>,
+    pub(super) scalar: Scalar<T>,
 }
 
 impl<T: Float, S: Schedule<T>> Schedule<T> for Clamp<S, T> {
     fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
-        // A NaN stays one, and is reported by the trainer.
+        // A NaN passes through: the trainer reports it.
         let size = self.inner.step_size(state);
         let (low, high) = (T::lit(self.low), T::lit(self.high));
         if size < low {
@@ -104,14 +104,14 @@ impl<T: Float, S: Schedule<T>> Schedule<T> for Clamp<S, T> {
 }
 debug!(Clamp<S> { inner, low, high });
 
-/// What [`Schedule::then`] returns.
+/// The schedule returned by [`Schedule::then`].
 #[derive(Clone)]
 #[must_use]
 pub struct Then<S, N, T> {
     pub(super) first: S,
     pub(super) steps: usize,
     pub(super) next: N,
-    pub(super) of: Of<T>,
+    pub(super) scalar: Scalar<T>,
 }
 
 impl<T: Float, S: Schedule<T>, N: Schedule<T>> Schedule<T> for Then<S, N, T> {
@@ -146,13 +146,13 @@ impl<T: Float, S: Schedule<T>, N: Schedule<T>> Schedule<T> for Then<S, N, T> {
 }
 debug!(Then<S, N> { first, steps, next });
 
-/// What [`Schedule::scale`] returns.
+/// The schedule returned by [`Schedule::scale`].
 #[derive(Clone)]
 #[must_use]
 pub struct Scale<S, T> {
     pub(super) inner: S,
     pub(super) factor: f64,
-    pub(super) of: Of<T>,
+    pub(super) scalar: Scalar<T>,
 }
 
 impl<T: Float, S: Schedule<T>> Schedule<T> for Scale<S, T> {

@@ -1,4 +1,4 @@
-//! The same step size throughout.
+//! A constant step size.
 
 use super::{Schedule, StepState};
 use crate::error::Error;
@@ -8,9 +8,9 @@ use crate::record::Record;
 use crate::setting::{checked_serde, positive};
 use serde::{Deserialize, Serialize};
 
-/// The same step size throughout: `size(t) = size`.
+/// A constant step size: `size(t) = size`.
 ///
-/// Follows `optax.constant_schedule`. A plain number, `f64` or `f32`, is the same schedule.
+/// Same as `optax.constant_schedule`. A plain number (`f64` or `f32`) is also a constant schedule.
 ///
 /// ```
 /// use expnet::schedule::Constant;
@@ -26,7 +26,9 @@ pub struct Constant {
 }
 
 impl Constant {
-    /// A constant step size; positive and finite, or an error.
+    /// Creates a schedule with this size at every step.
+    ///
+    /// Errors: a size that is not positive and finite.
     pub fn new(size: f64) -> Result<Self, Error> {
         let schedule = Self { size };
         schedule.check_settings()?;
@@ -54,7 +56,7 @@ impl<T: Float> Schedule<T> for Constant {
     }
 }
 
-/// A plain number is a constant step size.
+/// Implements [`Schedule`] for plain numbers, as constant step sizes.
 macro_rules! number {
     ($($t:ident),*) => {$(
         impl<T: Float> Schedule<T> for $t {

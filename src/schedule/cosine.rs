@@ -1,4 +1,4 @@
-//! Step sizes along half a cosine.
+//! Cosine schedules.
 
 use super::{Schedule, function_of_step};
 use crate::error::Error;
@@ -6,11 +6,12 @@ use crate::setting::{at_least_one, checked_serde, positive, require, within_unit
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
-/// `size(t) = initial ((1 - alpha) c^exponent + alpha)`, c = (1 + cos(pi s / steps)) / 2, s = min(t, steps).
+/// Cosine decay: `size(t) = initial ((1 - alpha) c^exponent + alpha)`, where c = (1 + cos(pi s / steps)) / 2 and
+/// s = min(t, steps).
 ///
-/// Follows `optax.cosine_decay_schedule`. With [`restarts`](Self::restarts) s runs from 0 again after each
-/// cycle, and each cycle is `multiplier` times as long as the one before: PyTorch's `CosineAnnealingWarmRestarts` with
-/// `T_0 = steps`, `T_mult = multiplier`, `eta_min = alpha initial`.
+/// Same as `optax.cosine_decay_schedule`. With [`restarts`](Self::restarts), s returns to 0 after each cycle, and each
+/// cycle is `multiplier` times as long as the one before, as in `torch.optim.lr_scheduler.CosineAnnealingWarmRestarts`
+/// with `T_0 = steps`, `T_mult = multiplier` and `eta_min = alpha initial`.
 ///
 /// ```
 /// use expnet::schedule::Cosine;
@@ -30,31 +31,33 @@ pub struct Cosine {
     steps: usize,
     #[serde(default)]
     alpha: f64,
-    #[serde(default = "plain")]
+    #[serde(default = "Cosine::default_exponent")]
     exponent: f64,
     #[serde(default)]
     multiplier: Option<usize>,
 }
 
-fn plain() -> f64 {
-    1.0
-}
-
 impl Cosine {
-    /// From `initial` (positive) to 0 over `steps` steps (at least 1).
+    /// Decays from `initial` (positive) to 0 over `steps` steps (at least 1).
+    ///
+    /// Errors: a setting outside its range.
     pub fn new(initial: f64, steps: usize) -> Result<Self, Error> {
         let schedule = Self {
             initial,
             steps,
             alpha: 0.0,
-            exponent: plain(),
+            exponent: Self::default_exponent(),
             multiplier: None,
         };
         schedule.check_settings()?;
         Ok(schedule)
     }
 
-    /// The share of the initial size to end at, from 0 to 1; 0 by default.
+    fn default_exponent() -> f64 {
+        1.0
+    }
+
+    /// The final size as a fraction of the initial one, from 0 to 1; 0 by default.
     pub fn alpha(mut self, alpha: f64) -> Self {
         self.alpha = alpha;
         self
@@ -66,13 +69,13 @@ impl Cosine {
         self
     }
 
-    /// Starts again after each cycle, with cycles `multiplier` (at least 1) times as long; off by default.
+    /// Restarts after each cycle, each `multiplier` (at least 1) times as long as the one before; off by default.
     pub fn restarts(mut self, multiplier: usize) -> Self {
         self.multiplier = Some(multiplier);
         self
     }
 
-    /// The size at step t.
+    /// Returns the size at step t = `step`.
     pub fn at(&self, step: usize) -> f64 {
         let (done, steps) = match self.multiplier {
             None => (step.min(self.steps), self.steps),
@@ -85,14 +88,14 @@ impl Cosine {
     fn check_settings(&self) -> Result<(), Error> {
         positive("`initial` of `Cosine::new`", self.initial)?;
         at_least_one("`steps` of `Cosine::new`", self.steps)?;
-        let share = (0.0..=1.0).contains(&self.alpha);
-        require(share, "`Cosine::alpha`", self.alpha, "from 0 to 1")?;
+        let in_range = (0.0..=1.0).contains(&self.alpha);
+        require(in_range, "`Cosine::alpha`", self.alpha, "from 0 to 1")?;
         positive("`Cosine::exponent`", self.exponent)?;
         at_least_one("`multiplier` of `Cosine::restarts`", self.multiplier.unwrap_or(1))
     }
 }
 
-/// The steps done in the current cycle, and its length.
+/// The number of steps done in the current cycle, and its length.
 fn cycle(step: usize, first: usize, multiplier: usize) -> (usize, usize) {
     if multiplier <= 1 {
         return (step % first, first);
@@ -105,7 +108,7 @@ fn cycle(step: usize, first: usize, multiplier: usize) -> (usize, usize) {
     (done, length)
 }
 
-/// Up along half a cosine to the peak, then down to almost nothing.
+/// The one-cycle schedule: rises along half a cosine to the peak, then falls along another to nearly 0.
 ///
 /// ```text
 /// t <  rise          size(t) = peak + (peak / div_factor - peak) (1 + cos(pi t / rise)) / 2
@@ -114,7 +117,7 @@ fn cycle(step: usize, first: usize, multiplier: usize) -> (usize, usize) {
 /// rise = floor(start_share steps),  low = peak / (div_factor final_div_factor)
 /// ```
 ///
-/// Follows `optax.cosine_onecycle_schedule`, defaults included.
+/// Same as `optax.cosine_onecycle_schedule`, including its defaults.
 ///
 /// ```
 /// use expnet::schedule::OneCycle;
@@ -131,73 +134,75 @@ fn cycle(step: usize, first: usize, multiplier: usize) -> (usize, usize) {
 pub struct OneCycle {
     peak: f64,
     steps: usize,
-    #[serde(default = "OneCycle::start_share_by_default")]
+    #[serde(default = "OneCycle::default_start_share")]
     start_share: f64,
-    #[serde(default = "OneCycle::div_factor_by_default")]
+    #[serde(default = "OneCycle::default_div_factor")]
     div_factor: f64,
-    #[serde(default = "OneCycle::final_div_factor_by_default")]
+    #[serde(default = "OneCycle::default_final_div_factor")]
     final_div_factor: f64,
 }
 
 impl OneCycle {
-    /// A cycle of `steps` steps (at least 1) with its peak at `peak` (positive).
+    /// Creates a cycle of `steps` steps (at least 1) that peaks at `peak` (positive).
+    ///
+    /// Errors: a setting outside its range.
     pub fn new(peak: f64, steps: usize) -> Result<Self, Error> {
         let schedule = Self {
             peak,
             steps,
-            start_share: Self::start_share_by_default(),
-            div_factor: Self::div_factor_by_default(),
-            final_div_factor: Self::final_div_factor_by_default(),
+            start_share: Self::default_start_share(),
+            div_factor: Self::default_div_factor(),
+            final_div_factor: Self::default_final_div_factor(),
         };
         schedule.check_settings()?;
         Ok(schedule)
     }
 
-    fn start_share_by_default() -> f64 {
+    fn default_start_share() -> f64 {
         0.3
     }
 
-    fn div_factor_by_default() -> f64 {
+    fn default_div_factor() -> f64 {
         25.0
     }
 
-    fn final_div_factor_by_default() -> f64 {
+    fn default_final_div_factor() -> f64 {
         1e4
     }
 
-    /// The share of the steps in which the size rises, above 0 and below 1; 0.3 by default.
+    /// The fraction of the steps in which the size rises, above 0 and below 1; 0.3 by default.
     pub fn start_share(mut self, share: f64) -> Self {
         self.start_share = share;
         self
     }
 
-    /// The peak divided by this is the size at step 0; positive, 25 by default.
+    /// The ratio of the peak to the size at step 0, positive; 25 by default.
     pub fn div_factor(mut self, factor: f64) -> Self {
         self.div_factor = factor;
         self
     }
 
-    /// The size at step 0 divided by this is the last one; positive, 10,000 by default.
+    /// The ratio of the size at step 0 to the final size, positive; 10,000 by default.
     pub fn final_div_factor(mut self, factor: f64) -> Self {
         self.final_div_factor = factor;
         self
     }
 
-    /// The size at step t.
+    /// Returns the size at step t = `step`.
     pub fn at(&self, step: usize) -> f64 {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and `steps`
         let rise = (self.start_share * self.steps as f64) as usize;
-        let low = self.peak / self.div_factor;
-        let end = low / self.final_div_factor;
+        let start = self.peak / self.div_factor;
+        let low = start / self.final_div_factor;
         let along = |from: f64, to: f64, done: usize, of: usize| {
             to + (from - to) / 2.0 * ((PI * done as f64 / of as f64).cos() + 1.0)
         };
         if step < rise {
-            along(low, self.peak, step, rise)
+            along(start, self.peak, step, rise)
         } else if step < self.steps {
-            along(self.peak, end, step - rise, self.steps - rise)
+            along(self.peak, low, step - rise, self.steps - rise)
         } else {
-            end
+            low
         }
     }
 

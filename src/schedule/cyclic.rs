@@ -1,4 +1,4 @@
-//! Step sizes that go up and down in triangles.
+//! Cyclic step sizes.
 
 use super::{Schedule, function_of_step};
 use crate::error::Error;
@@ -14,11 +14,11 @@ enum Height {
     Decayed(f64),
 }
 
-/// `size(t) = base + (peak - base) triangle(t) height(t)`.
+/// A triangle wave: `size(t) = base + (peak - base) triangle(t) height(t)`.
 ///
-/// The triangle rises from 0 to 1 in `up` steps and falls back in `down`, again and again. Its height is 1, or halved in each
-/// cycle ([`halving`](Self::halving)), or gamma^t ([`decay`](Self::decay)): the modes `triangular`, `triangular2` and
-/// `exp_range` of PyTorch's `CyclicLR`, which it follows.
+/// In each cycle the triangle rises from 0 to 1 in `up` steps and falls back to 0 in `down` steps. Its height is 1, or
+/// halves from cycle to cycle ([`halving`](Self::halving)), or is gamma^t ([`decay`](Self::decay)): the modes
+/// `triangular`, `triangular2` and `exp_range` of `torch.optim.lr_scheduler.CyclicLR`.
 ///
 /// ```
 /// use expnet::schedule::Cyclic;
@@ -43,7 +43,9 @@ pub struct Cyclic {
 }
 
 impl Cyclic {
-    /// Between `base` (at least 0) and `peak` (at least `base`), `up` (at least 1) steps up and as many down.
+    /// Oscillates between `base` (at least 0) and `peak` (at least `base`): `up` steps (at least 1) up, as many down.
+    ///
+    /// Errors: a setting outside its range.
     pub fn new(base: f64, peak: f64, up: usize) -> Result<Self, Error> {
         let schedule = Self {
             base,
@@ -56,25 +58,25 @@ impl Cyclic {
         Ok(schedule)
     }
 
-    /// The steps down, at least 1; as many as up by default.
+    /// The number of steps down, at least 1; `up` by default.
     pub fn down(mut self, steps: usize) -> Self {
         self.down = steps;
         self
     }
 
-    /// Each cycle half as high as the one before. Takes the place of [`decay`](Self::decay).
+    /// Halves the height from cycle to cycle. Replaces [`decay`](Self::decay).
     pub fn halving(mut self) -> Self {
         self.height = Height::Halved;
         self
     }
 
-    /// The height falls as gamma^t, gamma positive and at most 1. Takes the place of [`halving`](Self::halving).
+    /// Lets the height decay as gamma^t, where gamma is positive and at most 1. Replaces [`halving`](Self::halving).
     pub fn decay(mut self, gamma: f64) -> Self {
         self.height = Height::Decayed(gamma);
         self
     }
 
-    /// The size at step t.
+    /// Returns the size at step t = `step`.
     pub fn at(&self, step: usize) -> f64 {
         let total = self.up.saturating_add(self.down);
         let (cycle, within) = (step / total, (step % total) as f64 / total as f64);

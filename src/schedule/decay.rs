@@ -1,14 +1,14 @@
-//! Step sizes that fall with the step alone.
+//! Decay schedules: functions of the step number alone.
 
 use super::{Schedule, function_of_step};
 use crate::error::Error;
 use crate::setting::{at_least_one, checked_serde, not_negative, positive};
 use serde::{Deserialize, Serialize};
 
-/// `size(t) = initial / (1 + rate t / steps)`.
+/// Inverse time decay: `size(t) = initial / (1 + rate t / steps)`.
 ///
-/// Follows `jax.example_libraries.optimizers.inverse_time_decay`. With
-/// [`staircase`](Self::staircase) t / steps is rounded down.
+/// Same as `jax.example_libraries.optimizers.inverse_time_decay`. With [`staircase`](Self::staircase), t / steps is
+/// rounded down.
 ///
 /// ```
 /// use expnet::schedule::InverseTime;
@@ -26,42 +26,44 @@ use serde::{Deserialize, Serialize};
 pub struct InverseTime {
     initial: f64,
     rate: f64,
-    #[serde(default = "one")]
+    #[serde(default = "InverseTime::default_steps")]
     steps: usize,
     #[serde(default)]
     staircase: bool,
 }
 
-fn one() -> usize {
-    1
-}
-
 impl InverseTime {
-    /// From `initial` (positive) on, with a `rate` of at least 0.
+    /// Starts at `initial` (positive) and decays at `rate` (at least 0).
+    ///
+    /// Errors: a setting outside its range.
     pub fn new(initial: f64, rate: f64) -> Result<Self, Error> {
         let schedule = Self {
             initial,
             rate,
-            steps: 1,
+            steps: Self::default_steps(),
             staircase: false,
         };
         schedule.check_settings()?;
         Ok(schedule)
     }
 
-    /// The number of steps over which the rate counts once; at least 1, 1 by default.
+    fn default_steps() -> usize {
+        1
+    }
+
+    /// The number of steps per application of `rate`, at least 1; 1 by default.
     pub fn steps(mut self, steps: usize) -> Self {
         self.steps = steps;
         self
     }
 
-    /// Whether it falls at whole multiples of `steps` only; off by default.
+    /// Whether the size falls only at multiples of `steps`; off by default.
     pub fn staircase(mut self, staircase: bool) -> Self {
         self.staircase = staircase;
         self
     }
 
-    /// The size at step t.
+    /// Returns the size at step t = `step`.
     pub fn at(&self, step: usize) -> f64 {
         let periods = step as f64 / self.steps as f64;
         self.initial / (1.0 + self.rate * if self.staircase { periods.floor() } else { periods })
@@ -74,9 +76,9 @@ impl InverseTime {
     }
 }
 
-/// `size(t) = initial factor^floor(t / every)`.
+/// Step decay: `size(t) = initial factor^floor(t / every)`.
 ///
-/// Follows `torch.optim.lr_scheduler.StepLR`, and `optax.exponential_decay` with a staircase.
+/// Same as `torch.optim.lr_scheduler.StepLR`, and as `optax.exponential_decay` with `staircase=True`.
 ///
 /// ```
 /// use expnet::schedule::StepDecay;
@@ -95,14 +97,16 @@ pub struct StepDecay {
 }
 
 impl StepDecay {
-    /// `initial` (positive) times `factor` (positive) every `every` steps (at least 1).
+    /// Starts at `initial` (positive) and is multiplied by `factor` (positive) every `every` steps (at least 1).
+    ///
+    /// Errors: a setting outside its range.
     pub fn new(initial: f64, factor: f64, every: usize) -> Result<Self, Error> {
         let schedule = Self { initial, factor, every };
         schedule.check_settings()?;
         Ok(schedule)
     }
 
-    /// The size at step t.
+    /// Returns the size at step t = `step`.
     pub fn at(&self, step: usize) -> f64 {
         self.initial * self.factor.powf((step / self.every) as f64)
     }
@@ -114,10 +118,10 @@ impl StepDecay {
     }
 }
 
-/// `size(t) = initial rate^((t - begin) / steps)`, and `initial` before `begin`.
+/// Exponential decay: `size(t) = initial rate^((t - begin) / steps)`, and `initial` before step `begin`.
 ///
-/// Follows `optax.exponential_decay`: with [`staircase`](Self::staircase) the exponent is rounded
-/// down; [`end`](Self::end) bounds the size, from below for a rate under 1, from above otherwise.
+/// Same as `optax.exponential_decay`. With [`staircase`](Self::staircase), the exponent is rounded down.
+/// [`end`](Self::end) bounds the size: from below if `rate` < 1, from above otherwise.
 ///
 /// ```
 /// use expnet::schedule::ExponentialDecay;
@@ -143,7 +147,9 @@ pub struct ExponentialDecay {
 }
 
 impl ExponentialDecay {
-    /// `initial` (positive) times `rate` (positive) over `steps` steps (at least 1).
+    /// Starts at `initial` (positive) and is multiplied by `rate` (positive) over every `steps` steps (at least 1).
+    ///
+    /// Errors: a setting outside its range.
     pub fn new(initial: f64, rate: f64, steps: usize) -> Result<Self, Error> {
         let schedule = Self {
             initial,
@@ -157,25 +163,25 @@ impl ExponentialDecay {
         Ok(schedule)
     }
 
-    /// The step at which it begins to decay; 0 by default.
+    /// The step at which the decay begins; 0 by default.
     pub fn begin(mut self, step: usize) -> Self {
         self.begin = step;
         self
     }
 
-    /// Whether it decays at whole multiples of the steps only; off by default.
+    /// Whether the size changes only every `steps` steps; off by default.
     pub fn staircase(mut self, staircase: bool) -> Self {
         self.staircase = staircase;
         self
     }
 
-    /// The size beyond which it does not go, at least 0; none by default.
+    /// The bound on the size, at least 0; none by default.
     pub fn end(mut self, size: f64) -> Self {
         self.end = Some(size);
         self
     }
 
-    /// The size at step t.
+    /// Returns the size at step t = `step`.
     pub fn at(&self, step: usize) -> f64 {
         let periods = step.saturating_sub(self.begin) as f64 / self.steps as f64;
         let size = self.initial * self.rate.powf(if self.staircase { periods.floor() } else { periods });
@@ -194,9 +200,10 @@ impl ExponentialDecay {
     }
 }
 
-/// `size(t) = (initial - end) (1 - s / steps)^power + end`, s = t - begin kept in 0..=steps.
+/// Polynomial decay: `size(t) = (initial - end) (1 - s / steps)^power + end`, where s = t - begin, clamped to
+/// 0..=steps.
 ///
-/// Follows `optax.polynomial_schedule`; with the default power of 1, `optax.linear_schedule`.
+/// Same as `optax.polynomial_schedule`; with the default power of 1, as `optax.linear_schedule`.
 ///
 /// ```
 /// use expnet::schedule::Polynomial;
@@ -212,28 +219,30 @@ pub struct Polynomial {
     initial: f64,
     end: f64,
     steps: usize,
-    #[serde(default = "linear")]
+    #[serde(default = "Polynomial::default_power")]
     power: f64,
     #[serde(default)]
     begin: usize,
 }
 
-fn linear() -> f64 {
-    1.0
-}
-
 impl Polynomial {
-    /// From `initial` to `end` (both at least 0) over `steps` steps (at least 1).
+    /// Changes from `initial` to `end` (both at least 0) over `steps` steps (at least 1).
+    ///
+    /// Errors: a setting outside its range.
     pub fn new(initial: f64, end: f64, steps: usize) -> Result<Self, Error> {
         let schedule = Self {
             initial,
             end,
             steps,
-            power: linear(),
+            power: Self::default_power(),
             begin: 0,
         };
         schedule.check_settings()?;
         Ok(schedule)
+    }
+
+    fn default_power() -> f64 {
+        1.0
     }
 
     /// The exponent, positive; 1 by default.
@@ -242,13 +251,13 @@ impl Polynomial {
         self
     }
 
-    /// The step at which it begins to change; 0 by default.
+    /// The step at which the change begins; 0 by default.
     pub fn begin(mut self, step: usize) -> Self {
         self.begin = step;
         self
     }
 
-    /// The size at step t.
+    /// Returns the size at step t = `step`.
     pub fn at(&self, step: usize) -> f64 {
         let done = step.saturating_sub(self.begin).min(self.steps);
         let left = 1.0 - done as f64 / self.steps as f64;

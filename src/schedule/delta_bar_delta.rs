@@ -8,17 +8,19 @@ use crate::record::Record;
 use crate::setting::{checked_serde, not_negative, positive, within_unit};
 use serde::{Deserialize, Serialize};
 
-/// Grows additively while the gradient keeps its direction, shrinks when it turns.
+/// Grows additively while the gradient keeps its direction, and shrinks when the gradient turns.
 ///
 /// ```text
-/// the last growth made the loss rise    size <- the size before it
+/// the loss rose after a growth          size <- the size before it
 /// <g_t, g_{t-1}> > 0                    size <- size + growth initial
 /// <g_t, g_{t-1}> < 0                    size <- size shrink
 /// ```
 ///
-/// After Jacobs' delta-bar-delta rule (*Increased rates of convergence through learning rate adaptation*, Neural Networks 1,
-/// 1988), with one size for all weights. Each step takes two sweeps, which together do the work of one; memory is that of two more
-/// copies of the weights. For plain full-batch gradient descent.
+/// The first of these cases that holds applies; the first step has size `initial`. This is Jacobs' delta-bar-delta rule
+/// with a single size for all weights. Each step takes two sweeps, which together do the work of one; the gradients
+/// take the memory of two more copies of the weights. Only for plain full-batch gradient descent.
+///
+/// Reference: R. A. Jacobs, *Increased rates of convergence through learning rate adaptation*, Neural Networks 1, 1988.
 ///
 /// ```
 /// use expnet::{Dataset, Initializer, Trainer, schedule::DeltaBarDelta};
@@ -40,11 +42,12 @@ pub struct DeltaBarDelta {
     memory: Memory,
 }
 
-/// What a run has learnt.
+/// What is kept from step to step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Memory {
-    /// The unit of growth and the current size.
+    /// The initial size and the current one.
     sizes: Option<(f64, f64)>,
+    /// The size before the last step, if that step grew it.
     before_growth: Option<f64>,
     last_loss: f64,
 }
@@ -71,19 +74,19 @@ impl Default for DeltaBarDelta {
 }
 
 impl DeltaBarDelta {
-    /// The first size, positive. By default 1 / `lambda_max` of the tangent Gram matrix, which costs a few passes.
+    /// The initial size, positive; by default 1 / `lambda_max` of the tangent Gram matrix, which costs a few passes.
     pub fn initial(mut self, size: f64) -> Self {
         self.initial = Some(size);
         self
     }
 
-    /// What is added, as a share of the first size; at least 0, 0.1 by default.
+    /// The increment as a fraction of the initial size, at least 0; 0.1 by default.
     pub fn growth(mut self, share: f64) -> Self {
         self.growth = share;
         self
     }
 
-    /// What a size is multiplied by when the gradient turns; above 0 and below 1, 0.5 by default.
+    /// The factor that shrinks the size when the gradient turns, above 0 and below 1; 0.5 by default.
     pub fn shrink(mut self, factor: f64) -> Self {
         self.shrink = factor;
         self
@@ -102,7 +105,7 @@ impl<T: Float> Schedule<T> for DeltaBarDelta {
     fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
         let loss = state.loss().as_f64();
         let dot = state.gradient_dot_previous().map(Float::as_f64);
-        let (unit, mut size) = match (self.memory.sizes, self.initial) {
+        let (initial, mut size) = match (self.memory.sizes, self.initial) {
             (Some(sizes), _) => sizes,
             (None, Some(initial)) => (initial, initial),
             (None, None) => {
@@ -116,12 +119,12 @@ impl<T: Float> Schedule<T> for DeltaBarDelta {
             (Some(before), _) if loss > memory.last_loss => size = before,
             (_, Some(dot)) if dot > 0.0 => {
                 memory.before_growth = Some(size);
-                size += self.growth * unit;
+                size += self.growth * initial;
             }
             (_, Some(dot)) if dot < 0.0 => size *= self.shrink,
             _ => {}
         }
-        memory.sizes = Some((unit, size));
+        memory.sizes = Some((initial, size));
         memory.last_loss = loss;
         T::lit(size)
     }

@@ -8,14 +8,14 @@ use crate::record::Record;
 use crate::setting::{checked_serde, positive};
 use serde::{Deserialize, Serialize};
 
-/// `c / lambda_max(G)`, G = J J^T the tangent Gram matrix: gradient descent's natural step size.
+/// The natural step size of gradient descent: `size = c / lambda_max(G)`, where G = J J^T is the tangent Gram matrix.
 ///
-/// While G barely moves (wide networks) the residual contracts for every step size below
-/// 2 / `lambda_max`, and c = 1 is the largest that damps the top eigendirection without overshoot.
-/// G is measured once, in the first step, matrix-free (see
-/// [`StepState::largest_kernel_eigenvalue`]); [`refresh`](Self::refresh) measures again.
-/// With minibatches it is measured on the batch of the step. For [`Method`](crate::method::Method)s
-/// that follow a gradient only.
+/// While G hardly changes, as in wide networks, the residual contracts for every step size below 2 / `lambda_max`, and
+/// c = 1 is the largest factor for which the top eigendirection does not overshoot. The size is 0 if G = 0.
+///
+/// `lambda_max` is estimated once, in the first step, without forming G (see [`StepState::largest_kernel_eigenvalue`]);
+/// [`refresh`](Self::refresh) repeats the estimate. With minibatches it is that of the current batch. Only for
+/// [`Method`](crate::method::Method)s that follow a gradient.
 ///
 /// ```
 /// use expnet::schedule::KernelStable;
@@ -38,7 +38,7 @@ pub struct KernelStable {
 }
 
 impl Default for KernelStable {
-    /// c = 1, measured once.
+    /// c = 1, with `lambda_max` estimated once.
     fn default() -> Self {
         Self {
             factor: 1.0,
@@ -49,14 +49,14 @@ impl Default for KernelStable {
 }
 
 impl KernelStable {
-    /// c: positive and finite, default 1. Below 2 the first steps contract; up to about 3 the loss
-    /// may rise first and then converge.
+    /// The factor c, positive and finite; 1 by default. Below 2 the first steps contract; up to about 3 the loss may
+    /// rise at first and still converge.
     pub fn factor(mut self, c: f64) -> Self {
         self.factor = c;
         self
     }
 
-    /// Measures again every `steps` steps; 0, the default, means never.
+    /// Estimates `lambda_max` again every `steps` steps; 0, the default, means never.
     pub fn refresh(mut self, steps: usize) -> Self {
         self.refresh = steps;
         self
@@ -76,7 +76,7 @@ impl<T: Float> Schedule<T> for KernelStable {
             Some(eigenvalue) if !due => eigenvalue,
             _ => *self.measured.insert(state.largest_kernel_eigenvalue().as_f64()),
         };
-        // G = 0 means that no direction moves the outputs; the step is then stationary anyway.
+        // If G = 0, no direction moves the outputs, and the step is stationary anyway.
         T::lit(if eigenvalue == 0.0 {
             0.0
         } else {

@@ -1,4 +1,4 @@
-//! How far to step: the [`Schedule`] trait, the schedules of the crate, and how to write one.
+//! Step sizes: the [`Schedule`] trait, the built-in schedules, and how to write your own.
 //!
 //! A schedule is a number, a closure or a struct:
 //!
@@ -23,33 +23,33 @@
 //!         self.size
 //!     }
 //! }
-//! let own = Trainer::new(Careful { size: 0.1, last: f64::INFINITY }.warmup(10));
+//! let custom = Trainer::new(Careful { size: 0.1, last: f64::INFINITY }.warmup(10));
 //! let joined = Trainer::<f32>::new(Constant::new(1e-3)?.warmup(100).then(1000, 1e-4));
 //! # Ok::<(), expnet::Error>(())
 //! ```
 //!
-//! | schedule | size at step t | follows |
+//! | schedule | step size at step t | modelled on |
 //! |---|---|---|
 //! | a number, [`Constant`] | eta | `optax.constant_schedule` |
-//! | [`Certified`] | the largest with a proof | theorems A to A'' |
+//! | [`Certified`] | the largest that the certificate allows | theorems A to A'' |
 //! | [`InverseTime`] | eta / (1 + rate t / k) | `jax.example_libraries.optimizers.inverse_time_decay` |
 //! | [`StepDecay`] | eta factor^floor(t / k) | `torch StepLR` |
 //! | [`ExponentialDecay`] | eta rate^(t / k) | `optax.exponential_decay` |
 //! | [`Polynomial`] | (eta - end) (1 - t / k)^p + end | `optax.polynomial_schedule` |
 //! | [`Cosine`] | eta (1 + cos(pi t / k)) / 2 | `optax.cosine_decay_schedule`, `torch CosineAnnealingWarmRestarts` |
-//! | [`OneCycle`] | up and down half a cosine | `optax.cosine_onecycle_schedule` |
-//! | [`Cyclic`] | triangles | `torch CyclicLR` |
-//! | [`ReduceOnPlateau`] | falls when the loss does not | `torch ReduceLROnPlateau` |
+//! | [`OneCycle`] | rises, then falls, along half a cosine each | `optax.cosine_onecycle_schedule` |
+//! | [`Cyclic`] | a triangle wave | `torch CyclicLR` |
+//! | [`ReduceOnPlateau`] | reduced when the loss stops falling | `torch ReduceLROnPlateau` |
 //! | [`KernelStable`] | c / `lambda_max(G)` | |
-//! | [`Backtracking`] | the first that lowers the loss enough | Armijo |
+//! | [`Backtracking`] | the first trial that lowers the loss enough | Armijo's rule |
 //! | [`Polyak`] | L / norm(grad L)^2 | `optax.polyak_sgd` |
-//! | [`BarzilaiBorwein`] | the secant's inverse curvature | |
-//! | [`DeltaBarDelta`] | grows while the gradient keeps its direction | |
+//! | [`BarzilaiBorwein`] | the inverse curvature along the last step | |
+//! | [`DeltaBarDelta`] | grows while the gradient keeps its direction | Jacobs' rule |
 //!
-//! [`warmup`](Schedule::warmup), [`clamp`](Schedule::clamp), [`then`](Schedule::then) and [`scale`](Schedule::scale) build
-//! new schedules from them.
+//! [`warmup`](Schedule::warmup), [`clamp`](Schedule::clamp), [`then`](Schedule::then) and [`scale`](Schedule::scale)
+//! combine schedules into new ones.
 //!
-//! To look at a schedule after the run, lend it to the trainer: `Trainer::new(schedule::lend(&mut mine))`.
+//! To inspect a schedule after the run, lend it to the trainer: `Trainer::new(schedule::lend(&mut mine))`.
 
 mod backtracking;
 mod barzilai_borwein;
@@ -85,39 +85,40 @@ use crate::record::Record;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// How far to step.
+/// Decides the size of each step.
 ///
-/// [`step_size`](Self::step_size) is called exactly once for each counted step. 0 is a step that
-/// does not move; NaN, infinite and negative sizes end the run with an error.
+/// [`step_size`](Self::step_size) is called exactly once per step. A size of 0 is valid: without momentum, the weights
+/// then stay where they are. A NaN, infinite or negative size stops the run with an error.
 pub trait Schedule<T: Float> {
-    /// The size of the step that `state` is about to take.
+    /// Returns the size of the step that is about to be taken from `state`.
     fn step_size(&mut self, state: &mut StepState<'_, T>) -> T;
 
-    /// Checks the settings, and that the schedule makes sense for directions of this kind.
-    /// Called once, before the first step of a run.
+    /// Validates the settings, and that the schedule works with directions of this kind. Called once, before the first
+    /// step of a run; by default, accepts everything.
     fn check(&self, kind: DirectionKind) -> Result<(), Error> {
         let _ = kind;
         Ok(())
     }
 
-    /// The settings and the memory, for a checkpoint. `None`, the default, says that they are not known: a run that asks for
-    /// checkpoints is then refused, rather than resumed wrong. See [`Record`] for an example.
+    /// Returns the settings and the internal state, for a checkpoint. `None`, the default, means that they are unknown:
+    /// a run that asks for checkpoints is then refused, rather than resumed incorrectly. See [`Record`] for an example.
     fn save(&self) -> Option<Record> {
         None
     }
 
-    /// Restores the memory that [`save`](Self::save) returned, so that every further answer is the one that would have
-    /// followed.
+    /// Restores the internal state that [`save`](Self::save) returned, so that all later step sizes are those of the
+    /// original run.
     ///
-    /// Errors: a record of another kind, or of other settings; by default every record.
+    /// Errors: a record of another kind, or with other settings; by default, every record.
     fn restore(&mut self, record: &Record) -> Result<(), Error> {
         Err(record.not_restored())
     }
 
-    /// Rises linearly from 0 for `steps` steps: t / steps times this schedule's step 0, then this schedule from its step 0 on.
+    /// Precedes this schedule with a linear warmup from 0 over `steps` steps: for t < `steps`, the size is t / `steps`
+    /// times this schedule's size at its step 0; this schedule then starts at its own step 0.
     ///
-    /// Follows `optax.join_schedules` of a linear schedule and this one, so that a cosine gives
-    /// `optax.warmup_cosine_decay_schedule` from an initial value of 0.
+    /// Equivalent to `optax.join_schedules` of a linear schedule and this one; a warmup of [`Cosine`] is
+    /// `optax.warmup_cosine_decay_schedule` with an initial value of 0.
     fn warmup(self, steps: usize) -> Warmup<Self, T>
     where
         Self: Sized,
@@ -125,11 +126,11 @@ pub trait Schedule<T: Float> {
         Warmup {
             inner: self,
             steps,
-            of: PhantomData,
+            scalar: PhantomData,
         }
     }
 
-    /// Keeps every size within `low..=high`, 0 <= low <= high.
+    /// Clamps every size to `low..=high`, where 0 <= `low` <= `high`. The bounds are checked when the run starts.
     fn clamp(self, low: f64, high: f64) -> Clamp<Self, T>
     where
         Self: Sized,
@@ -138,11 +139,11 @@ pub trait Schedule<T: Float> {
             inner: self,
             low,
             high,
-            of: PhantomData,
+            scalar: PhantomData,
         }
     }
 
-    /// This schedule for `steps` steps, then `next` from its own step 0 on: `optax.join_schedules`.
+    /// Uses this schedule for `steps` steps, then `next` from its own step 0, as `optax.join_schedules` does.
     fn then<N: Schedule<T>>(self, steps: usize, next: N) -> Then<Self, N, T>
     where
         Self: Sized,
@@ -151,11 +152,11 @@ pub trait Schedule<T: Float> {
             first: self,
             steps,
             next,
-            of: PhantomData,
+            scalar: PhantomData,
         }
     }
 
-    /// Every size times `factor`, positive.
+    /// Multiplies every size by `factor`, which must be positive. It is checked when the run starts.
     fn scale(self, factor: f64) -> Scale<Self, T>
     where
         Self: Sized,
@@ -163,12 +164,12 @@ pub trait Schedule<T: Float> {
         Scale {
             inner: self,
             factor,
-            of: PhantomData,
+            scalar: PhantomData,
         }
     }
 }
 
-/// Implements [`Schedule`] for functions of the step alone: `at(t)`, and `check_settings`.
+/// Implements [`Schedule`] for schedules that depend on the step number alone, by their `at` and `check_settings`.
 macro_rules! function_of_step {
     ($($name:ident),*) => {$(
         impl<T: crate::float::Float> Schedule<T> for $name {
@@ -192,26 +193,27 @@ macro_rules! function_of_step {
 }
 use function_of_step;
 
-/// 1 / `lambda_max`, or 1 where nothing moves the outputs.
+/// 1 / `lambda_max`(G), or 1 if G = 0.
 fn natural_size<T: Float>(state: &mut StepState<'_, T>) -> f64 {
     let eigenvalue = state.largest_kernel_eigenvalue().as_f64();
     if eigenvalue == 0.0 { 1.0 } else { 1.0 / eigenvalue }
 }
 
-/// `f`, with its argument's type inferred: a closure can then be written without annotations.
+/// Returns the closure `f` as it is, with the type of its argument inferred: it needs no annotations.
 pub fn from_fn<T: Float, F: FnMut(&mut StepState<'_, T>) -> T>(f: F) -> F {
     f
 }
 
-/// `f`, which you guarantee depends on the state alone: such a run can be saved and resumed.
+/// Makes a schedule of `f`, which you guarantee depends on its argument alone: runs with it can be checkpointed and
+/// resumed.
 ///
-/// A closure may remember what the crate cannot see, so that [`Trainer::checkpoint`](crate::Trainer::checkpoint)
-/// refuses a plain one.
+/// [`Trainer::checkpoint`](crate::Trainer::checkpoint) refuses plain closures, since they may hold state that the crate
+/// cannot see.
 pub fn stateless<T: Float, F: Fn(&mut StepState<'_, T>) -> T>(f: F) -> Stateless<F> {
     Stateless { f }
 }
 
-/// What [`stateless`] returns.
+/// The schedule returned by [`stateless`].
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct Stateless<F> {
@@ -244,7 +246,7 @@ impl<T: Float, F: FnMut(&mut StepState<'_, T>) -> T> Schedule<T> for F {
     }
 }
 
-/// A schedule of your own, lent to a trainer so that you can look at it after the run.
+/// Lends a schedule to a trainer, so that it can be inspected after the run.
 ///
 /// ```
 /// use expnet::schedule::{self, Schedule, StepState};
@@ -268,8 +270,8 @@ pub fn lend<T: Float, S: Schedule<T>>(schedule: &mut S) -> &mut (dyn Schedule<T>
     schedule
 }
 
-/// A schedule that is lent or boxed is a schedule.
-macro_rules! pass_on {
+/// Implements [`Schedule`] for lent and boxed schedules.
+macro_rules! delegate {
     ($($pointer:ty),*) => {$(
         impl<T: Float> Schedule<T> for $pointer {
             fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
@@ -290,33 +292,36 @@ macro_rules! pass_on {
         }
     )*};
 }
-pass_on!(&mut (dyn Schedule<T> + '_), Box<dyn Schedule<T> + '_>);
+delegate!(&mut (dyn Schedule<T> + '_), Box<dyn Schedule<T> + '_>);
 
-/// For schedules whose formula assumes that the step follows the loss's gradient.
+/// The check of schedules whose formula assumes that steps follow the gradient of the loss.
 fn gradient_only(schedule: &'static str, kind: DirectionKind) -> Result<(), Error> {
-    match kind {
-        DirectionKind::Dual | DirectionKind::Penalized => Err(Error::Incompatible {
-            what: schedule,
-            with: "a method that does not follow the gradient",
-            reason: "its step size is derived from the gradient; use a constant step size of 1 or `Backtracking`",
-        }),
-        _ => Ok(()),
-    }
+    let reason = match kind {
+        DirectionKind::Dual => {
+            "its step size is derived from the gradient; use a constant step size of 1 or `Backtracking`"
+        }
+        DirectionKind::Penalized => "its step size is derived from the gradient; use a constant step size of 1",
+        _ => return Ok(()),
+    };
+    Err(Error::Incompatible {
+        what: schedule,
+        with: "a method that does not follow the gradient",
+        reason,
+    })
 }
 
-/// For schedules that compare the gradients of two steps.
+/// The check of schedules that compare the gradients of two steps.
 fn plain_gradient_only(schedule: &'static str, kind: DirectionKind) -> Result<(), Error> {
-    let reason = "it compares the gradients of two steps; use `KernelStable` or `Backtracking`, or plain \
-                  full-batch `GradientDescent::default()`";
     let with = match kind {
         DirectionKind::Gradient => return Ok(()),
         DirectionKind::ModifiedGradient => "momentum or clipping",
         DirectionKind::BatchGradient => "minibatches",
-        DirectionKind::Dual | DirectionKind::Penalized => "a method that does not follow the gradient",
+        DirectionKind::Dual | DirectionKind::Penalized => return gradient_only(schedule, kind),
     };
     Err(Error::Incompatible {
         what: schedule,
         with,
-        reason,
+        reason: "it compares the gradients of two steps; use `KernelStable` or `Backtracking`, or plain full-batch \
+                 `GradientDescent::default()`",
     })
 }

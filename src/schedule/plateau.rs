@@ -1,4 +1,4 @@
-//! A step size that falls when the loss stops falling.
+//! A step size that is reduced when the loss stops falling.
 
 use super::{Schedule, StepState};
 use crate::error::Error;
@@ -8,15 +8,15 @@ use crate::record::Record;
 use crate::setting::{below_one, checked_serde, not_negative, positive, within_unit};
 use serde::{Deserialize, Serialize};
 
-/// Multiplies the size by a factor when the loss has not improved for more than `patience` steps.
+/// Multiplies the size by `factor` when the loss has not improved for more than `patience` steps.
 ///
 /// ```text
-/// improved:  loss < best (1 - threshold)      then best <- loss, waited <- 0, otherwise waited <- waited + 1
-/// waited > patience:  size <- max(size factor, min_size), and `cooldown` steps in which nothing counts as waiting
+/// loss < best (1 - threshold)    best <- loss,  waited <- 0              otherwise  waited <- waited + 1
+/// waited > patience              size <- max(size factor, min_size),  waited <- 0,  and stays 0 for `cooldown` steps
 /// ```
 ///
-/// Follows `torch.optim.lr_scheduler.ReduceLROnPlateau` (mode `min`, relative threshold), with the loss before each step as its
-/// metric. PyTorch leaves out reductions by less than 1e-8; this schedule does not.
+/// Same as `torch.optim.lr_scheduler.ReduceLROnPlateau` (mode `min`, relative threshold) with the loss before each step
+/// as the metric, except that PyTorch skips reductions of less than 1e-8 (`eps`).
 ///
 /// ```
 /// use expnet::Trainer;
@@ -30,11 +30,11 @@ use serde::{Deserialize, Serialize};
 #[must_use]
 pub struct ReduceOnPlateau {
     initial: f64,
-    #[serde(default = "ReduceOnPlateau::factor_by_default")]
+    #[serde(default = "ReduceOnPlateau::default_factor")]
     factor: f64,
-    #[serde(default = "ReduceOnPlateau::patience_by_default")]
+    #[serde(default = "ReduceOnPlateau::default_patience")]
     patience: usize,
-    #[serde(default = "ReduceOnPlateau::threshold_by_default")]
+    #[serde(default = "ReduceOnPlateau::default_threshold")]
     threshold: f64,
     #[serde(default)]
     cooldown: usize,
@@ -44,7 +44,7 @@ pub struct ReduceOnPlateau {
     memory: Memory,
 }
 
-/// What a run has learnt.
+/// What is kept from step to step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Memory {
     size: Option<f64>,
@@ -65,13 +65,15 @@ impl Default for Memory {
 }
 
 impl ReduceOnPlateau {
-    /// From `initial` (positive) on.
+    /// Starts at `initial` (positive).
+    ///
+    /// Errors: a size that is not positive and finite.
     pub fn new(initial: f64) -> Result<Self, Error> {
         let schedule = Self {
             initial,
-            factor: Self::factor_by_default(),
-            patience: Self::patience_by_default(),
-            threshold: Self::threshold_by_default(),
+            factor: Self::default_factor(),
+            patience: Self::default_patience(),
+            threshold: Self::default_threshold(),
             cooldown: 0,
             min_size: 0.0,
             memory: Memory::default(),
@@ -80,49 +82,49 @@ impl ReduceOnPlateau {
         Ok(schedule)
     }
 
-    fn factor_by_default() -> f64 {
+    fn default_factor() -> f64 {
         0.1
     }
 
-    fn patience_by_default() -> usize {
+    fn default_patience() -> usize {
         10
     }
 
-    fn threshold_by_default() -> f64 {
+    fn default_threshold() -> f64 {
         1e-4
     }
 
-    /// What the size is multiplied by, above 0 and below 1; 0.1 by default.
+    /// The factor of each reduction, above 0 and below 1; 0.1 by default.
     pub fn factor(mut self, factor: f64) -> Self {
         self.factor = factor;
         self
     }
 
-    /// Steps without improvement that are allowed; 10 by default.
+    /// The number of steps without improvement that are tolerated; 10 by default.
     pub fn patience(mut self, steps: usize) -> Self {
         self.patience = steps;
         self
     }
 
-    /// The relative fall that counts as improvement, at least 0 and below 1; 1e-4 by default.
+    /// The relative decrease of the loss that counts as an improvement, at least 0 and below 1; 1e-4 by default.
     pub fn threshold(mut self, share: f64) -> Self {
         self.threshold = share;
         self
     }
 
-    /// Steps after a reduction that do not count as waiting; 0 by default.
+    /// The number of steps after a reduction in which waiting does not count; 0 by default.
     pub fn cooldown(mut self, steps: usize) -> Self {
         self.cooldown = steps;
         self
     }
 
-    /// The smallest size, at least 0; 0 by default.
+    /// The lower bound of the size, at least 0; 0 by default.
     pub fn min_size(mut self, size: f64) -> Self {
         self.min_size = size;
         self
     }
 
-    fn look_at(&mut self, loss: f64) -> f64 {
+    fn update(&mut self, loss: f64) -> f64 {
         let memory = &mut self.memory;
         let size = memory.size.get_or_insert(self.initial);
         if loss < memory.best * (1.0 - self.threshold) || memory.best.is_infinite() {
@@ -155,7 +157,7 @@ checked_serde!(ReduceOnPlateau);
 
 impl<T: Float> Schedule<T> for ReduceOnPlateau {
     fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
-        T::lit(self.look_at(state.loss().as_f64()))
+        T::lit(self.update(state.loss().as_f64()))
     }
 
     fn check(&self, _: DirectionKind) -> Result<(), Error> {

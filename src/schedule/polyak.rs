@@ -1,4 +1,4 @@
-//! Polyak's step size.
+//! The Polyak step size.
 
 use super::{Schedule, StepState, gradient_only};
 use crate::error::Error;
@@ -8,11 +8,13 @@ use crate::record::Record;
 use crate::setting::{checked_serde, not_negative, positive};
 use serde::{Deserialize, Serialize};
 
-/// `size = scaling min((L - minimum) / (||grad L||^2 + eps), max)`.
+/// The Polyak step size: `size = scaling min((L - minimum) / (||grad L||^2 + eps), max)`, and 0 if L < minimum or
+/// grad L = 0.
 ///
-/// Follows `optax.polyak_sgd`, defaults included, as documented there; with a scaling other than 1 its code (version
-/// 0.2.8) divides by the norm of the scaled gradient. The minimum of the loss is 0 for a network wide enough to
-/// interpolate. Each step takes two sweeps, which together do the work of one. For methods that follow the gradient.
+/// Follows the documentation of `optax.polyak_sgd`, including its defaults; for a scaling other than 1 the code of
+/// optax (version 0.2.8) instead divides by the norm of the scaled gradient. The minimum of the loss is 0 for a network
+/// wide enough to interpolate. Each step takes two sweeps, which together do the work of one. Only for methods that
+/// follow the gradient.
 ///
 /// ```
 /// use expnet::{Dataset, Initializer, Trainer, schedule::Polyak};
@@ -45,7 +47,7 @@ impl Default for Polyak {
 }
 
 impl Polyak {
-    /// A factor for every size, positive; 1 by default.
+    /// The factor of every size, positive; 1 by default.
     pub fn scaling(mut self, factor: f64) -> Self {
         self.scaling = factor;
         self
@@ -57,19 +59,19 @@ impl Polyak {
         self
     }
 
-    /// The least loss that can be reached, at least 0; 0 by default. A loss below it gives steps of 0.
+    /// The smallest loss that can be reached, at least 0; 0 by default. A loss below it gives steps of size 0.
     pub fn minimum(mut self, loss: f64) -> Self {
         self.minimum = loss;
         self
     }
 
-    /// Added to the squared norm, at least 0; 0 by default.
+    /// The number added to the squared norm, at least 0; 0 by default.
     pub fn eps(mut self, eps: f64) -> Self {
         self.eps = eps;
         self
     }
 
-    /// The size for this loss and squared norm.
+    /// Returns the size for this loss and this squared norm of its gradient.
     pub fn at(&self, loss: f64, norm_squared: f64) -> f64 {
         let size = if norm_squared > 0.0 {
             (loss - self.minimum) / (norm_squared + self.eps)

@@ -1,4 +1,4 @@
-//! The largest eigenvalue of G = J J^T, from products with it.
+//! The largest eigenvalue of G = J J^T, by products with G.
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -6,21 +6,22 @@ use crate::float::Float;
 use crate::linalg::leading;
 use nalgebra::{DMatrix, DVector};
 
-/// The bound may lie this far above the eigenvalue, relatively.
+/// How far, relatively, the result may exceed the eigenvalue.
 const TOLERANCE: f64 = 0.02;
 
-/// How exactly the eigenvector of the kernel is found from which the search starts: it costs next to nothing.
+/// The relative accuracy of the eigenvalue of the Gaussian kernel behind the start vector: it costs next to nothing.
 const GUESS_TOLERANCE: f64 = 0.005;
 
-/// The share of a vector without any pattern in the start: without it a start orthogonal to the eigenvector could go unnoticed.
+/// The share of a vector without any pattern in the start vector, which could otherwise be orthogonal to the
+/// eigenvector.
 const SCATTER: f64 = 0.1;
 
-/// With more coordinates their k x k products are too large to be worth it.
+/// With more coordinates, k x k products cost more than they save.
 const COORDINATES: usize = 1024;
 
-/// lambda_max(G) on the current samples, at the current weights: see `StepState::largest_kernel_eigenvalue`.
+/// lambda_max(G) for the current samples and weights: see `StepState::largest_kernel_eigenvalue`.
 ///
-/// 2 m k^2 flops for k coordinates, and a few passes.
+/// Costs 2 m k^2 flops for k coordinates, and a few passes.
 pub(super) fn largest_kernel_eigenvalue<T: Float>(engine: &mut Engine<T>) -> Result<f64, Error> {
     let start = start_vector(engine)?;
     let found = leading(start, TOLERANCE, |v| {
@@ -31,7 +32,8 @@ pub(super) fn largest_kernel_eigenvalue<T: Float>(engine: &mut Engine<T>) -> Res
     Ok(found.value)
 }
 
-/// Where the search starts: the same on every rank, since it depends on the data and on sums over all neurons alone.
+/// The start of the Lanczos iteration. It depends only on the data and on sums over all neurons: the same on every
+/// rank.
 fn start_vector<T: Float>(engine: &Engine<T>) -> Result<DVector<f64>, Error> {
     let points = engine.points();
     let (k, n) = points.shape();
@@ -43,7 +45,7 @@ fn start_vector<T: Float>(engine: &Engine<T>) -> Result<DVector<f64>, Error> {
     Ok((guess + SCATTER * scattered(n)).normalize())
 }
 
-/// What G would be, but for a factor, if the weights were normally distributed with their own mean mu and covariance C:
+/// What G would be, up to a factor, if the weights were normally distributed with their own mean mu and covariance C:
 ///
 /// ```text
 /// E <x, y> exp(<w, x + y>) = <x, y> exp(h(x) + h(y)) exp(x^T C y),        h(x) = <mu, x> + x^T C x / 2
@@ -53,9 +55,9 @@ fn start_vector<T: Float>(engine: &Engine<T>) -> Result<DVector<f64>, Error> {
 struct GaussianKernel {
     /// k x n.
     points: DMatrix<f64>,
-    /// C times that.
+    /// C times the points.
     spread: DMatrix<f64>,
-    /// exp(h(x)), the largest of them 1.
+    /// exp(h(x)), scaled so that the largest is 1.
     scale: DVector<f64>,
 }
 
@@ -89,7 +91,7 @@ impl GaussianKernel {
         DVector::from_iterator(vector.len(), entries)
     }
 
-    /// Positive semidefinite, as G is: both have their leading eigenvector where the points crowd and are long.
+    /// The leading eigenvector. As in G, it is large where points are long and close to many others.
     fn leading_eigenvector(&self) -> DVector<f64> {
         let fixed = fixed_vector(self.points.ncols());
         match leading(fixed.clone(), GUESS_TOLERANCE, |v| Ok(self.product(v))) {
@@ -99,12 +101,12 @@ impl GaussianKernel {
     }
 }
 
-/// A unit vector, positive, and not a multiple of anything with symmetry.
+/// A positive unit vector without symmetries.
 fn fixed_vector(n: usize) -> DVector<f64> {
     DVector::from_fn(n, |i, _| 1.0 + 0.3 * (1.0 + i as f64 * 0.618_033_988_749_895).sin()).normalize()
 }
 
-/// A unit vector, positive and negative without a pattern.
+/// A unit vector whose signs have no pattern.
 fn scattered(n: usize) -> DVector<f64> {
     DVector::from_fn(n, |i, _| ((i * i + 1) as f64 * 0.618_033_988_749_895).sin()).normalize()
 }
@@ -123,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_of_normal_weights_is_the_one_on_paper() {
+    fn the_kernel_of_normal_weights_follows_its_formula() {
         let (k, n) = (3, 7);
         let root = DMatrix::from_fn(k, k, |i, j| (1.0 + i as f64 + 2.0 * j as f64).cos());
         let (mean, covariance) = (DVector::from_vec(vec![0.3, -0.2, 0.1]), &root * root.transpose());
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn normal_weights_take_half_of_the_products_that_a_fixed_start_takes() {
+    fn normal_weights_take_half_of_the_products_of_a_fixed_start() {
         let (mut guessed, mut fixed) = (0, 0);
         for (n, d, m) in [(40, 3, 2000), (60, 8, 4096), (200, 5, 3000), (30, 20, 2000)] {
             let net = Initializer::new(d, m).seed(5).build::<f64>().unwrap();
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_without_any_spread_are_no_trouble() {
+    fn weights_without_any_spread_are_handled() {
         let net = ExpNetwork::from_parts(DMatrix::zeros(3, 8), DVector::from_element(8, 1.0)).unwrap();
         let points = points(3, 20);
         let exact = 8.0 * SymmetricEigen::new(points.tr_mul(&points)).eigenvalues.max();

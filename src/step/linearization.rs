@@ -1,4 +1,4 @@
-//! The network at the current weights: residual, loss, and what is asked of its Jacobian.
+//! The network at the current weights: residual, loss, and queries of its Jacobian.
 
 use super::eigenvalue::largest_kernel_eigenvalue;
 use crate::engine::{Dual, Engine, GradientSums};
@@ -19,11 +19,11 @@ pub(crate) struct Linearization<T: Float> {
     /// Dimension and width of the whole network.
     shape: (usize, usize),
     facts: Facts,
-    /// A query of a schedule has no way to return an error: the trainer finds it here.
+    /// The first error of the queries of a schedule, which cannot return it themselves.
     failure: Option<Error>,
 }
 
-/// What has been asked for at these weights.
+/// What has been computed at the current weights.
 #[derive(Clone, Copy, Debug, Default)]
 struct Facts {
     /// Of J^T e.
@@ -47,7 +47,7 @@ impl<T: Float> Linearization<T> {
         }
     }
 
-    /// Evaluates the current weights on the chosen batch, in one pass.
+    /// Evaluates the current weights on the chosen batch. A pass.
     pub fn evaluate(&mut self) -> Result<(), Error> {
         self.engine.forward()?;
         let loss = self.read_outputs();
@@ -55,10 +55,10 @@ impl<T: Float> Linearization<T> {
         Ok(())
     }
 
-    /// The proposal that the engine holds becomes the current weights, with this loss.
+    /// Makes the engine's proposal the current weights, with this loss.
     pub fn accept(&mut self, loss: f64, momentum: bool, keep_previous: bool) -> Result<(), Error> {
         if keep_previous && !self.engine.keeps(Dual::Residual) {
-            // A direction of another kind was followed: the gradient itself has to be swept for.
+            // The step did not follow the gradient, so no sweep has computed it yet.
             self.keep_gradient()?;
         }
         self.engine.accept(momentum, keep_previous);
@@ -73,7 +73,7 @@ impl<T: Float> Linearization<T> {
         self.facts = Facts::default();
     }
 
-    /// The loss at the engine's last outputs, whose residual is that of the next weights if they are accepted.
+    /// The loss at the engine's last outputs, whose residual becomes the current one on acceptance.
     pub fn read_outputs(&mut self) -> f64 {
         let Self {
             engine,
@@ -89,7 +89,7 @@ impl<T: Float> Linearization<T> {
             e
         });
         let loss = half_square::<T>(entries);
-        // Judged in T: what the type cannot hold is an overflow.
+        // In T: what the type cannot hold is an overflow.
         if next_residual.iter().all(ComplexField::is_finite) {
             loss
         } else {
@@ -97,19 +97,19 @@ impl<T: Float> Linearization<T> {
         }
     }
 
-    /// What went wrong in a query since the last call.
+    /// Returns the first error of a query since the last call.
     pub fn check(&mut self) -> Result<(), Error> {
         self.failure.take().map_or(Ok(()), Err)
     }
 
-    /// Keeps the error for [`check`](Self::check).
+    /// Keeps the error for [`check`](Self::check), and returns NaN for the query.
     pub fn fail(&mut self, error: Error) -> f64 {
-        // The first is the cause of the others.
+        // The first error is the cause of later ones.
         self.failure.get_or_insert(error);
         f64::NAN
     }
 
-    /// Says where the current loss has overflowed.
+    /// The error that says where the current loss overflowed.
     pub fn overflow(&self) -> Error {
         match self.residual.iter().position(|e| !e.is_finite()) {
             Some(i) => overflow::<T>(format!("sample {i}"), self.residual[i].as_f64()),
@@ -125,12 +125,12 @@ impl<T: Float> Linearization<T> {
         &mut self.engine
     }
 
-    /// The step about to be taken: 0 for the first.
+    /// The index of the step about to be taken, from 0.
     pub fn iteration(&self) -> usize {
         self.iteration
     }
 
-    /// For a run that is resumed.
+    /// For a resumed run.
     pub fn set_iteration(&mut self, iteration: usize) {
         self.iteration = iteration;
     }
@@ -151,19 +151,19 @@ impl<T: Float> Linearization<T> {
         self.shape.1
     }
 
-    /// The number of samples in all.
+    /// The number of samples of the data set.
     pub fn samples(&self) -> usize {
         self.labels.len()
     }
 
-    /// The loss on all samples. Costs a pass.
+    /// The loss on all samples. A pass.
     pub fn loss_of_all(&mut self) -> Result<f64, Error> {
         let outputs = self.engine.evaluate_all()?;
         let residual = outputs.iter().zip(&self.labels).map(|(f, y)| f - y.as_f64());
         Ok(half_square::<T>(residual))
     }
 
-    /// ||J^T e||^2. A backward sweep the first time.
+    /// ||J^T e||^2. The first call takes a backward sweep.
     pub fn gradient_norm_squared(&mut self) -> f64 {
         match self.gradient() {
             Ok(gradient) => gradient.norm_squared,
@@ -171,7 +171,7 @@ impl<T: Float> Linearization<T> {
         }
     }
 
-    /// What is known of J^T e. A backward sweep the first time.
+    /// The sums over J^T e. The first call takes a backward sweep.
     pub fn gradient(&mut self) -> Result<GradientSums, Error> {
         match self.facts.gradient {
             Some(gradient) => Ok(gradient),
@@ -179,13 +179,13 @@ impl<T: Float> Linearization<T> {
         }
     }
 
-    /// Sweeps for J^T e, which the engine then keeps.
+    /// Computes J^T e in a backward sweep, and lets the engine keep it.
     pub fn keep_gradient(&mut self) -> Result<GradientSums, Error> {
         let sums = self.engine.gradient(Dual::Residual, &self.residual)?;
         Ok(*self.facts.gradient.insert(sums))
     }
 
-    /// Notes what a step along J^T e has found on the way.
+    /// Takes over the sums of a step along J^T e.
     pub fn note_gradient(&mut self, sums: GradientSums) {
         self.facts.gradient = Some(sums);
     }
@@ -208,7 +208,7 @@ impl<T: Float> Linearization<T> {
                 what: "the length of the vector".into(),
                 expected: self.residual.len(),
                 found: vector.len(),
-                remedy: "give one number for each sample of the batch",
+                remedy: "pass one number per sample of the batch",
             });
         }
         let mut product = vec![0.0; vector.len()];
@@ -216,7 +216,7 @@ impl<T: Float> Linearization<T> {
         Ok(product)
     }
 
-    /// J (W - W_0), for the initial weights given. No pass before the first step.
+    /// J (W - W_0) for these initial weights. A pass, except before the first step.
     pub fn movement_product(&mut self, initial: &DMatrix<T>) -> Result<Vec<f64>, Error> {
         let mut product = vec![0.0; self.residual.len()];
         if self.iteration > 0 {
@@ -225,7 +225,7 @@ impl<T: Float> Linearization<T> {
         Ok(product)
     }
 
-    /// G.
+    /// G, formed.
     pub fn tangent_gram(&mut self) -> Result<DMatrix<f64>, Error> {
         self.engine.tangent_gram()
     }

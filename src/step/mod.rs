@@ -1,4 +1,4 @@
-//! Where a run stands, as schedules and methods see it.
+//! The position of a run, as schedules and methods see it.
 
 mod direction;
 mod eigenvalue;
@@ -11,14 +11,14 @@ pub(crate) use position::{Position, Proposal};
 
 use crate::float::Float;
 
-/// What a [`Schedule`](crate::schedule::Schedule) may ask before it answers with a step size.
+/// What a [`Schedule`](crate::schedule::Schedule) can query before it returns a step size.
 ///
-/// The method has already chosen the direction d of the step (for gradient descent d = -grad L).
-/// What costs a pass over the neurons is computed only when asked for, and only once per step. With
-/// minibatches everything here refers to the current batch.
+/// The method has already chosen the direction d of the step (for gradient descent d = -grad L). Quantities that cost a
+/// pass over the neurons are computed on demand and kept for the rest of the step. With minibatches everything here
+/// refers to the current batch.
 ///
-/// What costs a pass is NaN where the engine fails (no memory, or another rank has failed): a schedule then answers whatever
-/// it likes, and the step returns the engine's error.
+/// Queries that cost a pass return NaN if the engine fails (out of memory, or another rank has failed). Whatever the
+/// schedule then returns, the step returns the engine's error.
 ///
 /// ```
 /// use expnet::schedule::{Schedule, StepState};
@@ -44,9 +44,8 @@ impl<'a, T: Float> StepState<'a, T> {
         Self { position, start: 0 }
     }
 
-    /// The same state with the step counted from `start`: how [`then`](crate::schedule::Schedule::then)
-    /// and [`warmup`](crate::schedule::Schedule::warmup) let a schedule begin later. Before `start` the
-    /// iteration reads 0.
+    /// Returns the same state with the steps counted from `start`, and an iteration of 0 before that. This is how
+    /// [`then`](crate::schedule::Schedule::then) and [`warmup`](crate::schedule::Schedule::warmup) delay a schedule.
     pub fn from_step(&mut self, start: usize) -> StepState<'_, T> {
         StepState {
             start: self.start + start,
@@ -54,7 +53,7 @@ impl<'a, T: Float> StepState<'a, T> {
         }
     }
 
-    /// The step about to be taken: 0 for the first.
+    /// The index of the step about to be taken, from 0.
     pub fn iteration(&self) -> usize {
         self.position.at().iteration().saturating_sub(self.start)
     }
@@ -69,7 +68,7 @@ impl<'a, T: Float> StepState<'a, T> {
         T::lit((2.0 * self.position.at().loss()).sqrt())
     }
 
-    /// The number of samples n (of the batch, with minibatches).
+    /// The number n of samples (with minibatches: of the batch).
     pub fn samples(&self) -> usize {
         self.position.at().residual().len()
     }
@@ -84,52 +83,51 @@ impl<'a, T: Float> StepState<'a, T> {
         self.position.at().width()
     }
 
-    /// The size of the last step, as it was really taken; `None` before the first.
+    /// The size of the last step as it was taken, after clamping and the like; `None` before the first step.
     pub fn last_step_size(&self) -> Option<T> {
         self.position.last_step_size().map(T::lit)
     }
 
-    /// ||grad L||^2 (Frobenius norm). Costs a backward sweep the first time it is asked for in a step,
-    /// which the step itself then saves.
+    /// ||grad L||^2 (Frobenius norm). The first call in a step costs a backward sweep, which the step then saves.
     pub fn gradient_norm_squared(&mut self) -> T {
         T::lit(self.position.at_mut().gradient_norm_squared())
     }
 
-    /// The loss after a step of this size: a trial. Costs a pass, which the step saves if it is
-    /// taken with the size of the last trial.
+    /// The loss after a trial step of this size. Costs a pass, which the step saves if it has the size of the last
+    /// trial.
     ///
-    /// `+inf` where the loss overflows, and for a size that is negative or not finite.
+    /// `+inf` if the loss overflows, or if the size is negative or not finite.
     pub fn loss_at(&mut self, step_size: T) -> T {
         T::lit(self.position.loss_at(step_size.as_f64()))
     }
 
-    /// lambda_max of the tangent Gram matrix G = J J^T (n x n) at the current weights: within 2%,
-    /// from above. Gradient descent on a fixed G is stable below 2 / `lambda_max`.
+    /// The largest eigenvalue `lambda_max` of the tangent Gram matrix G = J J^T (n x n) at the current weights,
+    /// overestimated by at most 2%. Gradient descent on a fixed G is stable for step sizes below 2 / `lambda_max`.
     ///
-    /// Matrix-free Lanczos iteration until the residual is below 2%: two or three passes for weights that are about normally
-    /// distributed, fewer than ten for most others, the first time it is asked for in a step. It starts from the
-    /// leading eigenvector of the kernel of normal weights with the mean and covariance of the current ones, so the value is
-    /// reproducible. Where several eigenvalues lie close together the iteration may end at another of them, a few percent below.
+    /// The first call in a step runs a matrix-free Lanczos iteration until its residual is below 2%: two or three
+    /// passes if the weights are roughly normally distributed, fewer than ten in most other cases. The iteration starts
+    /// from the leading eigenvector of the kernel of normal weights with the mean and covariance of the current ones,
+    /// so the value is reproducible. If several eigenvalues lie close together, it may converge to another of them, a
+    /// few percent below.
     pub fn largest_kernel_eigenvalue(&mut self) -> T {
         T::lit(self.position.at_mut().largest_kernel_eigenvalue())
     }
 
     /// <grad L, d>, where a step of size s moves the weights by s d (apart from momentum, see
-    /// [`momentum_slope`](Self::momentum_slope)): -||grad L||^2 for gradient descent, 1 + beta times that with Nesterov's
-    /// momentum. A method's pull towards the initial weights is left out.
+    /// [`momentum_slope`](Self::momentum_slope)): -||grad L||^2 for gradient descent, and 1 + beta times that with
+    /// Nesterov momentum. A pull of the method towards the initial weights is not included.
     pub fn slope(&mut self) -> T {
         T::lit(self.position.slope())
     }
 
-    /// <grad L, c>, where c is the part of the step that momentum adds whatever the step size:
-    /// 0 without momentum. To first order a step of size s changes the loss by
-    /// `s * slope() + momentum_slope()`.
+    /// <grad L, c>, where c is the part of the step that momentum adds whatever the step size; 0 without momentum. To
+    /// first order, a step of size s changes the loss by `s * slope() + momentum_slope()`.
     pub fn momentum_slope(&mut self) -> T {
         T::lit(self.position.momentum_slope())
     }
 
-    /// <grad L now, grad L one step before>, or `None` in the first step of a run and the first
-    /// time it is asked for: the gradients are kept from then on, which takes the memory of one or two
+    /// The inner product of the current gradient and that of the previous step. `None` in the first step of a run, and
+    /// in the first step in which it is called: gradients are kept from then on, which takes the memory of one or two
     /// copies of the weights.
     pub fn gradient_dot_previous(&mut self) -> Option<T> {
         self.position.gradient_dot_previous().map(T::lit)

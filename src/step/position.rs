@@ -1,49 +1,49 @@
-//! Where a run stands: the network at the current weights, the direction chosen there, and trial steps along it.
+//! The position of a run: the network at the current weights, the direction chosen there, and trial steps along it.
 
 use super::{Direction, Evaluation, Linearization};
-use crate::engine::{Dual, Engine, Look, Move};
+use crate::engine::{Dual, Engine, Move, Scope};
 use crate::error::Error;
 use crate::float::Float;
 use crate::record::Record;
 use crate::setting::not_negative;
 use nalgebra::{DMatrix, DVector};
 
-/// A step that the engine has made and can still take back: its size, and the loss after it.
+/// A step that the engine has evaluated and can still undo: its size, and the loss after it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Proposal {
     pub step_size: f64,
     pub loss: f64,
-    /// ||W - W_0||^2 after it, where W_0 is kept.
+    /// ||W - W_0||^2 after it, if W_0 is kept.
     pub movement: Option<f64>,
 }
 
-/// The state of a run between two steps.
+/// The position of a run.
 #[derive(Debug)]
 pub(crate) struct Position<T: Float> {
     at: Linearization<T>,
     direction: Direction<T>,
     known: Known,
     trial: Option<Proposal>,
-    /// Gradients are kept from step to step since this one.
+    /// The step since which gradients are kept.
     remembers_since: Option<usize>,
     trials: usize,
     last_step_size: Option<f64>,
-    /// The number of samples of the step just accepted.
+    /// The number of samples in the step just accepted.
     last_batch_size: usize,
 }
 
 /// What is known of the direction.
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
-    /// The dual is this multiple of the residual, where it is one.
+    /// The factor of the residual, if the dual is a multiple of it.
     multiple: Option<f64>,
     slope: Option<f64>,
-    /// J^T dual is exactly 0.
+    /// Whether J^T dual is exactly 0.
     is_zero: bool,
 }
 
 impl<T: Float> Position<T> {
-    /// Before the first evaluation of a network of this dimension and width.
+    /// The position before the first evaluation of a network of this dimension and width.
     pub fn new(engine: Engine<T>, labels: DVector<T>, shape: (usize, usize)) -> Self {
         let dual = Vec::with_capacity(labels.len());
         Self {
@@ -80,13 +80,13 @@ impl<T: Float> Position<T> {
         self.at.engine_mut()
     }
 
-    /// Evaluates the current weights on the chosen batch, in one pass.
+    /// Evaluates the current weights on the chosen batch. A pass.
     pub fn evaluate(&mut self) -> Result<(), Error> {
         self.trial = None;
         self.at.evaluate()
     }
 
-    /// Lets a method choose the direction: `ask` finds it filled with plain gradient descent, and may change it.
+    /// Lets a method choose the direction: `ask` gets that of plain gradient descent, and may change it.
     pub fn choose(
         &mut self,
         initial: &DMatrix<T>,
@@ -114,28 +114,27 @@ impl<T: Float> Position<T> {
         Ok(())
     }
 
-    /// The size of the last step.
     pub fn last_step_size(&self) -> Option<f64> {
         self.last_step_size
     }
 
-    /// The number of samples of the step just accepted.
+    /// The number of samples in the step just accepted.
     pub fn last_batch_size(&self) -> usize {
         self.last_batch_size
     }
 
-    /// How many proposals were trials that no step used.
+    /// The number of trial steps that no step reused.
     pub fn trials(&self) -> usize {
         self.trials
     }
 
-    /// Whether no step can move the weights: at a zero gradient without momentum or pull.
+    /// Whether no step can move the weights: J^T dual = 0, without momentum or pull.
     pub fn is_stationary(&self) -> bool {
         let d = &self.direction;
         self.known.is_zero && d.momentum == 0.0 && d.pull == 0.0
     }
 
-    /// The loss after a step of this size; +inf where there is none.
+    /// The loss after a trial step of this size; +inf if the size is not valid.
     pub fn loss_at(&mut self, step_size: f64) -> f64 {
         if !(step_size.is_finite() && step_size >= 0.0) {
             return f64::INFINITY;
@@ -149,7 +148,7 @@ impl<T: Float> Position<T> {
             return self.at.loss();
         }
         self.at.engine_mut().stay_with_batch();
-        let proposal = self.propose(step_size, true, Look::BatchAndValidation);
+        let proposal = self.propose(step_size, true, Scope::BatchAndValidation);
         self.trials += 1;
         match proposal {
             Ok(proposal) => {
@@ -160,21 +159,21 @@ impl<T: Float> Position<T> {
         }
     }
 
-    /// The step of this size, with the chosen batch evaluated after it; a trial of the same size on the same batch is used
-    /// again.
-    pub fn step_to(&mut self, step_size: f64, look: Look) -> Result<Proposal, Error> {
+    /// Proposes the step of this size, with the chosen batch evaluated after it. Reuses a trial of the same size on the
+    /// same batch.
+    pub fn step_to(&mut self, step_size: f64, scope: Scope) -> Result<Proposal, Error> {
         let engine = self.at.engine();
         match self.trial.take() {
             Some(trial) if trial.step_size == step_size && engine.next_batch() == engine.batch() => {
                 self.trials -= 1;
                 Ok(trial)
             }
-            _ => self.propose(step_size, self.remembers_since.is_some(), look),
+            _ => self.propose(step_size, self.remembers_since.is_some(), scope),
         }
     }
 
-    fn propose(&mut self, step_size: f64, keep: bool, look: Look) -> Result<Proposal, Error> {
-        // A kept J^T e serves every multiple of the residual: the multiple joins the size.
+    fn propose(&mut self, step_size: f64, keep: bool, scope: Scope) -> Result<Proposal, Error> {
+        // A kept J^T e serves every multiple of the residual: the factor goes into the step size.
         let (dual, factor) = match self.known.multiple {
             Some(multiple) if multiple != 0.0 && self.at.engine().keeps(Dual::Residual) => (Dual::Residual, multiple),
             Some(1.0) => (Dual::Residual, 1.0),
@@ -187,7 +186,7 @@ impl<T: Float> Position<T> {
             nesterov: d.nesterov,
             pull: d.pull / factor,
         };
-        let proposed = self.at.engine_mut().propose(dual, &d.dual, step, keep, look)?;
+        let proposed = self.at.engine_mut().propose(dual, &d.dual, step, keep, scope)?;
         match (proposed.gradient, dual) {
             (Some(sums), _) => {
                 self.known.is_zero = sums.is_zero;
@@ -205,7 +204,7 @@ impl<T: Float> Position<T> {
         })
     }
 
-    /// The proposal becomes the position.
+    /// Makes the proposal the current position.
     pub fn accept(&mut self, proposal: Proposal) -> Result<(), Error> {
         self.last_batch_size = self.at.residual().len();
         let momentum = self.direction.momentum != 0.0;
@@ -216,8 +215,8 @@ impl<T: Float> Position<T> {
         Ok(())
     }
 
-    /// <grad L, -J^T dual>, times 1 + momentum with Nesterov's variant, which uses the step twice. What `pull` adds is left
-    /// out.
+    /// <grad L, -J^T dual>, times 1 + momentum in Nesterov's variant, which uses the gradient twice. A pull is not
+    /// included.
     pub fn slope(&mut self) -> f64 {
         if let Some(slope) = self.known.slope {
             return slope;
@@ -242,7 +241,7 @@ impl<T: Float> Position<T> {
         *self.known.slope.insert(slope)
     }
 
-    /// <grad L, the part of the step that does not depend on its size>.
+    /// <grad L, c>, where c is the part of the step that does not depend on its size.
     pub fn momentum_slope(&mut self) -> f64 {
         let d = &self.direction;
         if d.momentum == 0.0 {
@@ -259,7 +258,7 @@ impl<T: Float> Position<T> {
         }
     }
 
-    /// <grad L now, grad L one step before>, once gradients have been kept for a step.
+    /// The inner product of the gradients now and one step before, if gradients were kept then.
     pub fn gradient_dot_previous(&mut self) -> Option<f64> {
         let iteration = self.at.iteration();
         let since = *self.remembers_since.get_or_insert(iteration);
@@ -277,7 +276,7 @@ impl<T: Float> Position<T> {
         }
     }
 
-    /// Where the run stands, apart from the engine's arrays. Between two steps nothing else is remembered.
+    /// Everything that is kept between two steps, apart from the engine's arrays.
     pub fn save(&self) -> Record {
         Record::new("position")
             .with("step", self.at.iteration())
@@ -289,7 +288,7 @@ impl<T: Float> Position<T> {
             .with("last_step_size", self.last_step_size)
     }
 
-    /// Takes up where the record stands; the engine has its arrays already. Evaluates the network once.
+    /// Restores the position from a record, once the engine has its arrays. Evaluates the network once.
     pub fn restore(&mut self, record: &Record, initial: &DMatrix<T>) -> Result<(), Error> {
         record.agree_on_kind("position")?;
         self.at.set_iteration(record.count("step")?);
@@ -298,7 +297,7 @@ impl<T: Float> Position<T> {
         self.last_step_size = record.get("last_step_size")?;
         let batch: Vec<usize> = record.get("batch")?;
         if batch.iter().any(|&i| i >= self.at.samples()) {
-            return Err(record.damaged("batch", "holds a sample that the data set lacks"));
+            return Err(record.damaged("batch", "contains a sample index outside the data set"));
         }
         let passes = record.count("passes")?;
         if record.get("keeps_initial_weights")? {
@@ -311,7 +310,7 @@ impl<T: Float> Position<T> {
     }
 }
 
-/// That a method has written a direction.
+/// Validates the direction that a method has written.
 fn check<T: Float>(direction: &Direction<T>, samples: usize, iteration: usize) -> Result<(), Error> {
     let dual = &direction.dual;
     if dual.len() != samples {
@@ -319,7 +318,7 @@ fn check<T: Float>(direction: &Direction<T>, samples: usize, iteration: usize) -
             what: "the length of the method's dual vector".into(),
             expected: samples,
             found: dual.len(),
-            remedy: "write one number for each sample of the batch",
+            remedy: "write one number per sample of the batch",
         });
     }
     if let Some(i) = dual.iter().position(|v| !v.is_finite()) {
@@ -334,7 +333,7 @@ fn check<T: Float>(direction: &Direction<T>, samples: usize, iteration: usize) -
     not_negative("`Direction::pull`", direction.pull)
 }
 
-/// c with dual = c residual exactly as computed in T, where there is one.
+/// The factor c with dual = c residual up to one rounding in T, if there is one.
 fn multiple_of<T: Float>(dual: &[T], residual: &[T]) -> Option<f64> {
     let largest = (0..residual.len()).max_by(|&i, &j| {
         residual[i]

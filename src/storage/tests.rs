@@ -1,10 +1,10 @@
-//! What only the inside can see: temporary files, and writers that die or meet.
+//! What the public API does not show: temporary files, and writers that die or run at the same time.
 
 use super::*;
 use std::sync::Barrier;
 use std::thread;
 
-/// An empty folder of this test's own.
+/// An empty folder for the test called `name`.
 fn empty_folder(name: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("expnet-storage-{}-{name}", process::id()));
     let _ = fs::remove_dir_all(&path);
@@ -61,7 +61,7 @@ fn an_error_leaves_the_old_file_and_no_other() {
 }
 
 #[test]
-fn abandoned_files_are_removed_and_those_at_work_are_not() {
+fn abandoned_files_are_removed_and_those_in_use_are_not() {
     let folder = empty_folder("abandoned");
     let path = folder.join("model");
     let abandoned = folder.join(".model.1-2-3.expnet-tmp");
@@ -71,12 +71,12 @@ fn abandoned_files_are_removed_and_those_at_work_are_not() {
     }
     fs::write(&abandoned, "half a te").unwrap();
     write(&path, "the text", |writer| {
-        assert!(!abandoned.exists(), "cleaned by the write");
+        assert!(!abandoned.exists(), "removed by the write");
         fs::write(&abandoned, "half a te").unwrap();
         assert_eq!(names(&folder).len(), others.len() + 2);
-        // Another writer, and a reader that finds no file yet, while this one is at work.
+        // Another writer, and a reader that finds no file yet, while this one is active.
         open(&path, "the text").unwrap_err();
-        assert!(!abandoned.exists(), "cleaned by the reader");
+        assert!(!abandoned.exists(), "removed by the reader");
         put(&path, "the other's").unwrap();
         writer.write_all(b"this one's")
     })
@@ -120,11 +120,11 @@ fn many_writers_and_readers_see_whole_files() {
 }
 
 #[test]
-fn what_is_no_file_is_refused() {
+fn paths_that_are_not_files_are_refused() {
     let folder = empty_folder("refused");
     for (path, problem) in [
         (folder.clone(), "this is a folder or a device, not a file"),
-        (folder.join("missing").join(".."), "the path names no file"),
+        (folder.join("missing").join(".."), "the path does not name a file"),
         (folder.join("missing").join("model"), "No such file"),
     ] {
         let error = put(&path, "text").unwrap_err().to_string();
@@ -137,7 +137,7 @@ fn what_is_no_file_is_refused() {
 }
 
 #[test]
-fn long_names_leave_room_for_the_temporary_ones() {
+fn temporary_names_fit_next_to_long_names() {
     let folder = empty_folder("long");
     let path = folder.join("é".repeat(127));
     put(&path, "text").unwrap();
@@ -155,7 +155,7 @@ mod unix {
     }
 
     #[test]
-    fn the_mode_is_that_of_any_new_file_or_of_the_old_one() {
+    fn a_new_file_has_the_default_mode_and_a_replaced_one_keeps_its_own() {
         let folder = empty_folder("mode");
         let (path, ordinary) = (folder.join("model"), folder.join("ordinary"));
         fs::write(&ordinary, "").unwrap();
@@ -172,7 +172,12 @@ mod unix {
         let folder = empty_folder("link");
         let (real, link) = (folder.join("real"), folder.join("link"));
         symlink("real", &link).unwrap();
-        assert!(put(&link, "text").unwrap_err().to_string().contains("leads nowhere"));
+        assert!(
+            put(&link, "text")
+                .unwrap_err()
+                .to_string()
+                .contains("broken symbolic link")
+        );
         fs::write(&real, "old").unwrap();
         put(&link, "new").unwrap();
         assert!(link.is_symlink());
@@ -190,7 +195,7 @@ mod unix {
 }
 
 #[test]
-fn numbers_come_back_bit_for_bit() {
+fn numbers_round_trip_bit_for_bit() {
     let numbers: Vec<f64> = (0..2 * CHUNK + 3).map(|i| (i as f64).sin() * 1e300).collect();
     let narrow: Vec<f32> = numbers.iter().map(|x| f32::lit(x / 1e300)).collect();
     let (mut wide_bytes, mut narrow_bytes) = (Vec::new(), Vec::new());

@@ -1,11 +1,11 @@
-//! When a run ends.
+//! When a run stops.
 
 use crate::error::Error;
 use crate::report::Termination;
 use crate::setting::{at_least_one, below_one, not_negative};
 use std::time::{Duration, Instant};
 
-/// What ends a run, apart from validation and observers.
+/// What stops a run, apart from validation and observers.
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
     pub max_steps: usize,
@@ -14,7 +14,7 @@ pub(super) struct Limits {
     pub stall: Option<Stall>,
 }
 
-/// The run ends when the loss has not fallen by the fraction `relative` within `window` steps.
+/// The run stops when the loss has not fallen by the fraction `relative` within `window` steps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stall {
     pub window: usize,
@@ -48,7 +48,7 @@ impl Limits {
     }
 }
 
-/// The time that a run has taken.
+/// The time that a run has taken, over all resumptions.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     pub started: Instant,
@@ -69,12 +69,12 @@ impl Clock {
     }
 }
 
-/// Why a step did not come to its end: schedule and method have moved on then, and the weights have not.
+/// Why a step was not completed: schedule and method have then advanced, and the weights have not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unfinished {
-    /// The method took it back, and every other.
-    TakenBack,
-    /// It was an error.
+    /// The method undid it, and every other proposal.
+    Undone,
+    /// It gave an error.
     Failed,
 }
 

@@ -1,10 +1,11 @@
-//! The one loop that everything runs in.
+//! The training loop.
 
 mod limits;
 mod observers;
 mod saving;
 mod session;
 mod start;
+mod state;
 mod validation;
 
 pub use session::Session;
@@ -27,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use validation::Validation;
 
-/// Trains a network: which way by a [`Method`], how far by a [`Schedule`].
+/// Trains a network: a [`Method`] says which way to step, a [`Schedule`] how far.
 ///
 /// ```
 /// use expnet::method::GradientDescent;
@@ -46,7 +47,7 @@ use validation::Validation;
 /// ```
 #[must_use]
 pub struct Trainer<'a, T: Float> {
-    /// `None` is the method's natural schedule.
+    /// `None` for the method's natural schedule.
     schedule: Option<Box<dyn Schedule<T> + 'a>>,
     method: Box<dyn Method<T> + 'a>,
     observers: Vec<Box<dyn Observer<T> + 'a>>,
@@ -59,7 +60,7 @@ pub struct Trainer<'a, T: Float> {
     names: Names,
 }
 
-/// The types of schedule and method, for messages.
+/// The types of schedule and method, for error messages.
 #[derive(Clone, Copy, Debug)]
 struct Names {
     schedule: &'static str,
@@ -67,7 +68,7 @@ struct Names {
 }
 
 impl<T: Float> Default for Trainer<'_, T> {
-    /// Gradient descent with the step size that the tangent kernel allows ([`KernelStable`]).
+    /// Gradient descent with the largest stable step size of the tangent kernel ([`KernelStable`]).
     fn default() -> Self {
         Self {
             schedule: None,
@@ -88,7 +89,7 @@ impl<T: Float> Default for Trainer<'_, T> {
 }
 
 impl<'a, T: Float> Trainer<'a, T> {
-    /// Gradient descent with the given schedule: a number, a closure, or one of [`schedule`](crate::schedule).
+    /// Gradient descent with the given schedule: a number, a closure, or a type of [`schedule`](crate::schedule).
     pub fn new(schedule: impl Schedule<T> + 'a) -> Self {
         let mut trainer = Self::default();
         trainer.names.schedule = type_name_of_val(&schedule);
@@ -96,35 +97,35 @@ impl<'a, T: Float> Trainer<'a, T> {
         trainer
     }
 
-    /// Which way to step; gradient descent by default.
+    /// Sets the method, which chooses the direction of each step; gradient descent by default.
     pub fn method(mut self, method: impl Method<T> + 'a) -> Self {
         self.names.method = type_name_of_val(&method);
         self.method = Box::new(method);
         self
     }
 
-    /// The run ends after this many steps; 1000 by default, 0 is allowed.
+    /// Stops the run after this many steps; 1000 by default, 0 is allowed.
     pub fn max_steps(mut self, steps: usize) -> Self {
         self.limits.max_steps = steps;
         self
     }
 
-    /// The run ends when ||F - y||_2 over all samples is at most `tolerance`; 0 by default.
+    /// Stops the run once ||F - y||_2 over all samples is at most `tolerance`; 0 by default.
     ///
-    /// Tested before each step and after the last; with minibatches at the start and once per epoch.
+    /// Tested before each step and after the last one; with minibatches, at the start and once per epoch.
     pub fn tolerance(mut self, tolerance: f64) -> Self {
         self.limits.tolerance = tolerance;
         self
     }
 
-    /// The run ends once this time has passed; tested after each step, unlimited by default.
+    /// Stops the run once this much time has passed; tested after each step, unlimited by default.
     pub fn max_time(mut self, limit: Duration) -> Self {
         self.limits.max_time = Some(limit);
         self
     }
 
-    /// Early stopping: the run ends when the loss on `data` has not improved for `patience` steps, and
-    /// the weights that were best on `data` are put back, whatever ends the run.
+    /// Early stopping: stops the run when the loss on `data` has not improved for `patience` steps, and
+    /// restores the weights with the smallest loss on `data`, whatever stops the run.
     ///
     /// With minibatches the loss is evaluated once per epoch. Costs 2 k d m flops per step for k points.
     pub fn validation(mut self, data: &'a Dataset<T>, patience: usize) -> Self {
@@ -133,50 +134,53 @@ impl<'a, T: Float> Trainer<'a, T> {
         self
     }
 
-    /// The run ends when the loss has not fallen by the fraction `relative` within `window` steps; off by default.
+    /// Stops the run when the loss has not fallen by the fraction `relative` within `window` steps; off by default.
     pub fn stall(mut self, window: usize, relative: f64) -> Self {
         self.limits.stall = Some(Stall { window, relative });
         self
     }
 
-    /// Whether activations (n m numbers) are stored from pass to pass or computed again.
+    /// Whether activations (n m numbers) are stored between passes or recomputed; [`Memory::Auto`] by default.
     pub fn memory(mut self, memory: Memory) -> Self {
         self.memory = memory;
         self
     }
 
-    /// Saves the whole state of the run in the file at `path`: after each `every`-th step (at least 1), and at the end of the
-    /// run, unless it ends in an error. [`resume`](Self::resume) continues from there.
+    /// Saves the complete state of the run in the file at `path`: every `every` steps (at least 1), and at the end of the
+    /// run unless that is an error. [`resume`](Self::resume) continues from there.
     ///
-    /// The file is replaced as a whole or not at all, so that a kill at any moment leaves the last checkpoint or the new
-    /// one. Steps in between cost nothing more. The file holds the current weights, the initial ones, and in runs that have
-    /// them the velocity, the best weights and the last gradient, each of d m numbers at most (k m for d > n, where the run
-    /// needs k coordinates only): 2 to 5 copies of the weights.
+    /// The file is replaced atomically: a kill at any moment leaves either the previous checkpoint or the new one. Steps in
+    /// between cost nothing extra. The file holds the current and the initial weights and, in runs that have
+    /// them, the velocity, the best weights and the last gradient, each of at most d m numbers (k m for d > n, where the run
+    /// only needs k coordinates): 2 to 5 copies of the weights.
     ///
-    /// On several ranks all ask for it, with the same interval, and rank 0 writes the file: that of the whole network, which any
-    /// number of ranks can resume from. The numbers pass rank 0 a message at a time, so that no rank holds more than its
-    /// share. Costs an exchange of all that is written.
+    /// The format is that of [`ExpNetwork::save`](crate::ExpNetwork::save), with `kind` `checkpoint`.
+    /// `tensor_checksums` has the CRC-64/XZ of each tensor, which [`resume`](Self::resume) and other programs can verify.
     ///
-    /// Errors, before the first step: a schedule or method whose `save` returns `None`. Later: [`Error::Io`] where the file
-    /// cannot be written ([`Error::Ranks`] on the ranks that don't write); the run then ends, the last checkpoint is still whole,
-    /// and the network gets its weights.
+    /// On several ranks every rank must ask for it, with the same interval. Rank 0 then writes one file for the whole network,
+    /// from which any number of ranks can resume. The numbers pass through rank 0 one message at a time, so that no rank holds
+    /// more than its share. Costs an exchange of everything that is written.
+    ///
+    /// Errors, before the first step: a schedule or method whose `save` returns `None`. Later: [`Error::Io`] if the file
+    /// cannot be written ([`Error::Ranks`] on the ranks that do not write). The run then stops, the previous checkpoint is
+    /// intact, and the network holds the current weights.
     pub fn checkpoint(mut self, path: impl AsRef<Path>, every: usize) -> Self {
         self.checkpoint = Some((path.as_ref().to_path_buf(), every));
         self
     }
 
-    /// Continues from the checkpoint at `path`, to the same bits as if the run had never stopped.
+    /// Resumes from the checkpoint at `path`, to the same bits as if the run had never stopped.
     ///
-    /// Give the same schedule, method, data, validation data and output weights as before; others are refused by name. These may
-    /// change: the limits (steps, time, tolerance, stall, patience), the observers, [`memory`](Self::memory), the number
-    /// of threads, and that of ranks. On another SIMD level the run continues from the same weights with the rounding of that
-    /// level. The weights of the network that is given to [`fit`](Self::fit) do not matter: the checkpoint has the current ones,
-    /// and the initial ones, from which movement and pull are measured.
+    /// Schedule, method, data, validation data and output weights must be the same as before; others are refused by name.
+    /// What may change: the limits (steps, time, tolerance, stall, patience), the observers, [`memory`](Self::memory), and the
+    /// numbers of threads and ranks. On another SIMD level the run continues from the same weights with the rounding of that
+    /// level. The weights of the network passed to [`fit`](Self::fit) do not matter: the checkpoint holds the current ones
+    /// and the initial ones, from which movement and ridge are measured.
     ///
     /// On several ranks each reads its own neurons from the file, which all must be able to open. On as many ranks as before,
-    /// with the same shares, the bits are the same; on another number, sums over neurons are rounded differently.
+    /// with the same shares, the bits are the same; on another number of ranks, sums over neurons are rounded differently.
     ///
-    /// Steps, passes and time continue to count from where they were, and observers are started at the step reached.
+    /// Steps, passes and time continue to count from where they were; observers start at the step that was reached.
     ///
     /// ```
     /// use expnet::{Dataset, Initializer, Trainer, schedule::KernelStable};
@@ -198,32 +202,32 @@ impl<'a, T: Float> Trainer<'a, T> {
     /// # Ok::<(), expnet::Error>(())
     /// ```
     ///
-    /// Errors, before the first step: no such file, one that is damaged, of another kind or version, or of another run.
+    /// Errors, before the first step: a file that is missing, damaged, of another kind or version, or from another run.
     pub fn resume(mut self, path: impl AsRef<Path>) -> Self {
         self.resume = Some(path.as_ref().to_path_buf());
         self
     }
 
-    /// The network is this rank's share of one that is spread over the ranks of `world`, see
-    /// [`communicator`](crate::communicator); a whole network by default.
+    /// Trains a network that is spread over the ranks of `world`, of which the one passed to [`fit`](Self::fit) is this
+    /// rank's share; see [`communicator`](crate::communicator). A whole network by default.
     ///
     /// Losses, step sizes and movements are those of the whole network, the same on every rank; weights are those of the
-    /// share. A step exchanges one message of n + O(1) numbers (n^2 for a Gram matrix); clocks and observers, where any
-    /// rank has them, add a small one.
+    /// share. A step exchanges one message of n + O(1) numbers (n^2 for a Gram matrix), and a small one more if any rank has a
+    /// time limit or observers.
     ///
-    /// Every rank makes the same calls. An error on one rank is an error on all of them.
+    /// Every rank must make the same calls. An error on one rank is an error on all of them.
     pub fn communicator(mut self, world: impl Communicator + 'static) -> Self {
         self.communicator = Box::new(world);
         self
     }
 
-    /// Adds an observer; observers are called in the order in which they were added.
+    /// Adds an observer. Observers are called in the order in which they were added.
     pub fn observe(mut self, observer: impl Observer<T> + 'a) -> Self {
         self.observers.push(Box::new(observer));
         self
     }
 
-    /// Adds an observer of your own that you keep, to look at after the run.
+    /// Adds an observer by reference, so that you can read it after the run.
     ///
     /// ```
     /// use expnet::observer::{Observer, Progress};
@@ -249,16 +253,16 @@ impl<'a, T: Float> Trainer<'a, T> {
         self.observe(observer as &mut (dyn Observer<T> + 'a))
     }
 
-    /// Trains `net` on `data`: [`start`](Self::start), [`step`](Session::step) to the end, [`finish`](Session::finish).
+    /// Trains `net` on `data`: [`start`](Self::start), [`step`](Session::step) until the run is over, [`finish`](Session::finish).
     ///
     /// A step costs 4 n d m flops and n m exponentials. The same inputs give the same bits on any
     /// number of threads.
     ///
-    /// A trainer is neither `Send` nor `Sync`, so that schedules, methods and observers may share an `Rc` or a `Cell` with your
-    /// code: build it on the thread on which it runs.
+    /// A trainer is neither `Send` nor `Sync`, so that schedules, methods and observers may share an `Rc` or a `Cell` with
+    /// your code: build it on the thread on which it runs.
     ///
-    /// Errors: data of another dimension than the network, a bad setting, a schedule that makes no
-    /// sense for the method, a bad step size, divergence. The network then holds the last weights at
+    /// Errors: data whose dimension is not the network's, an invalid setting, a schedule that does not fit
+    /// the method, an invalid step size, divergence. The network then holds the last weights at
     /// which the loss was finite.
     pub fn fit(self, net: &mut ExpNetwork<T>, data: &Dataset<T>) -> Result<FitReport<T>, Error> {
         let mut session = self.start(net, data)?;
@@ -266,7 +270,7 @@ impl<'a, T: Float> Trainer<'a, T> {
         session.finish()
     }
 
-    /// Starts a run to be driven by hand, at the same speed.
+    /// Starts a run that you step yourself, at the same speed.
     ///
     /// ```
     /// # use expnet::{Dataset, Initializer, Trainer};
@@ -284,7 +288,7 @@ impl<'a, T: Float> Trainer<'a, T> {
         Session::new(self, net, data)
     }
 
-    /// Checks everything that can be checked before the first step; says which schedule the run has.
+    /// Checks everything that can be checked before the first step, and returns the schedule of the run.
     fn check(&mut self, net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<Box<dyn Schedule<T> + 'a>, Error> {
         net.check_dimension(data.points())?;
         self.limits.check()?;
@@ -303,7 +307,7 @@ impl<'a, T: Float> Trainer<'a, T> {
         Ok(schedule)
     }
 
-    /// What every rank must have been told alike.
+    /// The settings that must be the same on every rank.
     fn settings(&self) -> [u64; 8] {
         let Limits { stall, .. } = self.limits;
         let Stall { window, relative } = stall.unwrap_or(Stall {
@@ -324,7 +328,7 @@ impl<'a, T: Float> Trainer<'a, T> {
     }
 }
 
-/// The schedule of a method that is given none.
+/// The schedule of a method without one.
 fn natural<'a, T: Float>(kind: DirectionKind) -> Box<dyn Schedule<T> + 'a> {
     match kind {
         DirectionKind::Dual | DirectionKind::Penalized => Box::new(1.0),

@@ -7,7 +7,7 @@ use crate::report::FitReport;
 /// All observers of a run, in the order in which they were given.
 pub(super) struct Observers<'a, T: Float> {
     all: Vec<Box<dyn Observer<T> + 'a>>,
-    /// Whether some rank has an observer or a clock, which may end the run.
+    /// Whether some rank has an observer or a time limit, which may stop the run.
     pub vote: bool,
 }
 
@@ -27,7 +27,7 @@ impl<'a, T: Float> Observers<'a, T> {
         self.all.is_empty()
     }
 
-    /// Calls the observers that are due; true where one of them wants the run to stop.
+    /// Calls the observers that are due; returns true if one of them wants the run to stop.
     pub fn notify(&mut self, event: Event, progress: &Progress<'_, T>) -> bool {
         let mut stop = false;
         for observer in &mut self.all {
@@ -43,7 +43,7 @@ impl<'a, T: Float> Observers<'a, T> {
         stop
     }
 
-    /// Shows them the report, which gets their problems.
+    /// Shows the report to the observers, and adds their problems to it.
     pub fn end(&mut self, report: &mut FitReport<T>) {
         for observer in &mut self.all {
             observer.end(report);

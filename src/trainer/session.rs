@@ -1,12 +1,13 @@
 //! A run between its start and its end.
 
 use super::Names;
-use super::limits::{Clock, Ending, Limits, Look, Unfinished};
+use super::limits::{Limits, Look, Unfinished};
 use super::observers::{Event, Observers};
-use super::saving::Keeper;
+use super::saving::{Keeper, Run};
+use super::state::RunState;
 use super::validation::Validation;
-use crate::communicator::{Link, Sum};
-use crate::engine::Look as Ahead;
+use crate::communicator::{Exchange, Link};
+use crate::engine::Scope;
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::{Method, Outcome, Verdict};
@@ -19,15 +20,15 @@ use crate::step::{Position, Proposal};
 use nalgebra::DMatrix;
 use std::fmt;
 
-/// A method may take back this many steps in a row before the run counts as stalled.
+/// A method may undo this many steps in a row before the run counts as stalled.
 const UNDO_LIMIT: usize = 100;
 
-/// A run in progress: see [`Trainer::start`].
+/// A run in progress: see [`Trainer::start`](super::Trainer::start).
 ///
 /// The network gets the current weights when the session is finished or dropped.
 #[must_use]
 pub struct Session<'s, 'a, T: Float> {
-    /// With the initial weights, until they are written back.
+    /// Holds the initial weights until the current ones are written back.
     pub(super) network: &'s mut ExpNetwork<T>,
     pub(super) position: Position<T>,
     pub(super) schedule: Box<dyn Schedule<T> + 'a>,
@@ -35,30 +36,8 @@ pub struct Session<'s, 'a, T: Float> {
     pub(super) observers: Observers<'a, T>,
     pub(super) validation: Option<Validation<'a, T>>,
     pub(super) limits: Limits,
-    pub(super) clock: Clock,
-    pub(super) epoch: Epoch,
-    pub(super) counts: Counts,
-    pub(super) ending: Ending,
+    pub(super) state: RunState,
     pub(super) keeper: Keeper,
-}
-
-/// The batches of a run: there are none for a full-batch method.
-#[derive(Debug, Default)]
-pub(super) struct Epoch {
-    pub batched: bool,
-    /// The samples of the next step.
-    dealt: Vec<usize>,
-    /// Samples used since the last epoch began.
-    pub used: usize,
-    /// The loss on all samples, as of the last epoch that evaluated it.
-    pub loss: f64,
-}
-
-/// What the report tells.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Counts {
-    pub initial_loss: f64,
-    pub undone: usize,
 }
 
 impl<T: Float> Session<'_, '_, T> {
@@ -66,19 +45,19 @@ impl<T: Float> Session<'_, '_, T> {
         self.position.engine().link()
     }
 
-    /// Takes one step, unless the run is over. Says why it is over, once it is.
+    /// Takes one step, unless the run is over, and returns why the run is over, once it is.
     ///
     /// Errors: a bad step size, a bad direction, divergence. The weights are then the last ones at
     /// which the loss was finite.
     pub fn step(&mut self) -> Result<Option<Termination>, Error> {
-        if self.ending.termination.is_none() {
+        if self.state.ending.termination.is_none() {
             let stepped = self.try_step();
             if stepped.is_err() {
-                self.ending.unfinished = Some(Unfinished::Failed);
+                self.state.ending.unfinished = Some(Unfinished::Failed);
             }
-            self.link().pass(stepped)?;
+            self.link().leave_on_error(stepped)?;
         }
-        Ok(self.ending.termination)
+        Ok(self.state.ending.termination)
     }
 
     fn try_step(&mut self) -> Result<(), Error> {
@@ -86,11 +65,11 @@ impl<T: Float> Session<'_, '_, T> {
         let step_size = self.choose_step_size()?;
         self.deal_batch()?;
         let Some(proposal) = self.propose(step_size)? else {
-            self.ending.unfinished = Some(Unfinished::TakenBack);
-            self.ending.termination = Some(Termination::Stalled);
+            self.state.ending.unfinished = Some(Unfinished::Undone);
+            self.state.ending.termination = Some(Termination::Stalled);
             return Ok(());
         };
-        self.ending.stationary = self.position.is_stationary() && !self.epoch.batched;
+        self.state.ending.stationary = self.position.is_stationary() && !self.state.epoch.batched;
         self.position.accept(proposal)?;
         self.look()?;
         let asked = self.notify(Event::Step);
@@ -120,16 +99,16 @@ impl<T: Float> Session<'_, '_, T> {
         Err(Error::StepSize {
             step: self.steps(),
             value: size,
-            remedy: "a schedule must answer with a finite number that is not negative",
+            remedy: "a schedule must return a finite number >= 0",
         })
     }
 
     pub(super) fn deal_batch(&mut self) -> Result<(), Error> {
         let samples = self.position.at().samples();
-        let dealt = &mut self.epoch.dealt;
+        let dealt = &mut self.state.epoch.dealt;
         dealt.clear();
         self.method.batch(samples, dealt);
-        self.epoch.batched |= !dealt.is_empty();
+        self.state.epoch.batched |= !dealt.is_empty();
         match dealt.iter().find(|&&i| i >= samples) {
             Some(&i) => Err(Error::Shape {
                 what: format!("a sample of the method's batch is {i}: the largest allowed"),
@@ -141,16 +120,16 @@ impl<T: Float> Session<'_, '_, T> {
         }
     }
 
-    /// A step that the method keeps, or `None` where it takes back every one.
+    /// Returns a step that the method keeps, or `None` if it undoes every one.
     fn propose(&mut self, step_size: f64) -> Result<Option<Proposal>, Error> {
         let loss_before = self.position.at().loss();
-        let ahead = if self.epoch.batched {
-            Ahead::Batch
+        let scope = if self.state.epoch.batched {
+            Scope::Batch
         } else {
-            Ahead::BatchAndValidation
+            Scope::BatchAndValidation
         };
         for _ in 0..UNDO_LIMIT {
-            let proposal = self.position.step_to(step_size, ahead)?;
+            let proposal = self.position.step_to(step_size, scope)?;
             let verdict = self.method.judge(&Outcome {
                 step_size,
                 loss_before,
@@ -167,11 +146,11 @@ impl<T: Float> Session<'_, '_, T> {
                     });
                 }
                 Verdict::Undo => {
-                    self.counts.undone += 1;
+                    self.state.undone += 1;
                     self.choose_direction()?;
                 }
                 Verdict::GiveUp => {
-                    self.counts.undone += 1;
+                    self.state.undone += 1;
                     return Ok(None);
                 }
             }
@@ -179,24 +158,24 @@ impl<T: Float> Session<'_, '_, T> {
         Ok(None)
     }
 
-    /// After a step: the validation loss, and the loss on all samples at the end of an epoch.
+    /// After a step: evaluates the validation loss, and at the end of an epoch the loss on all samples.
     fn look(&mut self) -> Result<(), Error> {
-        if !self.epoch.batched {
-            self.epoch.loss = self.position.at().loss();
+        if !self.state.epoch.batched {
+            self.state.epoch.loss = self.position.at().loss();
             return self.validate(true);
         }
-        self.epoch.used += self.position.last_batch_size();
-        if self.epoch.used >= self.position.at().samples() {
-            self.epoch.used = 0;
+        self.state.epoch.used += self.position.last_batch_size();
+        if self.state.epoch.used >= self.position.at().samples() {
+            self.state.epoch.used = 0;
             if self.limits.need_loss() {
-                self.epoch.loss = self.position.at_mut().loss_of_all()?;
+                self.state.epoch.loss = self.position.at_mut().loss_of_all()?;
             }
             self.validate(false)?;
         }
         Ok(())
     }
 
-    /// Looks at the validation loss; `fresh` says that the last pass evaluated it.
+    /// Updates the validation loss; `fresh` says that the last pass evaluated it.
     pub(super) fn validate(&mut self, fresh: bool) -> Result<(), Error> {
         let step = self.steps();
         match &mut self.validation {
@@ -205,7 +184,7 @@ impl<T: Float> Session<'_, '_, T> {
         }
     }
 
-    /// Calls the observers that are due; true where one of them wants the run to stop.
+    /// Calls the observers that are due; returns true if one of them wants the run to stop.
     pub(super) fn notify(&mut self, event: Event) -> bool {
         if self.observers.is_empty() {
             return false;
@@ -217,48 +196,51 @@ impl<T: Float> Session<'_, '_, T> {
             validation_loss: best.map(|best| T::lit(best.last)),
             max_steps: self.limits.max_steps,
             tolerance: self.limits.tolerance,
-            elapsed: self.clock.elapsed(),
+            elapsed: self.state.clock.elapsed(),
         };
         self.observers.notify(event, &progress)
     }
 
     /// Decides whether the run is over, and why.
     pub(super) fn decide(&mut self, asked: bool) -> Result<(), Error> {
-        let late = self.limits.max_time.is_some_and(|limit| self.clock.elapsed() >= limit);
+        let late = self
+            .limits
+            .max_time
+            .is_some_and(|limit| self.state.clock.elapsed() >= limit);
         let [asked, late] = self.vote([asked, late])?;
         let step = self.steps();
         let validation = self.validation.as_ref();
         let look = Look {
             step,
-            loss: self.epoch.loss,
+            loss: self.state.epoch.loss,
             asked,
             late,
             impatient: validation.is_some_and(|validation| validation.is_impatient(step)),
         };
-        self.ending.decide(&self.limits, &look);
+        self.state.ending.decide(&self.limits, &look);
         Ok(())
     }
 
-    /// What holds on any rank: clocks and observers are a rank's own.
+    /// The votes of all ranks, since each has its own clock and observers: true if true on any rank.
     fn vote(&self, own: [bool; 2]) -> Result<[bool; 2], Error> {
         if self.link().is_solo() || !self.observers.vote {
             return Ok(own);
         }
         let mut votes = own.map(|vote| f64::from(u8::from(vote)));
-        self.link().sum(Sum::Vote, &mut votes)?;
+        self.link().sum(Exchange::Vote, &mut votes)?;
         Ok(votes.map(|votes| votes > 0.0))
     }
 
-    /// Ends the run as [`Termination::Stopped`], unless it is over already.
+    /// Stops the run with [`Termination::Stopped`], unless it is over already.
     pub fn stop(&mut self) {
-        self.ending.termination.get_or_insert(Termination::Stopped);
+        self.state.ending.termination.get_or_insert(Termination::Stopped);
     }
 
-    /// Ends the run where it stands: puts the best weights back, where validation was asked for,
-    /// and gives the network its weights.
+    /// Finishes the run where it stands: restores the best weights, if there are validation data,
+    /// and writes the weights to the network.
     ///
-    /// Costs a pass where the loss on all samples is not known yet. Errors: a checkpoint that cannot be written; with
-    /// minibatches, a loss on all samples that overflows, where those of the batches did not.
+    /// Costs one pass if the loss on all samples is not known yet. Errors: a checkpoint that cannot be written; with
+    /// minibatches, a loss on all samples that overflows although those of the batches did not.
     pub fn finish(mut self) -> Result<FitReport<T>, Error> {
         self.save()?;
         let steps = self.steps();
@@ -267,25 +249,25 @@ impl<T: Float> Session<'_, '_, T> {
         if recalled {
             self.position.engine_mut().recall_best();
         }
-        let loss = if recalled || self.epoch.batched {
+        let loss = if recalled || self.state.epoch.batched {
             self.position.at_mut().loss_of_all()?
         } else {
             self.position.at().loss()
         };
         let written = self.write_back();
-        self.link().pass(written)?;
+        self.link().leave_on_error(written)?;
         self.link().finish()?;
         if !loss.is_finite() {
             // Minibatches only: their own losses were finite.
             return Err(overflow::<T>("the loss over all points", loss));
         }
         let mut report = FitReport {
-            termination: self.ending.termination.unwrap_or(Termination::Stopped),
+            termination: self.state.ending.termination.unwrap_or(Termination::Stopped),
             steps,
             passes: self.position.engine().passes(),
             trial_steps: self.position.trials(),
-            undone_steps: self.counts.undone,
-            initial_loss: T::lit(self.counts.initial_loss),
+            undone_steps: self.state.undone,
+            initial_loss: T::lit(self.state.initial_loss),
             loss: T::lit(loss),
             residual_norm: T::lit((2.0 * loss).sqrt()),
             last_step_size: self.position.last_step_size().map(T::lit),
@@ -293,7 +275,7 @@ impl<T: Float> Session<'_, '_, T> {
                 loss: T::lit(best.loss),
                 step: best.step,
             }),
-            elapsed: self.clock.elapsed(),
+            elapsed: self.state.clock.elapsed(),
             problems: Vec::new(),
         };
         self.observers.end(&mut report);
@@ -305,19 +287,19 @@ impl<T: Float> Session<'_, '_, T> {
         self.position.at().iteration()
     }
 
-    /// The loss at the current weights (on the coming batch, with minibatches).
+    /// The loss at the current weights (on the next batch, with minibatches).
     pub fn loss(&self) -> T {
         T::lit(self.position.at().loss())
     }
 
-    /// ||e||_2 at the current weights (on the coming batch, with minibatches).
+    /// ||e||_2 at the current weights (on the next batch, with minibatches).
     pub fn residual_norm(&self) -> T {
         T::lit((2.0 * self.position.at().loss()).sqrt())
     }
 
     /// Why the run is over, once it is.
     pub fn termination(&self) -> Option<Termination> {
-        self.ending.termination
+        self.state.ending.termination
     }
 
     /// Copies the current weights, d x m, into `weights`, which may have any shape. Costs O(d m).
@@ -337,10 +319,22 @@ impl<T: Float> Session<'_, '_, T> {
     /// # Ok::<(), expnet::Error>(())
     /// ```
     ///
-    /// Errors: no memory for it.
+    /// Errors: out of memory.
     pub fn weights_into(&self, weights: &mut DMatrix<T>) -> Result<(), Error> {
         weights.clone_from(self.network.weights());
         self.position.engine().advance(weights)
+    }
+
+    /// Writes the checkpoint, if one is due.
+    fn save(&mut self) -> Result<(), Error> {
+        self.keeper.save(&Run {
+            schedule: &*self.schedule,
+            method: &*self.method,
+            position: &self.position,
+            state: &self.state,
+            best: self.validation.as_ref().and_then(|validation| validation.best),
+            initial: self.network.weights(),
+        })
     }
 
     fn write_back(&mut self) -> Result<(), Error> {
@@ -357,7 +351,7 @@ impl<T: Float> Drop for Session<'_, '_, T> {
         if !std::thread::panicking() {
             self.link().leave();
         }
-        // Fails only where no memory is left for one panel; there is no one to tell here.
+        // Fails only if there is no memory for one panel, which a drop cannot report.
         let _ = self.write_back();
     }
 }
@@ -370,7 +364,7 @@ impl<T: Float> fmt::Debug for Session<'_, '_, T> {
             .field("method", &method)
             .field("steps", &self.steps())
             .field("loss", &self.position.at().loss())
-            .field("termination", &self.ending.termination)
+            .field("termination", &self.state.ending.termination)
             .finish_non_exhaustive()
     }
 }

@@ -1,13 +1,14 @@
 //! The start of a run: what a rank prepares by itself, what all ranks agree on, and the first evaluation.
 
 use super::Trainer;
-use super::limits::{Clock, Ending};
+use super::limits::Clock;
 use super::observers::{Event, Observers};
 use super::saving::Keeper;
-use super::session::{Counts, Epoch, Session};
-use crate::checkpoint::{Identity, Saved};
+use super::session::Session;
+use super::state::RunState;
+use crate::checkpoint::{CheckpointReader, Identity};
 use crate::checksum::Checksum;
-use crate::communicator::{Link, Solo, Sum};
+use crate::communicator::{Exchange, Link, Solo};
 use crate::dataset::Dataset;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -22,7 +23,7 @@ use num_traits::ToPrimitive;
 struct Packed<T: Float> {
     engine: Engine<T>,
     /// The checkpoint, and the initial weights in it.
-    resumed: Option<(Saved<T>, DMatrix<T>)>,
+    resumed: Option<(CheckpointReader<T>, DMatrix<T>)>,
 }
 
 impl<T: Float> Packed<T> {
@@ -35,9 +36,9 @@ impl<T: Float> Packed<T> {
     ) -> Result<Self, Error> {
         let resumed = match (&trainer.resume, identity) {
             (Some(path), Some(identity)) => {
-                let mut saved = Saved::open(path, identity, rank)?;
-                let initial = saved.initial()?;
-                Some((saved, initial))
+                let mut checkpoint = CheckpointReader::open(path, identity, rank)?;
+                let initial = checkpoint.initial()?;
+                Some((checkpoint, initial))
             }
             _ => None,
         };
@@ -62,14 +63,14 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         let clock = Clock::start();
         let link = Link::new(std::mem::replace(&mut trainer.communicator, Box::new(Solo)));
         let checked = trainer.check(network, data);
-        let schedule = link.pass(checked)?;
+        let schedule = link.leave_on_error(checked)?;
         let (width, vote) = greet(&link, &trainer, network, data)?;
         let asked = trainer.checkpoint.is_some() || trainer.resume.is_some();
         let validation = trainer.validation.as_ref().map(|validation| validation.data);
         let identity = asked.then(|| Identity::of(&link, network, data, validation));
         let identity = identity.transpose()?;
         let packed = Packed::new(&trainer, network, data, identity.as_ref(), link.rank());
-        let Packed { engine, resumed } = link.pass(packed)?;
+        let Packed { engine, resumed } = link.leave_on_error(packed)?;
         let shape = (network.dimension(), width);
         let mut session = Self {
             network,
@@ -79,53 +80,70 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             observers: Observers::new(trainer.observers, vote),
             validation: trainer.validation,
             limits: trainer.limits,
-            clock,
-            epoch: Epoch::default(),
-            counts: Counts {
-                initial_loss: f64::NAN,
-                undone: 0,
-            },
-            ending: Ending::default(),
-            // Until it is known where the run stands, there is nothing to write back.
+            state: RunState::new(clock),
+            // Until a checkpoint is restored, there is nothing to write back.
             keeper: Keeper::new(trainer.checkpoint, identity, trainer.names, resumed.is_some()),
         };
         let begun = match resumed {
-            Some((saved, initial)) => session.resume(saved, initial),
+            Some((checkpoint, initial)) => session.resume(checkpoint, initial),
             None => session.begin(),
         };
-        session.link().pass(begun)?;
+        session.link().leave_on_error(begun)?;
         Ok(session)
     }
 
-    /// The first evaluation, and everyone's first look at it.
+    /// The first evaluation, shown to validation and observers.
     fn begin(&mut self) -> Result<(), Error> {
         self.deal_batch()?;
         self.position.evaluate()?;
         // Comparable with the loss of the report: on all samples.
-        let initial = if self.epoch.batched {
+        let initial = if self.state.epoch.batched {
             self.position.at_mut().loss_of_all()?
         } else {
             self.position.at().loss()
         };
-        (self.counts.initial_loss, self.epoch.loss) = (initial, initial);
+        (self.state.initial_loss, self.state.epoch.loss) = (initial, initial);
         if !self.position.at().loss().is_finite() {
             return Err(self.position.at().overflow());
         }
         if !initial.is_finite() {
             return Err(overflow::<T>("the loss over all points", initial));
         }
-        self.validate(!self.epoch.batched)?;
+        self.validate(!self.state.epoch.batched)?;
+        self.announce()
+    }
+
+    /// Resumes where the checkpoint was written, in place of the first evaluation.
+    fn resume(&mut self, mut checkpoint: CheckpointReader<T>, initial: DMatrix<T>) -> Result<(), Error> {
+        let records = checkpoint.records()?;
+        self.schedule.restore(&records.schedule)?;
+        self.method.restore(&records.method)?;
+        checkpoint.load(self.position.engine_mut(), &initial)?;
+        *self.network.weights_mut() = initial;
+        self.keeper.written_back = false;
+        self.position.restore(&records.position, self.network.weights())?;
+        let step = self.steps();
+        let best = self.state.restore(&records.run, step)?;
+        if let (Some(validation), Some(best)) = (&mut self.validation, best) {
+            validation.best = Some(best);
+            if best.step == step {
+                self.position.engine_mut().remember_best();
+            }
+        }
+        if !self.position.at().loss().is_finite() {
+            return Err(self.position.at().overflow());
+        }
         self.announce()
     }
 
     /// Tells the observers where the run starts.
-    pub(super) fn announce(&mut self) -> Result<(), Error> {
+    fn announce(&mut self) -> Result<(), Error> {
         let asked = self.notify(Event::Start);
         self.decide(asked)
     }
 }
 
-/// The first exchange: the width of the whole network, and whether any rank may want to end the run by itself.
+/// The first exchange: the width of the whole network, and whether any rank may want to stop the run on its own.
 fn greet<T: Float>(
     link: &Link<'_>,
     trainer: &Trainer<'_, T>,
@@ -147,6 +165,6 @@ fn greet<T: Float>(
     link.note(replicated.finish());
     let vote = trainer.limits.max_time.is_some() || !trainer.observers.is_empty();
     let mut numbers = [network.width() as f64, f64::from(u8::from(vote))];
-    link.sum(Sum::Start, &mut numbers)?;
+    link.sum(Exchange::Start, &mut numbers)?;
     Ok((numbers[0].to_usize().unwrap_or(usize::MAX), numbers[1] > 0.0))
 }

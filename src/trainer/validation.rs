@@ -1,4 +1,4 @@
-//! Early stopping: the loss on held-out data, and the weights that were best on it.
+//! Early stopping: the validation loss, and the weights at which it was lowest.
 
 use crate::dataset::Dataset;
 use crate::engine::Engine;
@@ -20,7 +20,7 @@ pub(super) struct Validation<'a, T: Float> {
 pub(super) struct Best {
     pub loss: f64,
     pub step: usize,
-    /// The loss at the last look.
+    /// The loss when it was last evaluated.
     pub last: f64,
 }
 
@@ -58,12 +58,17 @@ impl Best {
             .with("last", self.last)
     }
 
-    pub fn restore(record: &Record) -> Result<Self, Error> {
+    /// Restores the best loss of a run after `step` steps.
+    pub fn restore(record: &Record, step: usize) -> Result<Self, Error> {
         record.agree_on_kind("best")?;
-        Ok(Self {
+        let best = Self {
             loss: record.get("loss")?,
             step: record.count("step")?,
             last: record.get("last")?,
-        })
+        };
+        if best.step > step {
+            return Err(record.damaged("step", "lies ahead of the run"));
+        }
+        Ok(best)
     }
 }

@@ -17,11 +17,13 @@
 //! | `bad_input` | bad input is refused, with the value, the place and the remedy |
 //! | `regressor` | scaling, network and training in one |
 //! | `surface` | everything public, as another crate would use it |
+//! | `architecture` | imports between the rooms of `src` point downward |
 //! | `support` | helpers of all modules |
 //!
 //! `cargo test --test all kernel::` runs the tests of one module. Tests that need a process of their own are the programs
 //! beside this folder: `allocations`, `full_disk`, `kill` and `mpi`.
 
+mod architecture;
 mod bad_input;
 mod certificate;
 mod data;

@@ -49,7 +49,7 @@ fn regressor_settings_are_checked() {
     assert!(message(options.validation(f64::NAN)).contains("`RegressorOptions::validation` is NaN"));
     assert!(
         message(options.validation(0.0).patience(3))
-            .contains("`RegressorOptions::patience` does not go with `validation(0.0)`")
+            .contains("`RegressorOptions::patience` cannot be combined with `validation(0.0)`")
     );
     assert!(message(options.patience(0)).contains("patience"));
 
@@ -58,7 +58,7 @@ fn regressor_settings_are_checked() {
     assert!(wrong.contains("expected 2, found 5"), "{wrong}");
     let constant = Dataset::new(data.points().clone(), DVector::repeat(24, 1.0)).unwrap();
     let wrong = model.score(&constant).unwrap_err().to_string();
-    assert!(wrong.contains("R² is not defined"), "{wrong}");
+    assert!(wrong.contains("R² is undefined"), "{wrong}");
     assert!(options.fit(&constant).is_err());
     let single = data.select(&[0]).unwrap();
     assert!(options.fit(&single).is_err());

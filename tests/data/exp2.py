@@ -1,4 +1,4 @@
-"""Coefficients and exact test values for `src/engine/exp.rs`. Needs mpmath.
+"""Coefficients and exact test values for `src/engine/kernels/exp.rs`. Needs mpmath.
 
     python3 exp2.py coefficients     prints the minimax coefficients of q in 2^r = 1 + r q(r)
     python3 exp2.py table            writes the sixteen values 2^(j/16)

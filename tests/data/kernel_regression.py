@@ -1,4 +1,4 @@
-"""Regression with the limit kernel at 60 digits, for tests/predictor.rs.
+"""Regression with the limit kernel at 60 digits, for tests/all/kernel/predictor.
 
 python3 kernel_regression.py > kernel_regression.json      (needs mpmath; a second)
 

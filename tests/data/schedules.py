@@ -1,4 +1,4 @@
-"""Values of step-size schedules as optax, JAX and PyTorch compute them, for `tests/schedules.rs`.
+"""Values of step-size schedules as optax, JAX and PyTorch compute them, for `tests/all/schedules/formulas.rs`.
 
     python3 schedules.py > schedules.json
 

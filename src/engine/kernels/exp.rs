@@ -1,26 +1,26 @@
-//! 2^z for a vector: the one elementary function of the crate.
+//! 2^z for a vector: the only elementary function in the kernels.
 //!
-//! The points are multiplied by log2(e) when they are packed, so that exp(<w, x>) = 2^z with
-//! z = <w, log2(e) x>, and z - round(z) is exact: there is nothing to reduce.
+//! The points are multiplied by log2(e) when they are packed, so that exp(<w, x>) = 2^z with z = <w, log2(e) x>. Since
+//! z - round(z) is exact, there is no argument reduction.
 //!
 //! ```text
 //! portable    z = n + r,       |r| <= 1/2     2^z = 2^n (1 + r q(r)),       n added to the exponent bits
 //! AVX-512     z = n + j/16 + r, |r| <= 1/32   2^z = scale(t + t r q(r), n), t = 2^(j/16) by permutation
 //! ```
 //!
-//! Error below 1 ulp plus the final rounding (1.5 ulp in all) wherever 2^z is a normal number: the tests measure 1.08 ulp
-//! portable without fused multiply-add, 0.86 with it, 1.03 with the table. `inf` above the largest
-//! number, NaN for NaN, 0 below the smallest one; portable code gives 0 for subnormal results too.
-//! q by Remez's algorithm: `tests/data/exp2.py`.
+//! Wherever 2^z is a normal number, the error is below 1 ulp plus the final rounding (1.5 ulp in all): the tests
+//! measure 1.08 ulp for the portable code without fused multiply-add, 0.86 with it, and 1.03 with the table. The result
+//! is `inf` above the largest number, NaN for NaN, and 0 below the smallest number; the portable code also gives 0 for
+//! subnormal results. The coefficients of q come from the Remez algorithm: `tests/data/exp2.py`.
 
-// The numbers are what Remez's algorithm gives, digit for digit.
+// The numbers are the output of the Remez algorithm, digit for digit.
 #![allow(clippy::approx_constant, clippy::excessive_precision, clippy::wildcard_imports)]
 
 use crate::float::Float;
 use fearless_simd::prelude::*;
 use std::any::Any;
 
-/// q in 2^r = 1 + r q(r) on [-1/2, 1/2], constant term first: relative error 3.4e-18.
+/// q in 2^r = 1 + r q(r) on [-1/2, 1/2], constant term first, with relative error 3.4e-18.
 const Q64: [f64; 11] = [
     0.693_147_180_559_945_3,
     0.240_226_506_959_101_3,
@@ -35,7 +35,7 @@ const Q64: [f64; 11] = [
     4.434_771_298_200_377e-10,
 ];
 
-/// The same for `f32`: relative error 2e-9.
+/// The same for `f32`, with relative error 2e-9.
 const Q32: [f64; 6] = [
     0.693_147_202_855_031_6,
     0.240_226_479_136_368_52,
@@ -62,7 +62,7 @@ pub fn pow2<S: Simd, T: Float>(s: S, z: T::Native<S>) -> T::Native<S> {
     portable::<S, T>(s, z)
 }
 
-/// `a`, where A and B are the same type. Folds away at compile time.
+/// `a`, if A and B are the same type. Resolved at compile time.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn same<A: Copy + 'static, B: Copy + 'static>(a: A) -> Option<B> {
@@ -72,7 +72,7 @@ fn same<A: Copy + 'static, B: Copy + 'static>(a: A) -> Option<B> {
 #[inline(always)]
 fn portable<S: Simd, T: Float>(s: S, z: T::Native<S>) -> T::Native<S> {
     let splat = |x: f64| T::Native::<S>::splat(s, T::lit(x));
-    // Adding 1.5 * 2^(mantissa bits) rounds to an integer, which then stands in the low bits.
+    // Adding 1.5 * 2^(mantissa bits) rounds to an integer, which is then in the low bits.
     let (magic, mantissa, lowest, above) = if size_of::<T>() == 8 {
         (splat(6_755_399_441_055_744.0), 52, -1022.0, 1024.0)
     } else {
@@ -108,7 +108,7 @@ mod avx512 {
     fearless_simd::kernel!(
         #[inline]
         pub(super) fn pow2_f64(_token: Avx512, z: __m512d) -> __m512d {
-            // 2^(j/16), j = 0 to 15.
+            // 2^(j/16) for j = 0, ..., 15.
             let low = _mm512_setr_pd(
                 1.0,
                 1.0442737824274138,
@@ -129,16 +129,16 @@ mod avx512 {
                 1.8340080864093424,
                 1.9152065613971474,
             );
-            // Adding 1.5 * 2^48 rounds to sixteenths, whose number then stands in the low bits.
+            // Adding 1.5 * 2^48 rounds to sixteenths, whose number is then in the low bits.
             let magic = _mm512_set1_pd(422_212_465_065_984.0);
             let shifted = _mm512_add_pd(z, magic);
             let n = _mm512_sub_pd(shifted, magic);
-            // z - n, and 0 for an infinite z. Where z is too large for `magic`, n is so far out that `scalef` gives 0 or inf:
-            // no need to clamp z, whose minimum and maximum take turns of the multipliers.
+            // z - n, and 0 for an infinite z. If z is too large for `magic`, n is so far out of range that `scalef`
+            // gives 0 or inf. So z need not be clamped, which would occupy the ports of the multipliers.
             let r = _mm512_reduce_pd::<0x40>(z);
             let t = _mm512_permutex2var_pd(low, _mm512_castpd_si512(shifted), high);
-            // Pairs of terms side by side (Estrin): the schedulers hold few vectors at a time, so the length of the
-            // chain counts, not the number of operations.
+            // Estrin's scheme: the schedulers hold only a few vectors at a time, so the length of the dependency chain
+            // matters, not the number of operations.
             let square = _mm512_mul_pd(r, r);
             let q0 = _mm512_fmadd_pd(
                 _mm512_set1_pd(0.24022650695909906),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_the_range_as_promised() {
+    fn leaves_the_range_as_documented() {
         fn check<T: Float>(level: Level, lowest: f64, highest: f64) {
             let of = |z: f64| evaluate(level, &[T::lit(z)])[0];
             for z in [highest, highest + 0.6, 1e5, 1e30, f64::MAX, f64::INFINITY] {

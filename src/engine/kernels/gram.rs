@@ -1,4 +1,4 @@
-//! The kernels of S = E E^T, E the activations times |a|, in `f64` whatever the type of the network.
+//! The kernels of S = E E^T for E = activations times |a|, in `f64` whatever the type of the network.
 
 use super::exp::pow2;
 use super::microkernel::{has_32_registers, load, multiply, store};
@@ -6,7 +6,7 @@ use crate::engine::memory::Aligned;
 use crate::float::Float;
 use fearless_simd::{Level, prelude::*};
 
-/// Neurons of a block: a panel of its activations takes half of L1 at most.
+/// Neurons per block: a panel of their activations takes at most half of L1.
 pub const BLOCK: usize = 128;
 
 /// Packed samples, for activations with one sample per lane.
@@ -15,18 +15,19 @@ pub struct SamplePanels<T> {
     pub level: Level,
     /// [panel][coordinate][P], times log2(e).
     pub points: Aligned<T>,
-    /// Coordinates of each panel that are not all zero.
+    /// For each panel, the number of coordinates that are not all zero.
     pub depths: Vec<usize>,
     pub coordinates: usize,
-    /// P in T, and in f64.
+    /// P for T.
     pub lanes: usize,
+    /// P for `f64`.
     pub side: usize,
-    /// Panels of `side` samples.
+    /// The number of panels of `side` samples.
     pub count: usize,
 }
 
 impl<T> SamplePanels<T> {
-    /// Numbers of a block's activations.
+    /// The length of the activations of a block.
     pub fn block_len(&self) -> usize {
         self.count * BLOCK * self.side
     }
@@ -45,7 +46,7 @@ pub struct Slab<'a> {
     pub level: Level,
     pub numbers: &'a [f64],
     pub block_len: usize,
-    /// Neurons in all of the blocks: only the last may have fewer than `BLOCK`.
+    /// Neurons in all blocks: only the last block can have fewer than `BLOCK`.
     pub neurons: usize,
 }
 
@@ -56,7 +57,7 @@ pub struct Column {
     pub tiles: Aligned<f64>,
 }
 
-/// |a_r| exp(<w_r, x_i>) for a panel of neurons and all samples, into rows `row` and following of each panel of a block.
+/// |a_r| exp(<w_r, x_i>) for a panel of neurons and all samples, into the rows from `row` on of each panel of a block.
 #[inline(always)]
 pub fn fill_activations<S: Simd, T: Float>(
     s: S,
@@ -87,7 +88,7 @@ pub fn fill_activations<S: Simd, T: Float>(
     }
 }
 
-/// Adds a slab's share to some columns of S.
+/// Adds the products of a slab to some columns of S.
 #[inline(always)]
 pub fn add_products<S: Simd>(s: S, columns: &mut [Column], slab: &Slab<'_>) {
     let side = 2 * <f64 as SimdFloatElement>::Native::<S>::LEN;
@@ -104,7 +105,7 @@ pub fn add_products<S: Simd>(s: S, columns: &mut [Column], slab: &Slab<'_>) {
     }
 }
 
-/// out[r] = sum over t of a[t][r] b[t] for panels with rows of P numbers, `out` P x P; `onto` adds to what it holds.
+/// out[r] = sum over t of a[t][r] b[t], for panels with rows of P numbers; `out` is P x P. With `onto`, adds to `out`.
 #[inline(always)]
 fn multiply_panels<S: Simd, T: Float>(s: S, a: &[T], b: &[T], out: &mut [T], onto: bool) {
     let lanes = 2 * T::Native::<S>::LEN;
@@ -119,7 +120,7 @@ fn multiply_panels<S: Simd, T: Float>(s: S, a: &[T], b: &[T], out: &mut [T], ont
     }
 }
 
-/// R numbers of each row of a panel, from number `first` on.
+/// R numbers of each row of a panel, from lane `first` on.
 #[inline(always)]
 fn rows<T: Float, const R: usize>(panel: &[T], first: usize, lanes: usize) -> impl Iterator<Item = &[T; R]> {
     let rows = panel.get(first..).unwrap_or(&[]).chunks(lanes);

@@ -1,12 +1,13 @@
-//! The one microkernel: `acc[R][2] += splat(a[t][R]) * b[t][2 vectors]`, a row of `b` loaded once for R rows of `a`.
+//! The microkernel: `acc[R][2] += splat(a[t][R]) * b[t][2 vectors]`, where a row of `b` is loaded once for R numbers of
+//! `a`.
 
 use crate::float::Float;
 use fearless_simd::{Level, dispatch, prelude::*};
 
-/// Two vectors, side by side.
+/// Two vectors side by side.
 pub type Pair<S, T> = [<T as SimdFloatElement>::Native<S>; 2];
 
-/// Numbers in a pair of vectors: P.
+/// The number of lanes of a pair of vectors: P.
 pub fn lanes<T: Float>(level: Level) -> usize {
     #[inline(always)]
     fn lanes<S: Simd, T: Float>(_: S) -> usize {
@@ -15,7 +16,7 @@ pub fn lanes<T: Float>(level: Level) -> usize {
     2 * dispatch!(level, s => lanes::<_, T>(s))
 }
 
-/// Whether there are registers for 24 accumulators: AVX-512 and NEON have 32 of them, the other levels 16.
+/// Whether there are enough registers for 24 accumulators: AVX-512 and NEON have 32, the other levels 16.
 #[inline(always)]
 pub fn has_32_registers(level: Level) -> bool {
     #[cfg(target_arch = "x86_64")]
@@ -40,7 +41,7 @@ pub fn store<S: Simd, T: Float>(pair: Pair<S, T>, to: &mut [T]) {
     pair[1].store_slice(&mut to[n..2 * n]);
 }
 
-/// out[r] = sum over t of a[t][r] b[t], rows of P numbers; `onto` adds to what `out` holds.
+/// out[r] = sum over t of a[t][r] b[t], for rows of P numbers; with `onto`, adds to `out`.
 #[inline(always)]
 pub fn multiply<'a, S: Simd, T: Float, const R: usize>(
     s: S,

@@ -1,7 +1,7 @@
-//! SIMD: what happens to numbers that lie in registers and L1. Nothing here knows a run, a thread or a rank.
+//! SIMD kernels, which work on numbers in registers and L1. They know nothing of runs, threads or ranks.
 //!
-//! Each kernel is written once, generic over the SIMD level `S` and the scalar type `T`, and inlined whole into the
-//! functions of `compiled`.
+//! Each kernel is written once, generic over the SIMD level `S` and the scalar type `T`, and inlined completely into
+//! the functions of `compiled`.
 
 pub mod exp;
 pub mod gram;

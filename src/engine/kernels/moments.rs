@@ -1,4 +1,4 @@
-//! The kernel of the weights' moments.
+//! The kernel of the moments of the weights.
 //!
 //! ```text
 //! weights  w [panel][coordinate][P]   -->   4 x 4 coordinates at a time:  acc [4][4][lanes] += a^2 w_k w_l, over all panels
@@ -9,20 +9,20 @@ use crate::float::Float;
 use fearless_simd::prelude::*;
 use nalgebra::{DMatrix, DVector};
 
-/// Rows and columns of a tile.
+/// The rows and columns of a tile.
 const TILE: usize = 4;
 
-/// Panels at a time.
+/// Panels per block.
 const BLOCK: usize = 8;
 
-/// Sums over neurons.
+/// The moments of the weights, as sums over neurons.
 #[derive(Debug)]
 pub struct MomentSums {
-    /// Of a_r^2.
+    /// The sum of a_r^2.
     pub zeroth: f64,
-    /// Of a_r^2 w_r.
+    /// The sum of a_r^2 w_r.
     pub first: DVector<f64>,
-    /// Of a_r^2 w_r w_r^T: the lower triangle.
+    /// The sum of a_r^2 w_r w_r^T: the lower triangle.
     pub second: DMatrix<f64>,
 }
 
@@ -42,7 +42,7 @@ impl MomentSums {
     }
 }
 
-/// Adds those of some panels, [panel][coordinate][P], in their first coordinates: as many as `sums` has.
+/// Adds the moments of some panels, [panel][coordinate][P], in as many of their first coordinates as `sums` has.
 #[inline(always)]
 pub fn add_moments<S: Simd, T: Float>(
     s: S,
@@ -74,7 +74,7 @@ pub fn add_moments<S: Simd, T: Float>(
     }
 }
 
-/// The same for the rows from `rows` on of the second moments, and a block of panels.
+/// The same for a block of panels, and one row of tiles of the second moments, from coordinate `rows` on.
 #[inline(always)]
 fn add_rows<S: Simd, T: Float>(
     s: S,
@@ -113,7 +113,7 @@ fn add_rows<S: Simd, T: Float>(
     }
 }
 
-/// Rows `first` and following of a panel; the last of the k again where there are no more.
+/// The rows of a panel from `first` on; the last of the k rows is repeated as padding.
 #[inline(always)]
 fn tile<S: Simd, T: Float>(s: S, panel: &[T], first: usize, k: usize) -> [[T::Native<S>; 2]; TILE] {
     let lanes = 2 * T::Native::<S>::LEN;

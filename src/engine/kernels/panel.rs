@@ -1,4 +1,4 @@
-//! The kernels of a sweep: what happens to a panel, two vectors of neurons.
+//! The kernels of a sweep: the operations on a panel, two vectors of neurons.
 //!
 //! ```text
 //!              coordinate                 sample                       lanes
@@ -15,7 +15,7 @@ use crate::float::Float;
 use fearless_simd::prelude::*;
 use std::ops::Range;
 
-/// The microkernel for `rows` = 4, 8 or 12. Levels with 16 registers have blocks of 4 only.
+/// The microkernel for `rows` = 4, 8 or 12. Levels with 16 registers only have blocks of 4.
 #[inline(always)]
 fn multiply_rows<S: Simd, T: Float>(s: S, rows: usize, a: &[T], b: &[T], out: &mut [T], onto: bool) {
     if has_32_registers(s.level()) {
@@ -34,7 +34,7 @@ fn multiply_block<S: Simd, T: Float>(s: S, block: &Block, a: &[T], b: &[T], out:
     multiply_rows(s, block.rows, a, b, out, false);
 }
 
-/// <x_i, w> for every point: a plain matrix product, [coordinate][P] to [point][P].
+/// <x_i, w> for every point: a matrix product, from [coordinate][P] to [point][P].
 #[inline(always)]
 pub fn project<S: Simd, T: Float>(s: S, points: &Points<T>, weights: &[T], out: &mut [T]) {
     let panel = 2 * T::Native::<S>::LEN;
@@ -49,12 +49,11 @@ pub fn project<S: Simd, T: Float>(s: S, points: &Points<T>, weights: &[T], out: 
     }
 }
 
-/// E = exp(<w, x_i>) for the samples of `blocks`, into `activations` (which begin with the first of
-/// them); a E is added to the lanes of `sums`.
+/// E = exp(<w, x_i>) for the samples of `blocks`, into `activations` (which start at the first of these samples); a E
+/// is added to the lanes of `sums`.
 ///
-/// Without `activations` they go no further than `scratch` (a block's rows). `ahead` is where the next panel's
-/// activations lie: fetched meanwhile, since all of the misses would otherwise fall in its first
-/// feature block.
+/// Without `activations`, E only passes through `scratch` (the rows of a block). `ahead` holds the activations of the
+/// next panel, which are prefetched: otherwise its first feature block would take all the cache misses.
 #[inline(always)]
 pub fn forward<S: Simd, T: Float>(
     s: S,
@@ -109,8 +108,8 @@ fn prefetch<T: Float>(row: &[T]) {
     let _ = row;
 }
 
-/// g = a sum_i v_i E_i x_i, the panel's part of J^T v, from the packed dual: the samples of `range`, whose
-/// activations are given. Ranges come in order; the last one finishes g.
+/// g = a sum_i v_i E_i x_i, the part of J^T v for the panel, from the packed dual: adds the samples of `range`, whose
+/// activations are given. The ranges come in order, and the last one completes g.
 #[inline(always)]
 pub fn backward<S: Simd, T: Float>(
     s: S,
@@ -146,7 +145,7 @@ pub fn backward<S: Simd, T: Float>(
 
 /// (J u)_i += a E_i <x_i, u> for u = `direction` and the samples of `blocks`, into the lanes of `sums`.
 ///
-/// log2(e) times that, since the points are packed so. `ahead` as in [`forward`].
+/// The result is multiplied by log2(e), as the packed points are. `ahead` as in [`forward`].
 #[inline(always)]
 pub fn tangent<S: Simd, T: Float>(
     s: S,
@@ -184,7 +183,7 @@ pub fn tangent<S: Simd, T: Float>(
     }
 }
 
-/// A move of the weights in T: see `engine::Move`.
+/// An update of the weights, in T: see `engine::Move`.
 #[derive(Clone, Copy, Debug)]
 pub struct Update<T> {
     pub step_size: T,
@@ -193,19 +192,19 @@ pub struct Update<T> {
     pub pull: T,
 }
 
-/// What an update reads and writes, row by row: [coordinate][P] each, empty where not in use.
+/// What an update reads and writes: [coordinate][P] each, empty if unused.
 pub struct Rows<'a, T> {
     pub gradient: &'a [T],
     pub current: &'a [T],
     pub next: &'a mut [T],
-    /// The next panel's current weights, fetched meanwhile.
+    /// The current weights of the next panel, which are prefetched.
     pub ahead: &'a [T],
     pub initial: &'a [T],
     pub velocity: &'a [T],
     pub next_velocity: &'a mut [T],
 }
 
-/// Moves a panel. Says whether every new weight is finite.
+/// Moves a panel. Returns whether every new weight is finite.
 #[allow(clippy::eq_op)]
 #[inline(always)]
 pub fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: &mut Rows<'_, T>) -> bool {
@@ -242,7 +241,7 @@ pub fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: &mut Rows<'_, T>) 
     (poison[0] + poison[1]).simd_eq(splat(T::zero())).all_true()
 }
 
-/// Whether all of a panel is 0.
+/// Whether the whole panel is 0.
 #[inline(always)]
 pub fn is_zero<S: Simd, T: Float>(s: S, gradient: &[T]) -> bool {
     let zero = T::Native::<S>::splat(s, T::zero());

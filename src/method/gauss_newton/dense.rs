@@ -1,23 +1,23 @@
-//! The tangent Gram matrix G, and a factor of G + shift I that can be trusted.
+//! The tangent Gram matrix G, and a reliable factor of G + shift I.
 
 use crate::error::Error;
 use crate::linalg::Cholesky;
 use crate::memory;
 use nalgebra::{DMatrix, DVector};
 
-/// G, and the factor of G + shift I. All of it in `f64`.
+/// G and the factor of G + shift I, in `f64`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Dense {
     gram: DMatrix<f64>,
     factor: Option<Cholesky>,
-    /// That of the factor.
+    /// The shift of the factor.
     shift: Option<f64>,
 }
 
 impl Dense {
     /// Replaces G.
     ///
-    /// Errors: entries that are not finite.
+    /// Errors: an entry that is not finite.
     pub fn set(&mut self, gram: DMatrix<f64>) -> Result<(), Error> {
         if let Some(at) = gram.iter().position(|g| !g.is_finite()) {
             let n = gram.nrows();
@@ -32,7 +32,7 @@ impl Dense {
         Ok(())
     }
 
-    /// G on and below the diagonal, column by column: what `restore` takes.
+    /// G on and below the diagonal, column by column, as [`restore`](Self::restore) takes it.
     pub fn lower_triangle(&self) -> Vec<f64> {
         let columns = self.gram.column_iter().enumerate();
         columns
@@ -40,7 +40,7 @@ impl Dense {
             .collect()
     }
 
-    /// G of `n` samples from its lower triangle, and its factor with this shift.
+    /// Restores G, n x n, from its lower triangle, and the factor with this shift.
     pub fn restore(&mut self, n: usize, lower: &[f64], shift: f64) -> Result<(), Error> {
         let mut gram = memory::square("the tangent Gram matrix", n)?;
         let pairs = (0..n).flat_map(|j| (j..n).map(move |i| (i, j)));
@@ -52,7 +52,7 @@ impl Dense {
         Ok(())
     }
 
-    /// The shift of the factor at hand.
+    /// The shift of the current factor.
     pub fn shift(&self) -> Option<f64> {
         self.shift
     }
@@ -62,29 +62,29 @@ impl Dense {
         self.gram.trace() / self.gram.nrows().max(1) as f64
     }
 
-    /// Factors G + shift I and returns the shift, which is raised where the factor would be rounding: a factorisation
-    /// can go through on a singular matrix.
+    /// Factors G + shift I and returns the shift, which is raised if the factor would be mostly rounding: Cholesky can
+    /// succeed on a singular matrix.
     ///
-    /// n^3 / 3 flops; none where the factor at hand has this shift.
+    /// n^3 / 3 flops; none if the current factor has this shift.
     pub fn factor(&mut self, shift: f64) -> Result<f64, Error> {
         if self.shift == Some(shift) {
             return Ok(shift);
         }
-        // With this shift the condition is at most 1 / (4 n eps), whatever the spectrum of G.
+        // With this shift the condition number is at most 1 / (4 n eps), whatever the spectrum of G.
         let n = self.gram.nrows() as f64;
         let trusted = (4.0 * n * f64::EPSILON * self.gram.trace()).max(f64::MIN_POSITIVE);
         if shift < trusted && !(self.try_factor(shift)? && self.is_well_conditioned(trusted)) {
             return self.factor(trusted);
         }
         if self.shift != Some(shift) {
-            // G is positive semidefinite within a rounding far below the trusted shift.
+            // G is positive semidefinite up to rounding far below the trusted shift.
             self.try_factor(shift)?;
         }
         self.shift = Some(shift);
         Ok(shift)
     }
 
-    /// Whether the least eigenvalue of the matrix just factored stands out of the rounding: ||A^-1|| <= 1 / trusted.
+    /// Whether the smallest eigenvalue of the matrix A just factored is well above rounding: ||A^-1|| <= 1 / trusted.
     fn is_well_conditioned(&self, trusted: f64) -> bool {
         let inverse = self.factor.as_ref().map_or(f64::INFINITY, Cholesky::inverse_norm_1);
         inverse * trusted <= 1.0
@@ -106,7 +106,7 @@ impl Dense {
         Ok(self.factor.is_some())
     }
 
-    /// (G + shift I)^-1 `right` for the factor at hand; 0 where there is none.
+    /// (G + shift I)^-1 `right`, by the current factor; 0 if there is none.
     pub fn solve(&self, right: &DVector<f64>) -> DVector<f64> {
         match &self.factor {
             Some(factor) => factor.solve(right),
@@ -121,7 +121,7 @@ mod tests {
     use crate::linalg::tests::with_spectrum;
 
     #[test]
-    fn a_sound_matrix_is_solved_without_a_shift() {
+    fn a_well_conditioned_matrix_is_solved_without_a_shift() {
         for n in [1, 2, 7, 64] {
             let spectrum: Vec<f64> = (0..n).map(|i| 1.0 + i as f64).collect();
             let mut dense = Dense::default();
@@ -134,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn a_singular_matrix_is_damped_even_where_cholesky_goes_through() {
-        let mut went_through = 0;
+    fn a_singular_matrix_is_damped_even_if_cholesky_succeeds() {
+        let mut succeeded = 0;
         for n in 2..40_u32 {
-            // Rank n - 1, and rounding on top.
+            // Rank n - 1, up to rounding.
             let spectrum: Vec<f64> = (0..n).map(f64::from).collect();
             let matrix = with_spectrum(&spectrum);
-            went_through += usize::from(Cholesky::new(matrix.clone()).unwrap().is_some());
+            succeeded += usize::from(Cholesky::new(matrix.clone()).unwrap().is_some());
             let mut dense = Dense::default();
             dense.set(matrix).unwrap();
             let shift = dense.factor(0.0).unwrap();
@@ -149,7 +149,7 @@ mod tests {
             let inverse = dense.factor.unwrap().inverse_norm_1();
             assert!(inverse <= 1.1 * f64::from(n).sqrt() / shift, "{n}");
         }
-        assert!(went_through > 0, "the case that the estimate is for");
+        assert!(succeeded > 0, "the case in which the estimate is needed");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Gauss-Newton in the dual: Levenberg-Marquardt, a frozen kernel, ridge, and a variant without matrices.
+//! Gauss-Newton in the dual: Levenberg-Marquardt, a frozen kernel, ridge, and a matrix-free variant.
 
 mod dense;
 mod model;
@@ -14,32 +14,33 @@ use model::{Damping, Model};
 use nalgebra::DVector;
 use serde::{Deserialize, Serialize};
 
-/// A frozen G serves while steps keep this share of what it promises: with a fifth of the residual left, 0.96 of the loss is gone.
-const SATISFIED: f64 = 0.96;
+/// A frozen G is kept while the gain ratio is at least this: a fifth of the residual left means 0.96 of the loss gone.
+const SUFFICIENT_GAIN: f64 = 0.96;
 
-/// Gauss-Newton: the step at which the linear model of the outputs is best.
+/// Gauss-Newton: each step minimises the objective of the linearised outputs.
 ///
 /// ```text
-/// minimise over the step d    1/2 ||e + J d||^2 + ridge / 2 ||W + d - W_0||^2 + mu / 2 ||d||^2
+/// minimise over the step d     1/2 ||e + J d||^2 + ridge / 2 ||W + d - W_0||^2 + mu / 2 ||d||^2
 ///
 /// (G + (mu + ridge) I) v = e - p J (W - W_0),   p = ridge / (mu + ridge),   G = J J^T        (n x n)
 /// W <- W - eta (J^T v + p (W - W_0)),           natural step size eta = 1
 /// ```
 ///
-/// The step is that of the primal equations in d m unknowns, computed from n of them. All work of size n x n is in `f64`, for
-/// networks in `f32` too.
+/// This is the step of the primal equations in d m unknowns, computed from n dual ones. All work of size n x n is in
+/// `f64`, also for `f32` networks.
 ///
-/// | constructor | G | cost beside the step's own pass |
+/// | constructor | G | cost in addition to the step's own pass |
 /// |---|---|---|
-/// | [`default`](Self::default) | formed anew each step | n^2 m + n^3 / 3 multiply-adds, 2 n^2 numbers |
-/// | [`frozen`](Self::frozen) | kept while it serves | n^2; the same as `default` where it is renewed |
-/// | [`matrix_free`](Self::matrix_free) | never formed | a pass for each product with G, n numbers each |
+/// | [`default`](Self::default) | formed in each step | n^2 m + n^3 / 3 multiply-adds, 2 n^2 numbers |
+/// | [`frozen`](Self::frozen) | kept while its steps do well | n^2; that of `default` when G is formed again |
+/// | [`matrix_free`](Self::matrix_free) | never formed | one pass and n numbers per product with G |
 ///
-/// The damping mu is Levenberg's and Marquardt's: it starts at a share of the mean eigenvalue trace(G) / n and follows the gain
-/// ratio, actual over promised reduction of the objective. A step at which the objective does not fall is taken back and
-/// damped more, for the price of one pass: G stays. So a run never ends above where it began, and ends as
-/// [`Stalled`](crate::Termination::Stalled) where the objective cannot fall measurably any more. A matrix
-/// that rounding alone keeps from being singular (points twice, n > d m) is damped as well, whatever the settings.
+/// The damping mu is that of Levenberg and Marquardt: it starts at a fraction of the mean eigenvalue trace(G) / n and
+/// adapts to the gain ratio, the actual over the predicted reduction of the objective. A step that does not reduce the
+/// objective is undone and repeated with more damping, at the cost of one pass, since G is kept. A run therefore never
+/// ends above its initial objective, and stops as [`Stalled`](crate::Termination::Stalled) when the objective can no
+/// longer fall measurably. A matrix that is singular up to rounding (repeated points, n > d m) is damped too, whatever
+/// the settings.
 ///
 /// ```
 /// use expnet::method::GaussNewton;
@@ -52,10 +53,11 @@ const SATISFIED: f64 = 0.96;
 /// # Ok::<(), expnet::Error>(())
 /// ```
 ///
-/// Works with a constant step size and with [`Backtracking`](crate::schedule::Backtracking) (without ridge); schedules that are
-/// derived from the gradient are refused.
+/// Works with a constant step size and, without ridge, with [`Backtracking`](crate::schedule::Backtracking). Schedules
+/// that assume a gradient are refused.
 ///
-/// Reference: K. Madsen, H. B. Nielsen, O. Tingleff, *Methods for non-linear least squares problems*, 2004, section 3.2.
+/// Reference: K. Madsen, H. B. Nielsen, O. Tingleff, *Methods for non-linear least squares problems*, 2004,
+/// section 3.2.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 #[must_use]
@@ -70,7 +72,7 @@ pub struct GaussNewton {
     run: Run,
 }
 
-/// The kind of its record.
+/// The kind of the method's record.
 const KIND: &str = "GaussNewton";
 
 /// Where G comes from.
@@ -81,7 +83,7 @@ enum Gram {
     MatrixFree,
 }
 
-/// What a run has learnt.
+/// The state of a run.
 #[derive(Clone, Debug, Default)]
 struct Run {
     samples: usize,
@@ -90,9 +92,9 @@ struct Run {
     movement: f64,
     /// J (W - W_0) at the current weights.
     moved: Option<DVector<f64>>,
-    /// G has to be formed again.
+    /// Whether G must be formed again.
     renew: bool,
-    /// Steps since G was formed: 0 where it is that of the current weights.
+    /// Steps since G was formed: 0 if it is that of the current weights.
     age: usize,
     dense: Dense,
     krylov: Krylov,
@@ -119,19 +121,20 @@ impl GaussNewton {
         }
     }
 
-    /// G is formed and factored once, and again when a step leaves more than a fifth of the residual that it promised to remove: a
-    /// step costs what a gradient step costs. At large width G hardly moves, and one factor serves a whole run.
+    /// Forms and factors G once, and again only after a step that leaves more than a fifth of the residual that it
+    /// should have removed; any other step costs as much as a gradient step. At large width G hardly changes, and one
+    /// factor lasts a whole run.
     pub fn frozen() -> Self {
         Self::new(Gram::Frozen)
     }
 
-    /// Conjugate gradients on products with G, for n too large for an n x n factor.
+    /// Uses conjugate gradients with products with G, for n too large for an n x n factor.
     pub fn matrix_free() -> Self {
         Self::new(Gram::MatrixFree)
     }
 
-    /// Pulls towards the initial weights, for noisy data: minimises 1/2 ||e||^2 + lambda / 2 ||W - W_0||_F^2. At least 0;
-    /// 0, the default, is none.
+    /// Ridge regularisation towards the initial weights, for noisy data: minimises
+    /// 1/2 ||e||^2 + lambda / 2 ||W - W_0||_F^2. At least 0; 0, the default, means none.
     ///
     /// Costs one more pass per step (J (W - W_0)) and a copy of the weights.
     pub fn ridge(mut self, lambda: f64) -> Self {
@@ -139,27 +142,28 @@ impl GaussNewton {
         self
     }
 
-    /// Where the damping starts, as a share of trace(G) / n (matrix-free: of the curvature e^T G e / ||e||^2); positive,
-    /// 1e-8 by default. Larger values are more careful with the first steps.
+    /// The initial damping, as a fraction of trace(G) / n (matrix-free: of the curvature e^T G e / ||e||^2); positive,
+    /// 1e-8 by default. Larger values make the first steps more cautious.
     pub fn initial_damping(mut self, share: f64) -> Self {
         self.initial_damping = share;
         self
     }
 
-    /// A fixed damping mu, at least 0; no step is then taken back. Off by default.
+    /// Fixes the damping mu, at least 0; no step is then undone. Off by default.
     pub fn damping(mut self, mu: f64) -> Self {
         self.fixed_damping = Some(mu);
         self
     }
 
-    /// Matrix-free: the residual, relative to the right-hand side, at which conjugate gradients stop. Above 0 and below
-    /// 1; 0.01 by default.
+    /// Matrix-free only: the residual, relative to the right-hand side, at which conjugate gradients stop; above 0 and
+    /// below 1, 0.01 by default.
     pub fn accuracy(mut self, share: f64) -> Self {
         self.accuracy = share;
         self
     }
 
-    /// Matrix-free: the largest number of products with G per step, at least 1; 100 by default. Each keeps n numbers.
+    /// Matrix-free only: the largest number of products with G per step, at least 1; 100 by default. Each takes n
+    /// numbers of memory.
     pub fn max_products(mut self, count: usize) -> Self {
         self.max_products = count;
         self
@@ -180,7 +184,7 @@ impl GaussNewton {
             .unwrap_or_else(|| self.run.damping.get_or_insert_with(start).mu)
     }
 
-    /// v, G v and the pull, from the factor of G.
+    /// v, G v and the pull, by a factor of G.
     fn solve_dense<T: Float>(
         &mut self,
         evaluation: &mut Evaluation<'_, T>,
@@ -192,7 +196,7 @@ impl GaussNewton {
             (self.run.renew, self.run.age) = (false, 0);
         }
         let mean = self.run.dense.mean_eigenvalue();
-        // A frozen factor is kept with the damping that it was made with.
+        // A frozen factor keeps the damping with which it was computed.
         let wanted = match self.run.dense.shift() {
             Some(shift) if self.run.age > 0 => shift,
             _ => self.mu(mean) + self.ridge,
@@ -206,7 +210,7 @@ impl GaussNewton {
         {
             damping.mu = shift - self.ridge;
         }
-        let pull = share(self.ridge, shift);
+        let pull = pull_of(self.ridge, shift);
         let rhs = right_hand_side(residual, moved, pull);
         let dual = self.run.dense.solve(&rhs);
         let solution = Solution {
@@ -217,7 +221,7 @@ impl GaussNewton {
         Ok((solution, pull))
     }
 
-    /// The same from products with G.
+    /// The same, by products with G.
     fn solve_matrix_free<T: Float>(
         &mut self,
         evaluation: &mut Evaluation<'_, T>,
@@ -233,15 +237,15 @@ impl GaussNewton {
             (None, None) => krylov.curvature(residual, |v| evaluation.tangent_product(v))?,
             _ => 0.0,
         };
-        let (accuracy, most) = (self.accuracy, self.max_products);
+        let (accuracy, limit) = (self.accuracy, self.max_products);
         loop {
             let shift = self.mu(curvature) + self.ridge;
-            let pull = share(self.ridge, shift);
+            let pull = pull_of(self.ridge, shift);
             let rhs = right_hand_side(residual, moved, pull);
-            let solution = krylov.solve(&rhs, shift, accuracy, most, |v| evaluation.tangent_product(v))?;
+            let solution = krylov.solve(&rhs, shift, accuracy, limit, |v| evaluation.tangent_product(v))?;
             match &mut self.run.damping {
-                // The same space solves for more damping, unless the ridge changes the right-hand side with it.
-                Some(damping) if !solution.reached && self.ridge == 0.0 => damping.refused(),
+                // The same Krylov space serves more damping, unless a ridge changes the right-hand side with it.
+                Some(damping) if !solution.reached && self.ridge == 0.0 => damping.rejected(),
                 _ => {
                     self.run.krylov = krylov;
                     return Ok((solution, pull));
@@ -251,8 +255,8 @@ impl GaussNewton {
     }
 }
 
-/// ridge / shift, 0 without ridge.
-fn share(ridge: f64, shift: f64) -> f64 {
+/// ridge / shift, or 0 without ridge.
+fn pull_of(ridge: f64, shift: f64) -> f64 {
     if ridge > 0.0 { ridge / shift } else { 0.0 }
 }
 
@@ -303,17 +307,17 @@ impl<T: Float> Method<T> for GaussNewton {
     fn judge(&mut self, outcome: &Outcome) -> Verdict {
         let run = &mut self.run;
         if outcome.step_size == 0.0 {
-            // Nothing has moved. A line search that found no size may blame an old G.
+            // Nothing has moved. If a line search found no size, an outdated G may be the reason.
             run.renew = run.age > 0 || self.gram == Gram::MatrixFree;
-            // What is not in a checkpoint is found again, in a run that is resumed and in one that is not.
+            // Not part of a checkpoint: computed again in every run, resumed or not.
             run.moved = None;
             return Verdict::Keep;
         }
         let movement = outcome.movement.unwrap_or(0.0);
         let before = outcome.loss_before + 0.5 * self.ridge * run.movement;
         let after = outcome.loss_after + 0.5 * self.ridge * movement;
-        let promised = run.model.reduction(outcome.step_size, run.movement);
-        let gain = (before - after) / promised;
+        let predicted = run.model.reduction(outcome.step_size, run.movement);
+        let gain = (before - after) / predicted;
         if self.fixed_damping.is_none() {
             let falls = after < before;
             match &mut run.damping {
@@ -321,21 +325,21 @@ impl<T: Float> Method<T> for GaussNewton {
                     run.renew = true;
                     return Verdict::Undo;
                 }
-                // The step is lost in rounding, and more damping promises still less.
-                _ if !falls && (after == before || promised.abs() <= 8.0 * f64::EPSILON * before) => {
+                // The step is lost in rounding, and more damping would reduce the objective even less.
+                _ if !falls && (after == before || predicted.abs() <= 8.0 * f64::EPSILON * before) => {
                     return Verdict::GiveUp;
                 }
                 Some(damping) if !falls => {
-                    damping.refused();
+                    damping.rejected();
                     return Verdict::Undo;
                 }
-                Some(damping) if run.age == 0 => damping.kept(gain),
+                Some(damping) if run.age == 0 => damping.accepted(gain),
                 _ => {}
             }
         }
         run.movement = movement;
         run.moved = None;
-        run.renew = self.gram != Gram::Frozen || gain.is_nan() || gain < SATISFIED;
+        run.renew = self.gram != Gram::Frozen || gain.is_nan() || gain < SUFFICIENT_GAIN;
         run.age += 1;
         Verdict::Keep
     }
@@ -363,7 +367,7 @@ impl<T: Float> Method<T> for GaussNewton {
         let damping = self.run.damping.map(Damping::to_array);
         let record = Record::of(KIND, self).with("damping", damping);
         let record = record.with("movement", self.run.movement).with("age", self.run.age);
-        // Where G is renewed before the next step, it need not be kept.
+        // If the next step forms G again, this one need not be stored.
         let kept = dense.shift().filter(|_| !renew);
         let record = record.with("shift", kept);
         Some(match kept {
@@ -380,7 +384,10 @@ impl<T: Float> Method<T> for GaussNewton {
         self.run.age = record.get("age")?;
         if let (Some(gram), Some(shift)) = (record.list("gram"), record.get("shift")?) {
             if gram.len() != n * (n + 1) / 2 {
-                return Err(record.damaged("gram", &format!("has {} numbers, not those of {n} samples", gram.len())));
+                return Err(record.damaged(
+                    "gram",
+                    &format!("has {} numbers, which do not fit {n} samples", gram.len()),
+                ));
             }
             self.run.dense.restore(n, gram, shift)?;
             self.run.renew = false;

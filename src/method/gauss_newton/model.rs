@@ -1,7 +1,7 @@
-//! What a step promises, and how the damping follows from what it keeps of that.
+//! The predicted reduction of the objective, and how the damping adapts to the actual one.
 
-/// The objective along a step, were the outputs linear in the weights. For a step of size s against delta = J^T v + pull D,
-/// D = W - W_0:
+/// The objective along a step if the outputs were linear in the weights. For a step of size s along -delta, where
+/// delta = J^T v + pull D and D = W - W_0:
 ///
 /// ```text
 /// Phi(s) = 1/2 ||e - s J delta||^2 + ridge / 2 ||D - s delta||^2
@@ -28,52 +28,51 @@ impl Model {
     }
 }
 
-/// The damping mu, adapted after Nielsen: it falls smoothly with the gain ratio, by at most a factor of 10, and rises faster
-/// with each step refused in a row.
+/// The damping mu, adapted after Nielsen: it falls smoothly with the gain ratio, by at most a factor of 10, and rises
+/// faster with each consecutive rejection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Damping {
     pub mu: f64,
-    /// What the next refusal multiplies mu by.
+    /// The factor of mu at the next rejection.
     pub growth: f64,
-    /// Below this share of the mean eigenvalue damping has no effect.
-    pub least: f64,
+    /// The lower bound of mu: a smaller one would be lost in the rounding of G.
+    pub floor: f64,
 }
 
-/// The first factor of a series of refusals.
+/// The factor of mu at the first of consecutive rejections.
 const GROWTH: f64 = 4.0;
 
 impl Damping {
-    /// `share` of the mean eigenvalue of G.
+    /// Starts at `share` times the mean eigenvalue of G.
     pub fn new(share: f64, mean_eigenvalue: f64) -> Self {
         Self {
             mu: share * mean_eigenvalue,
             growth: GROWTH,
-            least: f64::EPSILON * mean_eigenvalue,
+            floor: f64::EPSILON * mean_eigenvalue,
         }
     }
 
-    /// What a record holds of it.
+    /// The form in which a record stores it.
     pub fn to_array(self) -> [f64; 3] {
-        [self.mu, self.growth, self.least]
+        [self.mu, self.growth, self.floor]
     }
 
-    /// From what a record holds.
-    pub fn from_array([mu, growth, least]: [f64; 3]) -> Self {
-        Self { mu, growth, least }
+    pub fn from_array([mu, growth, floor]: [f64; 3]) -> Self {
+        Self { mu, growth, floor }
     }
 
-    /// After a step that kept this share of its promise.
-    pub fn kept(&mut self, gain: f64) {
+    /// Adapts to an accepted step with this gain ratio.
+    pub fn accepted(&mut self, gain: f64) {
         if gain.is_finite() {
             let factor = 1.0 - (2.0 * gain.min(1.0) - 1.0).powi(3);
-            self.mu = (self.mu * factor.clamp(0.1, GROWTH)).max(self.least);
+            self.mu = (self.mu * factor.clamp(0.1, GROWTH)).max(self.floor);
         }
         self.growth = GROWTH;
     }
 
-    /// After a step taken back.
-    pub fn refused(&mut self) {
-        self.mu = (self.mu.max(self.least) * self.growth).min(f64::MAX.sqrt());
+    /// Adapts to a rejected step.
+    pub fn rejected(&mut self) {
+        self.mu = (self.mu.max(self.floor) * self.growth).min(f64::MAX.sqrt());
         self.growth *= 2.0;
     }
 }
@@ -109,19 +108,19 @@ mod tests {
     }
 
     #[test]
-    fn damping_falls_with_success_and_rises_ever_faster_without() {
+    fn damping_falls_with_success_and_rises_ever_faster_with_rejections() {
         let mut damping = Damping::new(1e-2, 100.0);
         assert_eq!(damping.mu, 1.0);
-        damping.kept(1.0);
+        damping.accepted(1.0);
         assert!((damping.mu - 0.1).abs() < 1e-15);
-        damping.kept(0.5);
+        damping.accepted(0.5);
         assert!((damping.mu - 0.1).abs() < 1e-15);
-        damping.kept(0.1);
+        damping.accepted(0.1);
         assert!(damping.mu > 0.1);
         let mut last = damping.mu;
         let mut factors = Vec::new();
         for _ in 0..3 {
-            damping.refused();
+            damping.rejected();
             factors.push(damping.mu / last);
             last = damping.mu;
         }
@@ -130,11 +129,11 @@ mod tests {
             "{factors:?}"
         );
         for _ in 0..400 {
-            damping.refused();
+            damping.rejected();
         }
         assert!(damping.mu.is_finite());
         for _ in 0..400 {
-            damping.kept(1.0);
+            damping.accepted(1.0);
         }
         assert!(damping.mu >= f64::EPSILON * 100.0);
     }

@@ -28,7 +28,7 @@ fn no_coordinates() {
 
 #[test]
 fn a_label_short() {
-    let words = ["labels", "expected 2", "found 1", "one label for each row"];
+    let words = ["labels", "expected 2", "found 1", "one label per row"];
     refused(Dataset::from_rows(&[[1.0], [2.0]], &[1.0]), &words);
 }
 

@@ -87,7 +87,7 @@ fn output_scale_that_is_none() {
     for (value, word) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (-1.0, "-1.0"), (0.0, "0.0")] {
         refused(
             build(Initializer::new(3, 4).output_scale(value)),
-            &["output_scale", word, "more than 0"],
+            &["output_scale", word, "positive and finite"],
         );
     }
 }
@@ -96,6 +96,6 @@ fn output_scale_that_is_none() {
 fn output_scale_beyond_the_type() {
     for scale in [1e-60, 1e39] {
         let result = Initializer::new(3, 4).output_scale(scale).build::<f32>();
-        refused(result, &["output_scale", "f32", "more than 0"]);
+        refused(result, &["output_scale", "f32", "positive and finite"]);
     }
 }

@@ -43,7 +43,7 @@ fn a_standard_deviation_out_of_range() {
     for value in [-0.1, f64::NAN, f64::INFINITY] {
         refused(
             limit_kernel(&dmatrix![1.0], value),
-            &["std_dev", &format!("{value:?}"), "at least 0"],
+            &["`std_dev` of `limit_kernel`", &format!("{value:?}"), "at least 0"],
         );
     }
     assert_eq!(limit_kernel(&dmatrix![3.0], 0.0).unwrap(), dmatrix![9.0]);
@@ -124,7 +124,7 @@ fn a_predictor_of_points_that_overflow() {
         Predictor::new(&data, 1.0),
         &["limit kernel", "points 1 and 1", "scale the points"],
     );
-    refused(Predictor::new(&data, -1.0), &["std_dev", "is -1;"]);
+    refused(Predictor::new(&data, -1.0), &["`std_dev` of `Predictor::new` is -1;"]);
 }
 
 #[test]
@@ -141,8 +141,14 @@ fn a_lambda_out_of_range() {
 fn a_time_out_of_range() {
     let flow = predictor().gradient_flow().unwrap();
     for t in [-1.0, f64::NAN, f64::NEG_INFINITY] {
-        refused(flow.at(t), &["time", &format!("{t:?}"), "at least 0"]);
-        refused(flow.residual_norm(t), &["time", &format!("{t:?}")]);
+        refused(
+            flow.at(t),
+            &["`t` of `GradientFlow::at`", &format!("{t:?}"), "at least 0"],
+        );
+        refused(
+            flow.residual_norm(t),
+            &["`t` of `GradientFlow::residual_norm`", &format!("{t:?}")],
+        );
     }
 }
 

@@ -10,7 +10,7 @@ fn dual_vector_of_another_length() {
     let short = Answers::changing(|direction| direction.dual.truncate(2));
     fit_refused(
         Trainer::new(0.1).method(short),
-        &["dual vector", "expected 3", "found 2", "each sample"],
+        &["dual vector", "expected 3", "found 2", "one number per sample"],
     );
     let long = Answers::changing(|direction| direction.dual.push(0.0));
     fit_refused(

@@ -15,7 +15,7 @@ fn too_few_output_weights() {
             "output weights",
             "expected 5",
             "found 2",
-            "one output weight for each neuron",
+            "one output weight per neuron",
         ],
     );
 }

@@ -45,7 +45,7 @@ fn step_sizes_from_a_number() {
         fit_refused(Trainer::new(size), &["step size", "`Trainer::new`", name, "positive"]);
         if size != 0.0 {
             let schedule = expnet::schedule::from_fn(move |_| size);
-            fit_refused(Trainer::new(schedule), &["step size", "step 0", name, "not negative"]);
+            fit_refused(Trainer::new(schedule), &["step size", "step 0", name, ">= 0"]);
         }
     }
 }
@@ -66,7 +66,7 @@ fn step_sizes_from_a_closure() {
         let sizes = move |state: &mut StepState<'_, f64>| if state.iteration() < 2 { 1e-3 } else { size };
         refused(
             Trainer::new(sizes).fit(&mut net, &data),
-            &["step size", "step 2", name, "not negative"],
+            &["step size", "step 2", name, ">= 0"],
         );
         // The two steps before it were taken.
         let mut two = start.clone();

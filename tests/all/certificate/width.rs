@@ -40,7 +40,10 @@ fn sufficient_width_saturates() {
     for delta in [0.0, 1.0, -0.1, f64::NAN] {
         refused(sufficient_width(&data, 1.0, delta), &["`delta`", "above 0 and below 1"]);
     }
-    refused(sufficient_width(&data, f64::NAN, 0.1), &["NaN"]);
+    refused(
+        sufficient_width(&data, f64::NAN, 0.1),
+        &["`std_dev` of `sufficient_width` is NaN"],
+    );
     // sigma = 0 and independent points: nothing is random.
     let sure = sufficient_width(&data, 0.0, 1e-9).unwrap();
     assert!(sure.width() < 2_000, "{sure}");

@@ -13,7 +13,7 @@ fn a_certificate_reads_well() {
         &proved,
         &[
             "convergence is proved by theorem A''",
-            "times to spare",
+            "to spare",
             "n = 6, d = 8",
             "steps to 1e-3",
             "no neuron moves",
@@ -48,7 +48,7 @@ fn a_certificate_reads_well() {
     says(
         &enough,
         &[
-            "is enough with probability 0.9 by theorem D",
+            "suffices with probability 0.9 by theorem D",
             "sigma = 1",
             "widths by theorem: B ",
             " C ",

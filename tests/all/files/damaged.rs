@@ -22,7 +22,7 @@ fn damaged_headers_are_refused_with_the_reason() {
         (
             "/weights/shape",
             json!([12]),
-            "tensor \"weights\" has shape [12], which should have 2 numbers",
+            "tensor \"weights\" has shape [12], which should have 2 dimensions",
         ),
         ("/weights/shape", json!([4, 2]), "its header is damaged"),
         ("/weights/shape", json!([1_u64 << 62, 8]), "its header is damaged"),
@@ -37,28 +37,24 @@ fn damaged_headers_are_refused_with_the_reason() {
         (
             "/__metadata__",
             Value::Null,
-            "it was not written for expnet: its metadata has no key \"expnet\"",
+            "it is not an expnet file: its metadata has no key \"expnet\"",
         ),
-        (
-            "/__metadata__",
-            json!({ "format": "pt" }),
-            "it was not written for expnet",
-        ),
+        ("/__metadata__", json!({ "format": "pt" }), "it is not an expnet file"),
         ("/__metadata__", document("[1]"), "its metadata is damaged"),
         (
             "/__metadata__",
             document("{\"kind\":\"network\"}"),
-            "its metadata is damaged: there is no version of the format",
+            "its metadata is damaged: the format version is missing",
         ),
         (
             "/__metadata__",
             document("{\"version\":1}"),
-            "it does not say what the file holds",
+            "the kind of file is missing",
         ),
         (
             "/__metadata__",
             document("{\"version\":7,\"kind\":\"network\"}"),
-            "its format has version 7, and this expnet reads version 1",
+            "its format version is 7, but this version of expnet reads 1",
         ),
         (
             "/__metadata__",
@@ -85,7 +81,7 @@ fn damaged_headers_are_refused_with_the_reason() {
         put(&path, &header, &numbers);
         assert_eq!(
             problem::<f64>(&path),
-            "it has a tensor \"another\", which a network has not"
+            "it has a tensor \"another\", which a network does not have"
         );
     }
     let document = json!({ "expnet": "{\"version\":1,\"kind\":\"network\"}" });
@@ -98,7 +94,7 @@ fn damaged_headers_are_refused_with_the_reason() {
         &json!({ "__metadata__": document, "weights": empty, "output_weights": nothing }),
         &[],
     );
-    assert!(problem::<f64>(&path).starts_with("it holds no network: the weight matrix is empty"));
+    assert!(problem::<f64>(&path).starts_with("its network is invalid: the weight matrix is empty"));
 }
 
 #[test]
@@ -152,11 +148,11 @@ fn files_of_the_wrong_length_are_refused() {
         );
     }
     fs::write(&path, [&whole[..], b"!"].concat()).unwrap();
-    assert_eq!(problem::<f32>(&path), "it is damaged: 1 bytes follow its end");
+    assert_eq!(problem::<f32>(&path), "it is damaged: 1 extra bytes at its end");
     fs::write(&path, "these are the words of a long letter, and no numbers").unwrap();
     assert_eq!(
         problem::<f32>(&path),
-        "it is no safetensors file: it begins with no length of a header"
+        "it is not a safetensors file: it does not begin with the length of a header"
     );
     fs::write(&path, [&16_u64.to_le_bytes()[..], b"{ neither, nor }"].concat()).unwrap();
     assert!(problem::<f32>(&path).starts_with("its header is damaged"));
@@ -178,7 +174,7 @@ fn numbers_that_are_not_finite_are_refused() {
         put(&path, &header, &numbers);
         let problem = problem::<f64>(&path);
         assert!(
-            problem.starts_with(&format!("it holds no network: {expected}")),
+            problem.starts_with(&format!("its network is invalid: {expected}")),
             "{problem}"
         );
     }

@@ -198,7 +198,7 @@ fn a_full_disk_ends_the_log_and_not_the_run_and_is_told() {
         // The header is a line too.
         let step = paper.lines().len().saturating_sub(1);
         assert!(step < 20 && (room < 100 || step > 4), "{step}");
-        let expected = format!("the log ends at step {step}, where it could not be written: ");
+        let expected = format!("the log ends at step {step}, where writing it failed: ");
         assert_eq!(report.problems().len(), 2);
         assert!(report.problems()[0].starts_with(&expected), "{:?}", report.problems());
         assert!(report.to_string().ends_with(&report.problems()[1]), "{report}");

@@ -52,19 +52,19 @@ fn another_scalar_type_is_refused_by_name() {
     awkward::<f64>().save(&path).unwrap();
     assert_eq!(
         problem::<f32>(&path),
-        "tensor \"output_weights\" holds F64 and not F32 (f32): load it as f64, and `cast` the network"
+        "tensor \"output_weights\" holds F64, not F32 (f32): load it as f64 and `cast` the network"
     );
     awkward::<f32>().save(&path).unwrap();
     assert_eq!(
         problem::<f64>(&path),
-        "tensor \"output_weights\" holds F32 and not F64 (f64): load it as f32, and `cast` the network"
+        "tensor \"output_weights\" holds F32, not F64 (f64): load it as f32 and `cast` the network"
     );
     let cast: ExpNetwork<f64> = ExpNetwork::<f32>::load(&path).unwrap().cast().unwrap();
     assert_eq!(cast, awkward::<f32>().cast().unwrap());
     let (mut header, numbers) = parts(&path);
     header["output_weights"]["dtype"] = json!("I32");
     put(&path, &header, &numbers);
-    assert!(problem::<f64>(&path).contains("holds I32 and not F64 (f64): save it as F32 or F64"));
+    assert!(problem::<f64>(&path).contains("holds I32, not F64 (f64): save it as F32 or F64"));
 }
 
 #[test]

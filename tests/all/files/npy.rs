@@ -94,7 +94,7 @@ fn what_is_no_matrix_of_the_type_is_refused_with_the_reason() {
     for (header, expected) in [
         (
             "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }",
-            "it holds f32 numbers and not f64: load it as f32",
+            "it holds f32 numbers, not f64: load it as f32",
         ),
         (
             "{'descr': '>f8', 'fortran_order': False, 'shape': (2, 3), }",
@@ -110,11 +110,11 @@ fn what_is_no_matrix_of_the_type_is_refused_with_the_reason() {
         ),
         (
             "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 2, 3), }",
-            "it holds an array of 3 indices, not a matrix",
+            "it holds an array of 3 dimensions, not a matrix",
         ),
         (
             "{'descr': '<f8', 'fortran_order': False, 'shape': (), }",
-            "it holds an array of 0 indices, not a matrix",
+            "it holds an array of 0 dimensions, not a matrix",
         ),
         (
             "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }",
@@ -122,11 +122,11 @@ fn what_is_no_matrix_of_the_type_is_refused_with_the_reason() {
         ),
         (
             "{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296), }",
-            "speaks of more than it holds",
+            "announces more than it holds",
         ),
         (
             "{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999999999999, 2), }",
-            "speaks of more than it holds",
+            "announces more than it holds",
         ),
         (
             "{'descr': '<f8', 'fortran_order': 'no', 'shape': (2, 3), }",
@@ -134,7 +134,7 @@ fn what_is_no_matrix_of_the_type_is_refused_with_the_reason() {
         ),
         ("{'descr': '<f8', 'shape': (2, 3), }", "its header is damaged"),
         ("hello", "its header is damaged"),
-        (nested.as_str(), "speaks of more than it holds"),
+        (nested.as_str(), "announces more than it holds"),
     ] {
         put(&path, header, &numbers);
         let problem = problem::<f64>(&path);
@@ -147,7 +147,7 @@ fn what_is_no_matrix_of_the_type_is_refused_with_the_reason() {
         b"",
     ] {
         fs::write(&path, bytes).unwrap();
-        assert_eq!(problem::<f64>(&path), "it is no file of NumPy's");
+        assert_eq!(problem::<f64>(&path), "it is not a NumPy `.npy` file");
     }
 }
 

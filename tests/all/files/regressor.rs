@@ -60,23 +60,19 @@ fn a_damaged_scaling_or_report_is_refused() {
         (
             "/scaling/label_std_dev",
             json!(0.0),
-            "and 0.0 for the labels; it must be finite and positive",
+            "and 0.0 for the labels; it must be finite, with a positive `std_dev`",
         ),
         ("/scaling/label_mean", Value::Null, "its metadata is damaged"),
         (
             "/scaling/columns",
             json!(["one"]),
-            "its scaling cannot be used: the number of column names: expected 3, found 1",
+            "its scaling is invalid: the number of column names: expected 3, found 1",
         ),
-        (
-            "/scaling/standardise",
-            json!(false),
-            "or 0 and 1 where that step is off",
-        ),
+        ("/scaling/standardise", json!(false), "or 0 and 1 if that step is off"),
         (
             "/scaling/bias",
             json!(false),
-            "its scaling makes points of dimension 3, its network has 4",
+            "its scaling produces points of dimension 3, but its network has dimension 4",
         ),
         ("/scaling/unit_sphere", json!("yes"), "its metadata is damaged"),
         (
@@ -116,7 +112,7 @@ fn a_damaged_scaling_or_report_is_refused() {
     let error = ExpRegressor::<f64>::load(&path).unwrap_err().to_string();
     assert!(error.contains("for column 0; it must be finite"), "{error}");
     assert!(
-        error.contains("its scaling cannot be used: `mean` and `std_dev` of `Scaling` is inf and"),
+        error.contains("its scaling is invalid: `mean` and `std_dev` of `Scaling` is inf and"),
         "{error}"
     );
 }

@@ -1,6 +1,9 @@
-//! Settings, reports and histories survive serde; bad settings are refused there as in code.
+//! Settings, reports and histories survive serde, certificates and spectra are exact in JSON; bad settings are refused
+//! there as in code.
 
 use crate::support::says;
+use expnet::certificate::{Certificate, certify, sufficient_width};
+use expnet::kernel::Spectrum;
 use expnet::method::{GaussNewton, GradientDescent, Minibatch};
 use expnet::observer::History;
 use expnet::schedule::{
@@ -8,8 +11,10 @@ use expnet::schedule::{
     KernelStable, OneCycle, Polyak, Polynomial, ReduceOnPlateau, Schedule, StepDecay,
 };
 use expnet::{Dataset, ExpRegressor, FitReport, Initializer, Memory, Scaling, Termination, Trainer};
+use nalgebra::{DMatrix, dmatrix};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use std::fmt::Debug;
 
 fn comes_back<S: Serialize + DeserializeOwned + Debug>(settings: &S) {
@@ -106,4 +111,71 @@ fn reports_and_histories_come_back() {
     assert_eq!(serde_json::from_str::<History>(&text).unwrap(), history);
     let short = text.replacen("\"seconds\":[", "\"seconds\":[0.0,", 1);
     not_read::<History>(&short, "the length of a list in a history");
+}
+
+fn as_json<S: Serialize>(data: &S) -> Value {
+    serde_json::from_str(&serde_json::to_string(data).unwrap()).unwrap()
+}
+
+/// All that the methods of a certificate return.
+fn written_out(c: &Certificate, theorem: &Value) -> Value {
+    let names = ["a", "a_prime", "a_double_prime"];
+    let attempts = c.attempts().iter().zip(names).map(|(attempt, name)| {
+        let sides = attempt.inequalities().iter();
+        let sides = sides.map(|i| json!({"statement": i.statement(), "left": i.left(), "right": i.right()}));
+        json!({"theorem": name, "radius": attempt.radius(), "inequalities": sides.collect::<Vec<_>>()})
+    });
+    json!({
+        "samples": 2, "dimension": 2, "width": c.width(), "theorem": theorem,
+        "max_step_size": c.max_step_size(), "rate": c.rate(), "residual_norm": c.residual_norm(),
+        "lambda_min": c.lambda_min(), "lambda_max": c.lambda_max(), "attempts": attempts.collect::<Vec<_>>(),
+    })
+}
+
+#[test]
+fn certificates_serialise_exactly() {
+    let rows = [[1.0, 0.0], [0.6, 0.8]];
+    let data = Dataset::from_rows(&rows, &[0.5, -0.5]).unwrap();
+    let start = |width| {
+        Initializer::new(2, width)
+            .antisymmetric(true)
+            .seed(3)
+            .build::<f64>()
+            .unwrap()
+    };
+    let proved = certify(&start(512), &data).unwrap();
+    assert_eq!(as_json(&proved), written_out(&proved, &json!("a_double_prime")));
+    let open = certify(&start(8), &Dataset::from_rows(&rows, &[5.0, -5.0]).unwrap()).unwrap();
+    assert_eq!(as_json(&open), written_out(&open, &Value::Null));
+    let hopeless = Dataset::from_rows(&rows, &[1e9, -1e9]).unwrap();
+    let infinite = as_json(&certify(&start(8), &hopeless).unwrap());
+    assert_eq!(infinite["attempts"][2]["inequalities"][0]["left"], "inf");
+
+    let found = sufficient_width(&data, 0.5, 0.1).unwrap();
+    let text = as_json(&found);
+    let smallest = json!({
+        "theorem": "d", "width": found.width(), "max_step_size": found.max_step_size(), "rate": found.rate(),
+    });
+    assert_eq!(text["smallest"], smallest);
+    assert_eq!([&text["samples"], &text["dimension"]], [2, 2]);
+    assert_eq!([&text["std_dev"], &text["delta"]], [0.5, 0.1]);
+    let widths: Vec<&Value> = (0..3).map(|k| &text["theorems"][k]["width"]).collect();
+    assert_eq!(widths, found.widths().map(|(_, width)| width));
+    let none = as_json(&sufficient_width(&data, 8.0, 0.1).unwrap());
+    assert_eq!(none["smallest"], Value::Null);
+    assert_eq!(none["theorems"][2]["width"], "inf");
+}
+
+#[test]
+fn spectra_serialise_exactly() {
+    let spectrum = Spectrum::with_eigenvectors(&dmatrix![2.0, 0.1; 0.1, 1.0 / 3.0]).unwrap();
+    let vectors = spectrum.eigenvectors().unwrap();
+    let expected = json!({
+        "eigenvalues": spectrum.eigenvalues().as_slice(),
+        "eigenvectors": [vectors.column(0).as_slice(), vectors.column(1).as_slice()],
+    });
+    assert_eq!(as_json(&spectrum), expected);
+    let huge = as_json(&Spectrum::new(&DMatrix::from_element(2, 2, f64::MAX)).unwrap());
+    assert_eq!(huge["eigenvalues"][0], "inf");
+    assert_eq!(huge["eigenvectors"], Value::Null);
 }

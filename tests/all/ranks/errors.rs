@@ -179,6 +179,6 @@ fn outputs_over_ranks_fail_together() {
         outputs
     });
     let texts = errors(answers);
-    assert!(texts[0].starts_with("rank 1 of 2 could not go on"), "{}", texts[0]);
+    assert!(texts[0].starts_with("rank 1 of 2 has failed"), "{}", texts[0]);
     assert!(texts[1].starts_with("a coordinate is NaN"), "{}", texts[1]);
 }

@@ -15,10 +15,10 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 /// What the other ranks of a run say when rank 1 has met an error.
-const GONE: &str = "rank 1 of 3 could not go on with the run; see the error on that rank";
+const GONE: &str = "rank 1 of 3 has failed; see the error on that rank";
 
 /// The same of a file that they write together, through rank 0.
-const ANOTHER_GONE: &str = "rank 0 of 3 could not go on with the run; see the error on that rank";
+const ANOTHER_GONE: &str = "rank 0 of 3 has failed; see the error on that rank";
 
 /// What all ranks say when they have taken different paths.
 const DISAGREE: &str = "the 3 ranks disagree at exchange";

@@ -35,7 +35,7 @@ fn the_check_finds_what_is_forgotten() {
     assert!(
         report
             .to_string()
-            .contains("another one in 4 of 6 runs resumed on its way; resumed at step 1, coordinate")
+            .contains("differs in 4 of 6 resumed runs: resumed at step 1, coordinate")
     );
 }
 

@@ -153,7 +153,7 @@ fn unknown_states_are_refused_when_a_checkpoint_is_asked_for() {
     let closure = |_: &mut StepState<'_, f64>| 1e-3;
     let text = text_of(Trainer::new(closure), 1);
     assert!(
-        text.starts_with("`Trainer::checkpoint` does not go with all::resume::refused::"),
+        text.starts_with("`Trainer::checkpoint` cannot be combined with all::resume::refused::"),
         "{text}"
     );
     assert!(

@@ -104,5 +104,8 @@ fn report_speaks_of_the_network_handed_back() {
     assert!((report.loss() - loss).abs() <= 1e-14 * loss);
     assert!((report.residual_norm() - norm).abs() <= 1e-14 * norm);
     assert_eq!(report.last_step_size(), Some(size));
-    says(&report, &["20 steps", "21 passes", "the number of steps was used up"]);
+    says(
+        &report,
+        &["20 steps", "21 passes", "the maximum number of steps was reached"],
+    );
 }

@@ -1,5 +1,5 @@
-//! Rust peers on the same work as gd_step.py: `rust-peers PEER n d m dtype steps`
-//! PEER: nalgebra | faer | candle. Same closed-form inputs, same eta, same output line.
+//! The Rust peers, on the same work as gd_step.py: `rust-peers PEER n d m dtype steps`.
+//! PEER is nalgebra, faer or candle. Inputs, eta and the output line are those of gd_step.py.
 use std::time::Instant;
 struct Input { x: Vec<f64>, y: Vec<f64>, w: Vec<f64>, a: Vec<f64>, eta: f64 }
 fn input(n: usize, d: usize, m: usize) -> Input {

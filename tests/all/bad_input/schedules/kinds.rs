@@ -28,7 +28,8 @@ fn plain_only<S: Schedule<f64>>(schedule: impl Fn() -> S, name: &str) {
     run_refused_by(schedule(), plain.nesterov(0.5), &words("momentum or clipping"));
     run_refused_by(schedule(), plain.clip_norm(1.0), &words("momentum or clipping"));
     run_refused_by(schedule(), Minibatch::new(1), &words("minibatches"));
-    run_refused_by(schedule(), Answers::plain(), &words(NO_GRADIENT));
+    let dual = [name, NO_GRADIENT, "constant step size of 1", "`Backtracking`"];
+    run_refused_by(schedule(), Answers::plain(), &dual);
     let later = Schedule::<f64>::then(0.1, 10, schedule()).warmup(3);
     run_refused_by(later, Minibatch::new(1), &words("minibatches"));
 }

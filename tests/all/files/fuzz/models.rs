@@ -46,7 +46,7 @@ fn read_network<T: Float>(path: &Path) -> Stage {
 }
 
 fn stage_of_model(error: &Error) -> Stage {
-    let header = ["header", "cut short", "too short", "no safetensors", "follow its end"];
+    let header = ["header", "cut short", "too short", "not a safetensors", "extra bytes"];
     let shapes = [
         "shape",
         "no tensor",

@@ -68,7 +68,7 @@ fn ridge_on_singular_kernels_is_refused_with_a_lambda_that_is_safe() {
     // No two equal, but far too many for the plane.
     let crowd = Predictor::new(&problems::data::<f64>(60, 2, 1), 1.0).unwrap();
     let error = crowd.ridge(0.0).unwrap_err().to_string();
-    assert!(error.contains("close, or many"), "{error}");
+    assert!(error.contains("too close or too many"), "{error}");
     let safe: f64 = error
         .split("lambda; ")
         .nth(1)

@@ -1,9 +1,11 @@
 //! The fused engine against the plain one, on every level, over all sizes around the lane, block and panel edges.
 
-use super::kernels::microkernel::lanes;
+mod bits;
+mod gram;
+
 use super::plan::{Plan, levels};
 use super::reduce::reduce;
-use super::{Dual, Engine, Look, Memory, Move, plain};
+use super::{Dual, Engine, Memory, Move, Scope, plain};
 use crate::float::Float;
 use fearless_simd::Level;
 use nalgebra::{DMatrix, DVector};
@@ -67,11 +69,6 @@ fn assert_close(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
     }
 }
 
-fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-    pool.install(work)
-}
-
 fn as_f64<T: Float>(matrix: &DMatrix<T>) -> Vec<f64> {
     matrix.iter().map(|x| x.as_f64()).collect()
 }
@@ -106,11 +103,18 @@ fn compare<T: Float>(level: Level, (n, d, m): (usize, usize, usize), memory: Mem
         10.0 * tolerance::<T>() * size,
     );
 
+    compare_step(&mut engine, &p, &gradient, &name);
+}
+
+/// A step along J^T v, and what is evaluated after it.
+fn compare_step<T: Float>(engine: &mut Engine<T>, p: &Problem<T>, gradient: &DMatrix<T>, name: &str) {
+    let (d, m) = p.weights.shape();
+    let unit = tolerance::<T>() * (d as f64).sqrt() * p.scale();
     let eta = 1e-3 / (m as f64);
     engine
-        .propose(Dual::Direction, &p.dual, step(eta), false, Look::Batch)
+        .propose(Dual::Direction, &p.dual, step(eta), false, Scope::Batch)
         .unwrap();
-    let moved = &p.weights - &gradient * T::lit(eta);
+    let moved = &p.weights - gradient * T::lit(eta);
     let expected = plain::outputs(&moved, &p.output_weights, &p.points);
     assert_close(
         &format!("{name}: outputs after a step"),
@@ -181,132 +185,6 @@ fn many_samples_are_recomputed_in_groups() {
     }
 }
 
-/// G against the plain one, on all samples and on a batch of them.
-fn compare_gram<T: Float>(level: Level, (n, d, m): (usize, usize, usize), reduced: bool) {
-    let p = problem::<T>(n, d, m);
-    let mut engine = p.engine(level, Memory::Auto, reduced);
-    engine.forward().unwrap();
-    let gram = engine.tangent_gram().unwrap();
-    let expected = plain::tangent_gram(&p.weights, &p.output_weights, &p.points);
-    let name = format!("{level:?} {} n {n} d {d} m {m} reduced {reduced}", T::NAME);
-    // The activations round like sqrt(d), their sum like sqrt(m).
-    let close = tolerance::<T>() * (d as f64 + m as f64 / 1e3).sqrt() * expected.amax();
-    assert_close(&name, gram.as_slice(), expected.as_slice(), close);
-    assert_eq!(gram, gram.transpose(), "{name}");
-    assert_eq!(engine.passes(), 2);
-
-    let chosen: Vec<usize> = (0..n).rev().step_by(2).collect();
-    engine.choose_batch(&chosen).unwrap();
-    engine.forward().unwrap();
-    let part = engine.tangent_gram().unwrap();
-    let expected = expected.select_rows(&chosen).select_columns(&chosen);
-    assert_close(&format!("{name}, a batch"), part.as_slice(), expected.as_slice(), close);
-}
-
-#[test]
-fn tangent_gram_is_the_plain_one_around_every_edge() {
-    for level in levels() {
-        for n in [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 50] {
-            compare_gram::<f64>(level, (n, 3, 70), false);
-            compare_gram::<f32>(level, (n, 3, 70), false);
-        }
-        for m in [1, 2, 7, 16, 31, 33, 127, 128, 129, 300, 1000] {
-            compare_gram::<f64>(level, (11, 4, m), false);
-            compare_gram::<f32>(level, (11, 4, m), false);
-        }
-        for shape in [(13, 20, 130), (40, 30, 333), (5, 60, 64)] {
-            compare_gram::<f64>(level, shape, true);
-            compare_gram::<f32>(level, shape, true);
-        }
-    }
-}
-
-#[test]
-fn tangent_gram_takes_several_slabs() {
-    let lanes = lanes::<f64>(Level::new());
-    let (n, m) = (100, 30_000);
-    assert!(n / lanes * lanes * m > 2 << 20, "more than two slabs");
-    compare_gram::<f64>(Level::new(), (n, 3, m), false);
-    compare_gram::<f32>(Level::new(), (n, 3, m), false);
-}
-
-#[test]
-fn the_bits_of_g_do_not_depend_on_threads() {
-    fn gram<T: Float>(shape: (usize, usize, usize), threads: usize) -> DMatrix<f64> {
-        let p = problem::<T>(shape.0, shape.1, shape.2);
-        on_threads(threads, || {
-            p.engine(Level::new(), Memory::Auto, false).tangent_gram().unwrap()
-        })
-    }
-    for shape in [(1, 1, 1), (40, 3, 5000), (150, 5, 10_001), (300, 2, 700)] {
-        for threads in [2, 3] {
-            assert_eq!(gram::<f64>(shape, 1), gram::<f64>(shape, threads), "{shape:?}");
-            assert_eq!(gram::<f32>(shape, 1), gram::<f32>(shape, threads), "{shape:?}");
-        }
-    }
-}
-
-/// Mean and covariance of the projections <w, x_i>, each neuron counted a_r^2 times, as on paper: they are the same in any
-/// coordinates.
-fn compare_moments<T: Float>(level: Level, (n, d, m): (usize, usize, usize), reduced: bool) {
-    let p = problem::<T>(n, d, m);
-    let mut engine = p.engine(level, Memory::Auto, reduced);
-    engine.forward().unwrap();
-    let (mean, covariance) = engine.weight_moments().unwrap();
-    let points = engine.points();
-    let spread = points.tr_mul(&(covariance * &points));
-
-    let (weights, points) = (p.weights.map(Float::as_f64), p.points.map(Float::as_f64));
-    let squares = p.output_weights.map(|a| a.as_f64() * a.as_f64());
-    let projections = weights.tr_mul(&points);
-    let means = projections.tr_mul(&squares) / squares.sum();
-    let centred = DMatrix::from_fn(m, n, |r, i| projections[(r, i)] - means[i]);
-    let weighted = DMatrix::from_fn(m, n, |r, i| squares[r] * centred[(r, i)]);
-    let expected = centred.tr_mul(&weighted) / squares.sum();
-    let name = format!("{level:?} {} n {n} d {d} m {m} reduced {reduced}", T::NAME);
-    let found = engine.points().tr_mul(&mean);
-    let close = 50.0 * tolerance::<T>();
-    assert_close(&format!("{name}: means"), found.as_slice(), means.as_slice(), close);
-    assert_close(
-        &format!("{name}: covariances"),
-        spread.as_slice(),
-        expected.as_slice(),
-        close,
-    );
-}
-
-#[test]
-fn the_moments_of_the_weights_are_those_on_paper_around_every_edge() {
-    for level in levels() {
-        for shape in [
-            (3, 1, 1),
-            (5, 3, 70),
-            (9, 4, 129),
-            (12, 5, 333),
-            (20, 8, 1000),
-            (30, 13, 257),
-        ] {
-            compare_moments::<f64>(level, shape, false);
-            compare_moments::<f32>(level, shape, false);
-        }
-        for shape in [(13, 20, 130), (40, 30, 333), (5, 60, 64)] {
-            compare_moments::<f64>(level, shape, true);
-            compare_moments::<f32>(level, shape, true);
-        }
-    }
-}
-
-#[test]
-fn the_bits_of_the_moments_do_not_depend_on_threads() {
-    let moments = |threads| {
-        let p = problem::<f32>(9, 7, 10_001);
-        on_threads(threads, || {
-            p.engine(Level::new(), Memory::Auto, false).weight_moments().unwrap()
-        })
-    };
-    assert_eq!(moments(1), moments(3));
-}
-
 #[test]
 fn the_tangent_product_of_the_movement_is_that_of_the_plain_model() {
     for (level, memory) in levels()
@@ -319,7 +197,7 @@ fn the_tangent_product_of_the_movement_is_that_of_the_plain_model() {
             engine.forward().unwrap();
             engine.keep_initial(&p.weights).unwrap();
             let proposed = engine
-                .propose(Dual::Direction, &p.dual, step(1e-3), false, Look::Batch)
+                .propose(Dual::Direction, &p.dual, step(1e-3), false, Scope::Batch)
                 .unwrap();
             engine.accept(false, false);
             let mut weights = p.weights.clone();
@@ -337,89 +215,6 @@ fn the_tangent_product_of_the_movement_is_that_of_the_plain_model() {
                 &expected,
                 1e-10 * size,
             );
-        }
-    }
-}
-
-/// The bits of a short run: outputs after some steps with a trial, a batch and momentum in between.
-fn bits<T: Float>((n, d, m): (usize, usize, usize), memory: Memory, threads: usize) -> Vec<u64> {
-    on_threads(threads, || {
-        let p = problem::<T>(n, d, m);
-        let plan = Plan::new::<T>(memory);
-        let reduction = reduce(&p.points, None);
-        let mut engine = Engine::with(
-            plan,
-            reduction,
-            &p.weights,
-            &p.output_weights,
-            &p.points,
-            Some(&p.points),
-        )
-        .unwrap();
-        engine.forward().unwrap();
-        let mut bits = Vec::new();
-        for t in 0..4 {
-            let momentum = if t > 1 { 0.5 } else { 0.0 };
-            let eta = 1e-3 / m as f64;
-            engine
-                .propose(Dual::Direction, &p.dual, step(3.0 * eta), true, Look::Batch)
-                .unwrap();
-            let sums = engine.gradient(Dual::Direction, &p.dual).unwrap();
-            engine
-                .propose(
-                    Dual::Direction,
-                    &p.dual,
-                    Move { momentum, ..step(eta) },
-                    t == 2,
-                    Look::BatchAndValidation,
-                )
-                .unwrap();
-            bits.extend([sums.norm_squared.to_bits(), sums.dot_velocity.to_bits()]);
-            bits.extend(
-                engine
-                    .outputs()
-                    .iter()
-                    .chain(engine.validation_outputs())
-                    .map(|f| f.to_bits()),
-            );
-            engine.accept(momentum > 0.0, t == 1);
-        }
-        let mut product = vec![0.0; n];
-        engine.tangent_product(&vec![1.0; n], &mut product).unwrap();
-        bits.extend(product.iter().map(|p| p.to_bits()));
-        let mut weights = p.weights.clone();
-        engine.advance(&mut weights).unwrap();
-        bits.extend(weights.iter().map(|w| w.as_f64().to_bits()));
-        bits
-    })
-}
-
-#[test]
-fn bits_do_not_depend_on_threads_or_memory() {
-    let shapes = [
-        (1, 1, 1),
-        (32, 4, 1024),
-        (13, 7, 5001),
-        (128, 16, 4096),
-        (40, 100, 3000),
-        (300, 5, 2500),
-        (1100, 3, 900),
-        (64, 64, 2048),
-    ];
-    for shape in shapes {
-        let first = bits::<f64>(shape, Memory::Store, 1);
-        let first_f32 = bits::<f32>(shape, Memory::Store, 1);
-        for threads in [1, 2, 3] {
-            for memory in [Memory::Store, Memory::Recompute, Memory::Auto] {
-                assert!(
-                    bits::<f64>(shape, memory, threads) == first,
-                    "{shape:?} {threads} {memory:?}"
-                );
-                assert!(
-                    bits::<f32>(shape, memory, threads) == first_f32,
-                    "{shape:?} {threads} {memory:?}"
-                );
-            }
         }
     }
 }
@@ -481,13 +276,13 @@ fn undo_restores_everything() {
                     ..step(1e-2)
                 },
                 true,
-                Look::Batch,
+                Scope::Batch,
             )
             .unwrap();
         with_undo.forget(Dual::Direction);
         for engine in [&mut plain_run, &mut with_undo] {
             engine
-                .propose(Dual::Direction, &p.dual, step(1e-4), false, Look::Batch)
+                .propose(Dual::Direction, &p.dual, step(1e-4), false, Scope::Batch)
                 .unwrap();
             engine.accept(false, false);
         }
@@ -511,7 +306,7 @@ proptest! {
         for engine in [&mut direct, &mut reduced] {
             engine.forward().unwrap();
             for _ in 0..5 {
-                engine.propose(Dual::Direction, &p.dual, step(1e-3), false, Look::Batch).unwrap();
+                engine.propose(Dual::Direction, &p.dual, step(1e-3), false, Scope::Batch).unwrap();
                 engine.accept(false, false);
             }
         }

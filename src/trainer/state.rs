@@ -1,0 +1,88 @@
+//! What the loop itself remembers, beside weights, schedule and method.
+
+use super::limits::{Clock, Ending, Unfinished};
+use super::validation::Best;
+use crate::error::Error;
+use crate::record::Record;
+use std::time::Duration;
+
+/// No run has taken longer: a million years can be added without overflow.
+const LONGEST: Duration = Duration::from_secs(1 << 45);
+
+/// The state of the loop.
+#[derive(Debug)]
+pub(super) struct RunState {
+    pub clock: Clock,
+    pub epoch: Epoch,
+    pub ending: Ending,
+    pub initial_loss: f64,
+    /// Steps that the method undid.
+    pub undone: usize,
+}
+
+/// The batches of a run: there are none for a full-batch method.
+#[derive(Debug, Default)]
+pub(super) struct Epoch {
+    pub batched: bool,
+    /// The samples of the next step.
+    pub dealt: Vec<usize>,
+    /// Samples used since the last epoch began.
+    pub used: usize,
+    /// The loss on all samples, as of the last epoch that evaluated it.
+    pub loss: f64,
+}
+
+impl RunState {
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            epoch: Epoch::default(),
+            ending: Ending::default(),
+            initial_loss: f64::NAN,
+            undone: 0,
+        }
+    }
+
+    pub fn save(&self, best: Option<Best>) -> Record {
+        let record = Record::new("run")
+            .with("batch_samples_used", self.epoch.used)
+            .with("batches", self.epoch.batched)
+            .with("stall", self.ending.stall)
+            .with("undone", self.undone)
+            .with("initial_loss", self.initial_loss)
+            .with("epoch_loss", self.epoch.loss)
+            .with("stationary", self.ending.stationary)
+            .with("given_up", self.ending.unfinished == Some(Unfinished::Undone))
+            .with("seconds", self.clock.elapsed().as_secs_f64());
+        match best {
+            Some(best) => record.with_part("best", best.save()),
+            None => record,
+        }
+    }
+
+    /// Restores what [`RunState::save`] saved after `step` steps, and returns the best validation loss so far.
+    pub fn restore(&mut self, record: &Record, step: usize) -> Result<Option<Best>, Error> {
+        record.agree_on_kind("run")?;
+        self.epoch.used = record.count("batch_samples_used")?;
+        self.epoch.batched = record.get("batches")?;
+        self.epoch.loss = record.get("epoch_loss")?;
+        self.undone = record.count("undone")?;
+        self.initial_loss = record.get("initial_loss")?;
+        self.ending.stall = record.get("stall")?;
+        self.ending.stationary = record.get("stationary")?;
+        self.ending.unfinished = record.get::<bool>("given_up")?.then_some(Unfinished::Undone);
+        if self.ending.stall.1 > step {
+            return Err(record.damaged("stall", "lies ahead of the run"));
+        }
+        let seconds = record.get("seconds")?;
+        self.clock.spent = Duration::try_from_secs_f64(seconds)
+            .ok()
+            .filter(|spent| *spent < LONGEST)
+            .ok_or_else(|| record.damaged("seconds", &format!("is {seconds:?}, which is no duration")))?;
+        record
+            .part("best")
+            .ok()
+            .map(|best| Best::restore(best, step))
+            .transpose()
+    }
+}
