@@ -287,12 +287,41 @@ pub(crate) fn check_points<T: Float>(points: &DMatrix<T>, names: Option<&[String
     })
 }
 
+/// Checks that the names of columns match those of the training data in order, up to the shorter list: the dimension is
+/// checked elsewhere. `data` says what has the names `found`.
+pub(crate) fn check_names(expected: &[String], found: &[String], data: &str) -> Result<(), Error> {
+    let remedy = "give the columns of the training data, in the same order";
+    if let Some(name) = expected.iter().find(|name| !found.contains(name)) {
+        return Err(Error::Column {
+            column: format!("column {name:?}"),
+            problem: format!("of the training data is missing in {data}"),
+            remedy,
+        });
+    }
+    match (0..expected.len().min(found.len())).find(|&k| expected[k] != found[k]) {
+        None => Ok(()),
+        Some(k) => Err(Error::Column {
+            column: format!("{} of {data}", column_name(k, Some(found))),
+            problem: format!("is where the training data has {:?}", expected[k]),
+            remedy,
+        }),
+    }
+}
+
 const FINITE_REMEDY: &str = "replace it with a finite number, or remove the point";
 
 /// The place of entry `k` of a column-major matrix of points, for error messages.
 fn place_of(k: usize, dimension: usize, names: Option<&[String]>) -> String {
     let (point, row) = (k / dimension, k % dimension);
     format!("point {point}, coordinate {}", number_and_name(row, names))
+}
+
+/// `column "alcohol"`, or `coordinate 3 (from 0)` if the columns have no names.
+pub(crate) fn column_name(column: usize, names: Option<&[String]>) -> String {
+    match names.and_then(|names| names.get(column)) {
+        Some(name) => format!("column {name:?}"),
+        None => format!("coordinate {column} (from 0)"),
+    }
 }
 
 /// `3 ("alcohol")`, or `3` if the columns have no names.

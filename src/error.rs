@@ -101,6 +101,31 @@ pub enum Error {
         dtype: &'static str,
     },
 
+    /// The points are too long for weights of this size: steps cannot bring the outputs closer to the labels.
+    #[error(
+        "the activations reach exp({exponent:.0}) at sample {sample}, {problem}; the points are too long for weights of this \
+         size: scale the points down (see `Scaling`), or use smaller initial weights (`Initializer::std_dev`)"
+    )]
+    LargeActivations {
+        /// The largest <w_r, x_i>.
+        exponent: f64,
+        /// The sample i, from 0.
+        sample: usize,
+        /// Why this is too large.
+        problem: String,
+    },
+
+    /// The squares of the labels are out of range for the scalar type.
+    #[error("the labels reach {largest:.3e}, {problem} in {dtype}; scale the labels (see `Scaling`)")]
+    Labels {
+        /// The largest absolute value of a label.
+        largest: f64,
+        /// What goes wrong.
+        problem: &'static str,
+        /// The scalar type.
+        dtype: &'static str,
+    },
+
     /// An entry of a tangent kernel is out of range for `f64`.
     #[error(
         "{what} of {place} is {value}, beyond the range of f64; scale the points down (see `Scaling`), or use smaller \
@@ -151,8 +176,7 @@ pub enum Error {
     /// Training diverged: the loss or a weight overflowed.
     #[error(
         "training diverged: step {step} of size {step_size:e} made the loss or a weight overflow \
-         (last finite loss {last_loss:.6e}); use smaller steps, for example \
-         `schedule::KernelStable` or `schedule::Backtracking`"
+         (last finite loss {last_loss:.6e}); {remedy}"
     )]
     Diverged {
         /// The step, 0 for the first.
@@ -161,15 +185,17 @@ pub enum Error {
         step_size: f64,
         /// The loss before that step. The network holds the weights of that loss.
         last_loss: f64,
+        /// How to fix it.
+        remedy: String,
     },
 
     /// A column of the data cannot be used.
     #[error("{column} {problem}; {remedy}")]
     Column {
-        /// The column, by name or by number (from 0).
+        /// The column, by name, or by the number of the coordinate (from 0).
         column: String,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: String,
         /// How to fix it.
         remedy: &'static str,
     },
@@ -282,11 +308,13 @@ impl fmt::Debug for Error {
             StepSize { step, value, remedy },
             OutOfMemory { what, numbers, remedy },
             Overflow { place, value, dtype },
+            LargeActivations { exponent, sample, problem },
+            Labels { largest, problem, dtype },
             KernelOverflow { what, place, value },
             Singular { what, condition, cause, remedy },
             NotConverged { what, iterations, remedy },
             NotProved { reason, remedy },
-            Diverged { step, step_size, last_loss },
+            Diverged { step, step_size, last_loss, remedy },
             Column { column, problem, remedy },
             Csv { line, problem },
             Mismatch { what, stored, given },

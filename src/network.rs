@@ -249,6 +249,7 @@ impl<T: Float> ExpNetwork<T> {
                 step: 0,
                 step_size: step_size.as_f64(),
                 last_loss: loss.as_f64(),
+                remedy: "use smaller steps".into(),
             });
         }
         self.weights = weights;

@@ -44,6 +44,9 @@ pub struct ExpRegressor<T: Float> {
     report: FitReport<T>,
 }
 
+/// The fraction of validation data unless given.
+const VALIDATION: f64 = 0.15;
+
 /// The settings of an [`ExpRegressor`]. The defaults suit a few hundred to a few thousand samples.
 ///
 /// | setting | meaning | range | default |
@@ -51,7 +54,7 @@ pub struct ExpRegressor<T: Float> {
 /// | [`width`](Self::width) | m, the number of neurons | even, m >= 2 | 512 |
 /// | [`std_dev`](Self::std_dev) | sigma of the initial weights | sigma > 0 | 0.5 |
 /// | [`seed`](Self::seed) | seed of the initial weights and the validation split | | 0 |
-/// | [`validation`](Self::validation) | fraction of the data for early stopping | 0 (none) to below 1 | 0.15 |
+/// | [`validation`](Self::validation) | fraction of the data for early stopping | 0 (none) to below 1 | 0.15 from four samples on |
 /// | [`patience`](Self::patience) | steps without improvement before training stops | at least 1 | 100 |
 /// | [`max_steps`](Self::max_steps) | maximum number of steps | | 1000 |
 /// | [`scaling`](Self::scaling) | which scaling steps to apply | | all |
@@ -74,7 +77,7 @@ pub struct RegressorOptions {
     width: usize,
     std_dev: f64,
     seed: u64,
-    validation: f64,
+    validation: Option<f64>,
     patience: Option<usize>,
     max_steps: usize,
     scaling: ScalingOptions,
@@ -86,7 +89,7 @@ impl Default for RegressorOptions {
             width: 512,
             std_dev: 0.5,
             seed: 0,
-            validation: 0.15,
+            validation: None,
             patience: None,
             max_steps: 1000,
             scaling: ScalingOptions::default(),
@@ -116,12 +119,13 @@ impl RegressorOptions {
         self
     }
 
-    /// The fraction of the data set aside as validation data for early stopping. Defaults to 0.15.
+    /// The fraction of the data set aside as validation data for early stopping. Defaults to 0.15, and to none for three
+    /// samples or fewer.
     ///
     /// With 0 there is no early stopping: all of the data is used to fit, for `max_steps` steps, which suits
     /// data without noise.
     pub fn validation(mut self, fraction: f64) -> Self {
-        self.validation = fraction;
+        self.validation = Some(fraction);
         self
     }
 
@@ -151,11 +155,12 @@ impl RegressorOptions {
         self.check_settings()?;
         let scaling = self.scaling.fit(data)?;
         let scaled = scaling.apply(data)?;
-        let (train, validation) = if self.validation > 0.0 {
-            let (train, validation) = scaled.split(1.0 - self.validation, self.seed)?;
-            (train, Some(validation))
-        } else {
-            (scaled, None)
+        let (train, validation) = match self.split_sizes(scaled.samples())? {
+            Some(fraction) => {
+                let (train, validation) = scaled.split(fraction, self.seed)?;
+                (train, Some(validation))
+            }
+            None => (scaled, None),
         };
         let mut network = Initializer::new(train.dimension(), self.width)
             .std_dev(self.std_dev)
@@ -174,11 +179,31 @@ impl RegressorOptions {
         })
     }
 
+    /// The fraction of the samples to train on, or `None` if there is to be no validation data.
+    fn split_sizes(&self, samples: usize) -> Result<Option<f64>, Error> {
+        let validation = self.validation.unwrap_or(VALIDATION);
+        let train = ((1.0 - validation) * samples as f64).round();
+        if validation == 0.0 || (self.validation.is_none() && train >= samples as f64) {
+            return Ok(None);
+        }
+        if train >= 1.0 && train < samples as f64 {
+            return Ok(Some(1.0 - validation));
+        }
+        Err(Error::Setting {
+            setting: "`RegressorOptions::validation`",
+            value: format!(
+                "{validation:?}, which leaves {train} of {samples} samples to train on and {} to validate",
+                samples as f64 - train
+            ),
+            expected: "such that both parts get at least one sample, or 0 for no validation",
+        })
+    }
+
     fn check_settings(&self) -> Result<(), Error> {
         // With std_dev 0 all pairs of neurons are identical, and stay identical.
         positive("`RegressorOptions::std_dev`", self.std_dev)?;
-        below_one("`RegressorOptions::validation`", self.validation)?;
-        if self.validation == 0.0 && self.patience.is_some() {
+        below_one("`RegressorOptions::validation`", self.validation.unwrap_or(VALIDATION))?;
+        if self.validation == Some(0.0) && self.patience.is_some() {
             return Err(Error::Incompatible {
                 what: "`RegressorOptions::patience`",
                 with: "`validation(0.0)`",
@@ -226,6 +251,7 @@ impl<T: Float> ExpRegressor<T> {
     /// Errors: those of [`predict`](Self::predict), and labels that are all equal, for which R² is
     /// undefined.
     pub fn score(&self, data: &Dataset<T>) -> Result<T, Error> {
+        self.scaling.check_columns(data)?;
         let predicted = self.predict(data.points())?;
         let labels = || data.labels().iter().map(|y| y.as_f64());
         // Relative to the largest deviation, so that squares stay in the range of f64.
@@ -234,7 +260,7 @@ impl<T: Float> ExpRegressor<T> {
         if labels().all(|y| y == data.labels()[0].as_f64()) {
             return Err(Error::Column {
                 column: "the label column".into(),
-                problem: "is constant, so R² is undefined",
+                problem: "is constant, so R² is undefined".into(),
                 remedy: "score on data whose labels differ",
             });
         }

@@ -15,7 +15,7 @@ pub enum Termination {
     Converged,
     /// The maximum number of steps was reached.
     MaxSteps,
-    /// The validation loss did not improve for `patience` steps.
+    /// The validation loss did not improve for `patience` steps (epochs, with minibatches).
     NoImprovement,
     /// An observer stopped the run.
     Stopped,
@@ -23,7 +23,8 @@ pub enum Termination {
     Stationary,
     /// The time limit was reached.
     MaxTime,
-    /// The loss stopped falling, by the test of [`Trainer::stall`](crate::Trainer::stall).
+    /// The loss stopped falling, by the test of [`Trainer::stall`](crate::Trainer::stall), or no further step was found:
+    /// [`FitReport::reason`] says which.
     Stalled,
 }
 
@@ -56,6 +57,8 @@ impl fmt::Display for Termination {
 #[serde(deny_unknown_fields, bound = "T: Float")]
 pub struct FitReport<T> {
     pub(crate) termination: Termination,
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
     pub(crate) steps: usize,
     pub(crate) passes: usize,
     pub(crate) trial_steps: usize,
@@ -88,6 +91,11 @@ impl<T: Float> FitReport<T> {
     /// Why the run ended.
     pub fn termination(&self) -> Termination {
         self.termination
+    }
+
+    /// More about why the run ended, if there is more to say: for [`Termination::Stalled`], what found no step.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
     }
 
     /// The number of steps taken.
@@ -156,6 +164,9 @@ impl<T: Float> FitReport<T> {
 impl<T: Float> fmt::Display for FitReport<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} steps in {:.1?}: {}", self.steps, self.elapsed, self.termination)?;
+        if let Some(reason) = &self.reason {
+            writeln!(f, "{reason}")?;
+        }
         write!(
             f,
             "loss {:.6e} -> {:.6e}, residual norm {:.6e}",
@@ -199,6 +210,7 @@ mod tests {
         ] {
             let report = FitReport {
                 termination,
+                reason: Some("no step".into()),
                 steps: 70,
                 passes: 81,
                 trial_steps: 9,

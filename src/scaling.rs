@@ -5,7 +5,7 @@ mod file;
 pub(crate) use file::{Document, MEANS, STD_DEVS};
 
 use crate::dataset::Dataset;
-use crate::dataset::{check_points, number_and_name};
+use crate::dataset::{check_names, check_points, column_name, number_and_name};
 use crate::error::Error;
 use crate::float::Float;
 use crate::network::ExpNetwork;
@@ -122,8 +122,8 @@ impl ScalingOptions {
             _ if !self.standardise => Ok(MeanAndStd::IDENTITY),
             Some(learnt) => Ok(learnt),
             None => Err(Error::Column {
-                column: format!("column {}", number_and_name(k, train.names())),
-                problem: "is constant in the training data and cannot be standardised",
+                column: column_name(k, train.names()),
+                problem: "is constant in the training data and cannot be standardised".into(),
                 remedy: "remove it from the data (it carries no information), or switch `standardise` off",
             }),
         };
@@ -134,7 +134,7 @@ impl ScalingOptions {
             None => {
                 return Err(Error::Column {
                     column: "the label column".into(),
-                    problem: "is constant in the training data and cannot be scaled",
+                    problem: "is constant in the training data and cannot be scaled".into(),
                     remedy: "check that it is the right column, or switch `labels` off",
                 });
             }
@@ -166,9 +166,7 @@ impl Scaling {
     /// Errors: [`Error::Column`] if both `data` and the training data have column names and they differ or
     /// are in another order, and those of [`apply_points`](Self::apply_points).
     pub fn apply<T: Float>(&self, data: &Dataset<T>) -> Result<Dataset<T>, Error> {
-        if let (Some(expected), Some(found)) = (&self.names, data.names()) {
-            check_names(expected, found)?;
-        }
+        self.check_columns(data)?;
         let points = self.apply_points(data.points())?;
         let MeanAndStd { mean, std_dev } = self.labels;
         let labels = data.labels().map(|y| T::lit((y.as_f64() - mean) / std_dev));
@@ -177,6 +175,14 @@ impl Scaling {
             names.push("bias".into());
         }
         Dataset::checked(points, labels, names)
+    }
+
+    /// Checks that the columns of `data` are those of the training data, if both have names.
+    pub(crate) fn check_columns<T: Float>(&self, data: &Dataset<T>) -> Result<(), Error> {
+        match (&self.names, data.names()) {
+            (Some(expected), Some(found)) => check_names(expected, found, "the data"),
+            _ => Ok(()),
+        }
     }
 
     /// Scales raw points (d x k). The result is (d + 1) x k with the bias coordinate, d x k without.
@@ -210,8 +216,18 @@ impl Scaling {
             scaled.extend(row.iter().map(|&x| T::lit(x)));
         }
         let scaled = DMatrix::from_vec(rows, points.ncols(), scaled);
-        // A point far from the training data may overflow.
-        check_points(&scaled, self.names.as_deref())?;
+        if let Some(at) = scaled.iter().position(|x| !x.is_finite()) {
+            let (point, row) = (at / rows, at % rows);
+            return Err(Error::NotFinite {
+                what: "a coordinate after scaling",
+                value: scaled[at].as_f64(),
+                place: format!(
+                    "point {point}, coordinate {}",
+                    number_and_name(row, self.names.as_deref())
+                ),
+                remedy: "the point is too far from the training data to be scaled; check its units",
+            });
+        }
         Ok(scaled)
     }
 
@@ -235,25 +251,6 @@ impl Scaling {
                 predicted[i].as_f64(),
             )),
         }
-    }
-}
-
-/// Checks that names match in order, up to the shorter list: the dimension is checked elsewhere.
-fn check_names(expected: &[String], found: &[String]) -> Result<(), Error> {
-    if let Some(name) = expected.iter().find(|name| !found.contains(name)) {
-        return Err(Error::Column {
-            column: format!("column {name:?}"),
-            problem: "of the training data is missing",
-            remedy: "give the columns of the training data, in the same order",
-        });
-    }
-    match (0..expected.len().min(found.len())).find(|&k| expected[k] != found[k]) {
-        None => Ok(()),
-        Some(k) => Err(Error::Column {
-            column: format!("column {}", number_and_name(k, Some(found))),
-            problem: "is where the training data has a different column",
-            remedy: "give the columns of the training data, in the same order",
-        }),
     }
 }
 

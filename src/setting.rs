@@ -1,6 +1,7 @@
 //! Validation of settings, in code and when deserialised.
 
 use crate::error::Error;
+use crate::float::Float;
 use std::fmt;
 
 /// Returns an [`Error::Setting`] unless the setting `holds`: `setting` is `value` and must be `expected`.
@@ -40,6 +41,17 @@ pub(crate) fn positive(setting: &'static str, x: f64) -> Result<(), Error> {
 pub(crate) fn not_negative(setting: &'static str, x: f64) -> Result<(), Error> {
     let holds = x.is_finite() && x >= 0.0;
     require(holds, setting, Readable(x), "finite and at least 0")
+}
+
+/// Not 0 or infinite once it is converted to T.
+pub(crate) fn representable<T: Float>(setting: &'static str, x: f64) -> Result<(), Error> {
+    let holds = x == 0.0 || (T::lit(x) != T::zero() && T::lit(x).is_finite());
+    let expected = if size_of::<T>() == size_of::<f32>() {
+        "within the range of f32, or the run in f64"
+    } else {
+        "within the range of f64"
+    };
+    require(holds, setting, Readable(x), expected)
 }
 
 /// Above 0 and below 1.

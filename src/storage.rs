@@ -20,6 +20,8 @@ use crate::error::Error;
 use crate::float::Float;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,15 +41,27 @@ const STEM: usize = 40;
 
 /// Creates or replaces the file at `path` with what `content` writes. `what` describes the file in error messages.
 ///
-/// Symbolic links are followed. A new file gets the default mode (0666 less the umask); a replaced file keeps its mode.
+/// Symbolic links are followed. A new file gets the default mode (0666 less the umask); a replaced file keeps its mode, and
+/// its owner where the system allows that.
 ///
-/// Errors: [`Error::Io`]. The old file is then untouched, and the temporary file is removed.
+/// Errors: [`Error::Io`], also for a file that is read-only. The old file is then untouched, and the temporary file is removed.
 pub(crate) fn write(
     path: &Path,
     what: &str,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Error> {
     replace(path, content).map_err(|source| io_error("writing", what, path, source))
+}
+
+/// Checks that [`write`] could create or replace the file at `path`, short of its size.
+///
+/// Errors: [`Error::Io`].
+pub(crate) fn probe(path: &Path, what: &str) -> Result<(), Error> {
+    let probed = target(path).and_then(|target| {
+        check_replaceable(&target)?;
+        Temporary::create_for(&target).map(drop)
+    });
+    probed.map_err(|source| io_error("preparing to write", what, path, source))
 }
 
 /// Opens the file at `path` and returns a reader and its length in bytes. `what` describes the file in error messages.
@@ -95,6 +109,7 @@ pub(crate) fn io_error(verb: &str, what: &str, path: &Path, source: io::Error) -
 
 fn replace(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let target = target(path)?;
+    check_replaceable(&target)?;
     remove_abandoned(&target);
     let temporary = Temporary::create_for(&target)?;
     let mut writer = BufWriter::with_capacity(CHUNK, &temporary.file);
@@ -114,6 +129,19 @@ fn target(path: &Path) -> io::Result<PathBuf> {
         Err(_) if path.file_name().is_none() => refused("the path does not name a file"),
         Err(_) if path.is_symlink() => refused("this is a broken symbolic link"),
         Err(_) => Ok(path.to_path_buf()),
+    }
+}
+
+/// Checks that an existing file may be written, as `File::create` would: a rename asks its folder alone.
+fn check_replaceable(target: &Path) -> io::Result<()> {
+    match fs::metadata(target) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(found) if found.permissions().readonly() => Err(io::Error::new(
+            ErrorKind::PermissionDenied,
+            "the file is read-only; make it writable, or choose another path",
+        )),
+        Ok(_) => File::options().write(true).open(target).map(drop),
     }
 }
 
@@ -202,6 +230,9 @@ impl Temporary {
     fn persist(mut self, target: &Path) -> io::Result<()> {
         #[cfg(unix)]
         if let Ok(old) = fs::metadata(target) {
+            // First the owner, since a change of owner clears some bits of the mode. Without the right to give files away,
+            // the file keeps the owner that it has.
+            let _ = std::os::unix::fs::fchown(&self.file, Some(old.uid()), Some(old.gid()));
             self.file.set_permissions(old.permissions())?;
         }
         self.file.sync_all()?;

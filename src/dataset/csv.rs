@@ -105,6 +105,7 @@ fn read_all(mut reader: impl Read, action: &str) -> Result<Vec<u8>, Error> {
 
 fn parse<T: Float>(bytes: &[u8], label_column: &str, delimiter: u8) -> Result<Dataset<T>, Error> {
     check_delimiter(delimiter)?;
+    check_encoding(bytes)?;
     let mut rows = Rows::new(bytes, delimiter);
     if !rows.advance()? {
         return Err(Error::Empty {
@@ -113,7 +114,9 @@ fn parse<T: Float>(bytes: &[u8], label_column: &str, delimiter: u8) -> Result<Da
         });
     }
     let mut names = rows.header()?;
+    check_first_line(&names, delimiter).map_err(|e| rows.error(e))?;
     let label = find_label(&names, label_column, delimiter).map_err(|e| rows.error(e))?;
+    check_header(&names).map_err(|e| rows.error(e))?;
 
     let (mut values, mut labels) = (Vec::new(), Vec::new());
     while rows.advance()? {
@@ -218,6 +221,15 @@ impl<'a> Rows<'a> {
                 "the row ends before column {}: complete it, or remove it",
                 title(found, names)
             ),
+            Ordering::Greater
+                if self
+                    .record
+                    .iter()
+                    .skip(expected)
+                    .all(|field| field.trim_ascii().is_empty()) =>
+            {
+                "the line ends in a delimiter; remove it from the end of every line".into()
+            }
             Ordering::Greater => "remove the surplus fields, or quote a field that contains the delimiter".into(),
         };
         let problem = format!("{found} fields under a header of {expected}; {remedy}");
@@ -261,6 +273,62 @@ fn find_label(names: &[String], label: &str, delimiter: u8) -> Result<usize, Str
     Ok(first)
 }
 
+/// Refuses UTF-16, as spreadsheets write it, whose bytes are no readable text.
+fn check_encoding(bytes: &[u8]) -> Result<(), Error> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(Error::Csv {
+            line: 1,
+            problem: "the text is UTF-16; save the file as UTF-8".into(),
+        });
+    }
+    Ok(())
+}
+
+/// Checks that the first line can be a header.
+fn check_first_line(names: &[String], delimiter: u8) -> Result<(), String> {
+    if let Some(separator) = names[0].strip_prefix("sep=") {
+        return Err(format!(
+            "the line \"sep={0}\" is for spreadsheets; remove it, and read the rest with `Dataset::from_csv_with(reader, \
+             label_column, b'{0}')`",
+            separator.bytes().next().unwrap_or(delimiter).escape_ascii()
+        ));
+    }
+    let is_number = |name: &String| name.parse::<f64>().is_ok();
+    if names.iter().all(is_number) {
+        return Err(format!(
+            "the first line holds numbers ({:?}, ..) where the names of the columns should be; add a header line",
+            names[0]
+        ));
+    }
+    Ok(())
+}
+
+/// Checks that every column has a name, and each another one.
+fn check_header(names: &[String]) -> Result<(), String> {
+    if names.len() > 1 && names[names.len() - 1].is_empty() {
+        return Err(format!(
+            "column {}, the last one, has no name: the line ends in a delimiter; remove it from the end of every line",
+            names.len()
+        ));
+    }
+    if let Some(k) = names.iter().position(String::is_empty) {
+        return Err(format!(
+            "column {} has no name; if it is an index, as pandas writes it, leave it out; otherwise name it",
+            k + 1
+        ));
+    }
+    for (second, name) in names.iter().enumerate() {
+        if let Some(first) = names[..second].iter().position(|other| other == name) {
+            return Err(format!(
+                "columns {} and {} are both called {name:?}; rename or remove one of them",
+                first + 1,
+                second + 1
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// A one-column header that contains a common delimiter was most likely split at the wrong one.
 fn delimiter_hint(names: &[String], delimiter: u8) -> String {
     let [only] = names else {
@@ -291,9 +359,13 @@ fn parse_number<T: Float>(field: &[u8]) -> Result<T, String> {
     }
     let quoted = excerpt(text);
     let Ok(value) = text.parse::<f64>() else {
-        let decimal_comma = text.replacen(',', ".", 1).parse::<f64>().is_ok();
-        return Err(if decimal_comma {
+        let is_number = |text: String| text.parse::<f64>().is_ok();
+        return Err(if is_grouped(text) {
+            format!("is {quoted}; remove the commas if they separate thousands, or use a decimal point instead of one")
+        } else if is_number(text.replacen(',', ".", 1)) {
             format!("is {quoted}; use a decimal point instead of a comma")
+        } else if is_number(text.replace(['\u{2212}', '\u{2013}'], "-")) {
+            format!("is {quoted}, with a typographic minus sign; replace it with the ASCII character '-'")
         } else {
             format!("is {quoted}, which is not a number; replace it with one, or remove the row")
         });
@@ -311,6 +383,20 @@ fn parse_number<T: Float>(field: &[u8]) -> Result<T, String> {
             "is {quoted}, which is not a finite number; replace it with one, or remove the row"
         ))
     }
+}
+
+/// Whether commas stand where they would separate thousands.
+fn is_grouped(text: &str) -> bool {
+    let whole = text
+        .trim_start_matches(['-', '+'])
+        .split('.')
+        .next()
+        .unwrap_or_default();
+    let mut groups = whole.split(',');
+    let all_digits = |group: &str| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit());
+    let first = groups.next().is_some_and(|group| all_digits(group) && group.len() <= 3);
+    let mut rest = groups.peekable();
+    first && rest.peek().is_some() && rest.all(|group| all_digits(group) && group.len() == 3)
 }
 
 /// `text` in quotes, truncated: an unclosed quote may have swallowed half of the file.

@@ -245,6 +245,7 @@ pub(super) fn sums<T>(chunks: &[Chunk<T>]) -> SweepSums {
             is_zero: true,
             ..GradientSums::default()
         },
+        moved: false,
         all_finite: true,
         movement: 0.0,
     };

@@ -99,6 +99,8 @@ pub(crate) struct GradientSums {
 #[derive(Clone, Copy, Debug, Default)]
 struct SweepSums {
     gradient: GradientSums,
+    /// Whether a step has changed the bits of any weight.
+    moved: bool,
     /// Whether the new weights are finite.
     all_finite: bool,
     /// ||W - W_0||^2 at the new weights, if W_0 is kept.
@@ -112,6 +114,8 @@ pub(crate) struct ProposalSums {
     pub gradient: Option<GradientSums>,
     /// ||W - W_0||^2 at the proposed weights, if W_0 is kept.
     pub movement: Option<f64>,
+    /// Whether the step changes the bits of any weight.
+    pub moved: bool,
 }
 
 /// The points that a sweep evaluates at the new weights.

@@ -1,13 +1,14 @@
 //! The plan of a run: the SIMD level, and whether activations are stored.
 
 use super::kernels::microkernel::{has_32_registers, lanes};
+use crate::error::Error;
 use crate::float::Float;
 use fearless_simd::Level;
 use serde::{Deserialize, Serialize};
 
 /// The environment variable that selects a lower SIMD level than the best of the machine, to reproduce a run of another
-/// machine: `avx512`, `avx2`, `sse4.2` or `sse2`. A level that the machine does not have, or any other value, is
-/// ignored.
+/// machine: `avx512`, `avx2`, `sse4.2` or `sse2`. A level that the machine does not have, or any other value, is an
+/// error.
 const LEVEL_VARIABLE: &str = "EXPNET_SIMD";
 
 /// Whether activations (n m numbers) are stored from one pass to the next, or recomputed.
@@ -50,8 +51,9 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub fn new<T: Float>(memory: Memory) -> Self {
-        Self::at::<T>(level(), memory)
+    /// Errors: a SIMD level that does not exist here.
+    pub fn new<T: Float>(memory: Memory) -> Result<Self, Error> {
+        Ok(Self::at::<T>(level()?, memory))
     }
 
     pub fn at<T: Float>(level: Level, memory: Memory) -> Self {
@@ -76,12 +78,19 @@ impl Plan {
 }
 
 /// The SIMD level of a run.
-pub(crate) fn level() -> Level {
+///
+/// Errors: a level that is unknown, or that the machine lacks.
+pub(crate) fn level() -> Result<Level, Error> {
     let best = Level::new();
-    match std::env::var(LEVEL_VARIABLE) {
-        Ok(name) => forced(best, &name).unwrap_or(best),
-        Err(_) => best,
-    }
+    let Some(name) = std::env::var_os(LEVEL_VARIABLE) else {
+        return Ok(best);
+    };
+    let name = name.to_string_lossy();
+    forced(best, &name.to_ascii_lowercase()).ok_or_else(|| Error::Setting {
+        setting: "the environment variable `EXPNET_SIMD`",
+        value: format!("{name:?}"),
+        expected: "`avx512`, `avx2`, `sse4.2` or `sse2`, and a level of this machine",
+    })
 }
 
 #[cfg(target_arch = "x86_64")]

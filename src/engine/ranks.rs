@@ -52,6 +52,7 @@ impl Ranks {
         message.extend_from_slice(&[
             f64::from(u8::from(!own.gradient.is_zero)),
             f64::from(u8::from(!own.all_finite)),
+            f64::from(u8::from(own.moved)),
             own.gradient.norm_squared,
             own.gradient.dot_previous,
             own.gradient.dot_velocity,
@@ -62,23 +63,24 @@ impl Ranks {
             message.extend_from_slice(outputs);
         }
         self.link.sum(what, message)?;
-        let (head, mut rest) = message.split_at(6 + decided.len());
+        let (head, mut rest) = message.split_at(7 + decided.len());
         for outputs in outputs {
             let (own, others) = rest.split_at(outputs.len());
             outputs.copy_from_slice(own);
             rest = others;
         }
-        let same = same_on_all(self.link.size(), &decided, &head[6..]);
+        let same = same_on_all(self.link.size(), &decided, &head[7..]);
         self.link.leave_on_error(same)?;
         Ok(SweepSums {
             gradient: GradientSums {
                 is_zero: head[0] == 0.0,
-                norm_squared: head[2],
-                dot_previous: head[3],
-                dot_velocity: head[4],
+                norm_squared: head[3],
+                dot_previous: head[4],
+                dot_velocity: head[5],
             },
             all_finite: head[1] == 0.0,
-            movement: head[5],
+            moved: head[2] > 0.0,
+            movement: head[6],
         })
     }
 

@@ -22,7 +22,7 @@ pub struct Limits {
 
 /// Measures the limits for type T on this many threads: the best of several tries.
 pub fn limits<T: Float>(threads: usize) -> Limits {
-    let level = Plan::new::<T>(Memory::Auto).level;
+    let level = Plan::new::<T>(Memory::Auto).map_or(fearless_simd::Level::new(), |plan| plan.level);
     let flops = best_rate(threads, || dispatch!(level, s => multiply_adds::<_, T>(s)));
     let exps = best_rate(threads, || dispatch!(level, s => exponentials::<_, T>(s)));
     Limits {
@@ -33,7 +33,10 @@ pub fn limits<T: Float>(threads: usize) -> Limits {
 
 /// The name of the SIMD level in use.
 pub fn level_name() -> String {
-    let name = format!("{:?}", Plan::new::<f64>(Memory::Auto).level);
+    let name = format!(
+        "{:?}",
+        Plan::new::<f64>(Memory::Auto).map_or(fearless_simd::Level::new(), |plan| plan.level)
+    );
     name.split('(').next().unwrap_or_default().to_string()
 }
 

@@ -51,7 +51,7 @@ impl<T: Float> Engine<T> {
         validation: Option<&DMatrix<T>>,
         memory: Memory,
     ) -> Result<Self, Error> {
-        let plan = Plan::new::<T>(memory);
+        let plan = Plan::new::<T>(memory)?;
         let reduction = reduce(points, validation);
         Self::with(plan, reduction, weights, output_weights, points, validation)
     }
@@ -63,7 +63,7 @@ impl<T: Float> Engine<T> {
         points: &DMatrix<T>,
         memory: Memory,
     ) -> Result<Self, Error> {
-        Self::with(Plan::new::<T>(memory), None, weights, output_weights, points, None)
+        Self::with(Plan::new::<T>(memory)?, None, weights, output_weights, points, None)
     }
 
     pub(super) fn with(
@@ -238,6 +238,7 @@ impl<T: Float> Engine<T> {
         }
         Ok(ProposalSums {
             gradient: fresh.then_some(sums.gradient),
+            moved: sums.moved,
             movement: self.keeps_initial().then_some(sums.movement),
         })
     }
@@ -485,7 +486,15 @@ impl<T: Float> Engine<T> {
         step_size: f64,
         dual: Option<&[T]>,
     ) -> Result<SweepSums, Error> {
-        let own = sums(&self.chunks);
+        let mut own = sums(&self.chunks);
+        if what == Exchange::Proposal {
+            let Roles { current, next, .. } = self.roles;
+            // Almost always ends at the first weight.
+            own.moved = self
+                .chunks
+                .iter()
+                .any(|chunk| chunk.weights[next].get() != chunk.weights[current].get());
+        }
         let outputs = self.outputs.of(scope);
         self.ranks.sum(what, own, outputs, &Decided { step_size, dual })
     }

@@ -18,7 +18,7 @@ const SUMS: usize = 8;
 ///
 /// Errors: an entry outside the range of `f64`; a matrix that does not fit in memory.
 pub(super) fn lower_triangle(points: &DMatrix<f64>, std_dev: f64) -> Result<DMatrix<f64>, Error> {
-    let (n, level) = (points.ncols(), engine::level());
+    let (n, level) = (points.ncols(), engine::level()?);
     let rows = points.transpose();
     let mut kernel = memory::square("the limit kernel", n)?;
     let columns = kernel.as_mut_slice().par_chunks_mut(n).enumerate();

@@ -3,8 +3,7 @@
 use nalgebra::DVector;
 
 /// Solves A x = `right` for a symmetric positive definite A given by its products, until ||right - A x|| is at most
-/// `tolerance`
-/// ||right||. Returns x and the number of iterations. `precondition` multiplies by an approximate inverse of A.
+/// `tolerance` ||right||. Returns x and the number of iterations. `precondition` multiplies by an approximate inverse of A.
 ///
 /// The recursively updated residual is not trusted: when it reaches the goal, the true residual is computed, and if
 /// that is still too large, the iteration restarts from it.
@@ -17,6 +16,9 @@ pub(crate) fn conjugate_gradient(
     product: impl Fn(&DVector<f64>) -> DVector<f64>,
     precondition: impl Fn(&DVector<f64>) -> DVector<f64>,
 ) -> Result<(DVector<f64>, usize), NotConverged> {
+    // Exact, and keeps squares in range.
+    let unit = power_of_two(right.amax());
+    let right = &(right / unit);
     let goal = tolerance * right.norm();
     // False for NaN.
     let converged = |residual: &DVector<f64>| residual.norm() <= goal;
@@ -44,7 +46,13 @@ pub(crate) fn conjugate_gradient(
         }
         residual = right - product(&solution);
     }
-    Ok((solution, iterations))
+    Ok((solution * unit, iterations))
+}
+
+/// The power of two below a positive normal number; 1 for 0.
+fn power_of_two(x: f64) -> f64 {
+    let power = f64::from_bits(x.to_bits() & f64::INFINITY.to_bits());
+    if power > 0.0 && power.is_finite() { power } else { 1.0 }
 }
 
 /// The iteration did not reach its goal.

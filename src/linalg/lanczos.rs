@@ -202,6 +202,13 @@ impl Krylov {
 fn extend(space: &mut Lanczos, multiply: &mut impl FnMut(&[f64]) -> Result<Vec<f64>, Error>) -> Result<(), Error> {
     if let Some(last) = space.basis.last() {
         let product = multiply(last.as_slice())?;
+        if let Some(i) = product.iter().position(|p| !p.is_finite()) {
+            return Err(Error::KernelOverflow {
+                what: "a product with the tangent kernel",
+                place: format!("sample {i}"),
+                value: product[i],
+            });
+        }
         space.extend(DVector::from_vec(product));
     }
     Ok(())

@@ -107,6 +107,13 @@ pub enum DirectionKind {
     Penalized,
 }
 
+impl DirectionKind {
+    /// Whether directions come from a solution in the dual, in which the method may have a choice.
+    pub(crate) fn is_dual(self) -> bool {
+        matches!(self, Self::Dual | Self::Penalized)
+    }
+}
+
 /// A method's verdict on a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -54,6 +54,7 @@ impl<T: Float> ExpNetwork<T> {
     ///     assert f"{fastcrc.crc64.xz(array.tobytes()):016x}" == about["tensor_checksums"][name]
     ///
     /// # and back, for `ExpNetwork::load`:
+    /// W = np.ascontiguousarray(W)  # `save_file` writes the memory as it is, also of a transposed array
     /// save_file({"weights": W, "output_weights": a}, "model.safetensors", {"expnet": '{"version": 1, "kind": "network"}'})
     /// ```
     ///

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::float::Float;
 use crate::method::DirectionKind;
 use crate::record::Record;
-use crate::setting::{checked_serde, positive, require, within_unit};
+use crate::setting::{checked_serde, positive, representable, require, within_unit};
 use serde::{Deserialize, Serialize};
 
 /// Trials before a step is given up: with halving, 1e-18 of the first one, where no loss falls measurably.
@@ -114,14 +114,20 @@ impl<T: Float> Schedule<T> for Backtracking {
         for _ in 0..TRIALS {
             // The trial comes first: its pass computes the slope as well.
             let trial = state.loss_at(size).as_f64();
-            let predicted = size.as_f64() * state.slope().as_f64() + state.momentum_slope().as_f64();
-            if trial <= loss + self.armijo * predicted {
+            let slope = state.slope().as_f64();
+            let predicted = size.as_f64() * slope + state.momentum_slope().as_f64();
+            // Uphill, tiny sizes would be accepted in the end because of rounding.
+            let descends = slope <= 0.0 || trial < loss;
+            if size > T::zero() && descends && trial <= loss + self.armijo * predicted {
                 self.last = Some(size.as_f64());
                 return size;
             }
             size *= T::lit(self.shrink);
         }
-        T::zero()
+        let last = size.as_f64();
+        state.stall(format!(
+            "`Backtracking` found no size at which the loss falls enough, from {first:e} down to {last:e}"
+        ))
     }
 
     fn check(&self, kind: DirectionKind) -> Result<(), Error> {
@@ -133,7 +139,8 @@ impl<T: Float> Schedule<T> for Backtracking {
                          size of 1",
             });
         }
-        self.check_settings()
+        self.check_settings()?;
+        representable::<T>("`Backtracking::initial`", self.initial.unwrap_or(1.0))
     }
 
     fn save(&self) -> Option<Record> {

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::float::Float;
 use crate::method::DirectionKind;
 use crate::record::Record;
-use crate::setting::{checked_serde, positive};
+use crate::setting::{checked_serde, positive, representable};
 use serde::{Deserialize, Serialize};
 
 /// A trial may raise the loss to at most this multiple of the largest recent one: the method need not be monotone.
@@ -131,18 +131,22 @@ impl<T: Float> Schedule<T> for BarzilaiBorwein {
         let bound = RISE * memory.losses.iter().copied().fold(0.0, f64::max);
         let mut size = T::lit(size);
         for _ in 0..TRIALS {
-            if state.loss_at(size).as_f64() <= bound {
+            if size > T::zero() && state.loss_at(size).as_f64() <= bound {
                 memory.good = Some(size.as_f64());
                 return size;
             }
             size /= T::lit(2.0);
         }
-        T::zero()
+        let last = size.as_f64();
+        state.stall(format!(
+            "`BarzilaiBorwein` found no size at which the loss stays below {bound:.3e}, down to {last:e}"
+        ))
     }
 
     fn check(&self, kind: DirectionKind) -> Result<(), Error> {
         plain_gradient_only("`BarzilaiBorwein`", kind)?;
-        self.check_settings()
+        self.check_settings()?;
+        representable::<T>("`BarzilaiBorwein::initial`", self.initial.unwrap_or(1.0))
     }
 
     fn save(&self) -> Option<Record> {

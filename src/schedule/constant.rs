@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::float::Float;
 use crate::method::DirectionKind;
 use crate::record::Record;
-use crate::setting::{checked_serde, positive};
+use crate::setting::{checked_serde, positive, representable};
 use serde::{Deserialize, Serialize};
 
 /// A constant step size: `size(t) = size`.
@@ -47,6 +47,11 @@ impl<T: Float> Schedule<T> for Constant {
         T::lit(self.size)
     }
 
+    fn check(&self, _: DirectionKind) -> Result<(), Error> {
+        self.check_settings()?;
+        representable::<T>("`size` of `Constant::new`", self.size)
+    }
+
     fn save(&self) -> Option<Record> {
         Some(Record::of("Constant", self))
     }
@@ -65,7 +70,8 @@ macro_rules! number {
             }
 
             fn check(&self, _: DirectionKind) -> Result<(), Error> {
-                positive("the step size given to `Trainer::new`", f64::from(*self))
+                positive("the step size given to `Trainer::new`", f64::from(*self))?;
+                representable::<T>("the step size given to `Trainer::new`", f64::from(*self))
             }
 
             fn save(&self) -> Option<Record> {

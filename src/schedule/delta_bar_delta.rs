@@ -1,6 +1,6 @@
 //! A step size that grows while the gradient keeps its direction.
 
-use super::{Schedule, StepState, natural_size, plain_gradient_only};
+use super::{Schedule, StepState, in_float, natural_size, plain_gradient_only};
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::DirectionKind;
@@ -126,7 +126,7 @@ impl<T: Float> Schedule<T> for DeltaBarDelta {
         }
         memory.sizes = Some((initial, size));
         memory.last_loss = loss;
-        T::lit(size)
+        in_float(state, size)
     }
 
     fn check(&self, kind: DirectionKind) -> Result<(), Error> {

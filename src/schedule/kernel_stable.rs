@@ -1,6 +1,6 @@
 //! The step size that the tangent kernel allows.
 
-use super::{Schedule, StepState, gradient_only};
+use super::{Schedule, StepState, gradient_only, in_float};
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::DirectionKind;
@@ -77,11 +77,12 @@ impl<T: Float> Schedule<T> for KernelStable {
             _ => *self.measured.insert(state.largest_kernel_eigenvalue().as_f64()),
         };
         // If G = 0, no direction moves the outputs, and the step is stationary anyway.
-        T::lit(if eigenvalue == 0.0 {
+        let size = if eigenvalue == 0.0 {
             0.0
         } else {
             self.factor / eigenvalue
-        })
+        };
+        in_float(state, size)
     }
 
     fn check(&self, kind: DirectionKind) -> Result<(), Error> {

@@ -174,7 +174,8 @@ macro_rules! function_of_step {
     ($($name:ident),*) => {$(
         impl<T: crate::float::Float> Schedule<T> for $name {
             fn step_size(&mut self, state: &mut super::StepState<'_, T>) -> T {
-                T::lit(self.at(state.iteration()))
+                let size = self.at(state.iteration());
+                super::in_float(state, size)
             }
 
             fn check(&self, _: crate::method::DirectionKind) -> Result<(), Error> {
@@ -192,6 +193,16 @@ macro_rules! function_of_step {
     )*};
 }
 use function_of_step;
+
+/// A size in T. One that vanishes there is no step.
+fn in_float<T: Float>(state: &mut StepState<'_, T>, size: f64) -> T {
+    let rounded = T::lit(size);
+    if size > 0.0 && rounded == T::zero() {
+        let step = state.iteration();
+        return state.stall(format!("the size {size:e} of step {step} vanishes in {}", T::NAME));
+    }
+    rounded
+}
 
 /// 1 / `lambda_max`(G), or 1 if G = 0.
 fn natural_size<T: Float>(state: &mut StepState<'_, T>) -> f64 {

@@ -1,14 +1,17 @@
 //! A step size that is reduced when the loss stops falling.
 
-use super::{Schedule, StepState};
+use super::{Schedule, StepState, in_float};
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::DirectionKind;
 use crate::record::Record;
-use crate::setting::{below_one, checked_serde, not_negative, positive, within_unit};
+use crate::setting::{below_one, checked_serde, not_negative, positive, representable, within_unit};
 use serde::{Deserialize, Serialize};
 
 /// Multiplies the size by `factor` when the loss has not improved for more than `patience` steps.
+///
+/// With minibatches the losses of the batches are added up until they have as many samples as the data set, which is an epoch
+/// if batches do not repeat samples, and only these sums are compared: read "epochs" for "steps".
 ///
 /// ```text
 /// loss < best (1 - threshold)    best <- loss,  waited <- 0              otherwise  waited <- waited + 1
@@ -51,6 +54,9 @@ struct Memory {
     best: f64,
     waited: usize,
     cooling: usize,
+    /// The sum of the losses of the batches since the last comparison, and the number of their samples.
+    loss: f64,
+    seen: usize,
 }
 
 impl Default for Memory {
@@ -60,6 +66,8 @@ impl Default for Memory {
             best: f64::INFINITY,
             waited: 0,
             cooling: 0,
+            loss: 0.0,
+            seen: 0,
         }
     }
 }
@@ -157,11 +165,21 @@ checked_serde!(ReduceOnPlateau);
 
 impl<T: Float> Schedule<T> for ReduceOnPlateau {
     fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
-        T::lit(self.update(state.loss().as_f64()))
+        self.memory.loss += state.loss().as_f64();
+        self.memory.seen += state.samples();
+        let size = if self.memory.seen >= state.all_samples() {
+            let loss = std::mem::take(&mut self.memory.loss);
+            self.memory.seen = 0;
+            self.update(loss)
+        } else {
+            self.memory.size.unwrap_or(self.initial)
+        };
+        in_float(state, size)
     }
 
     fn check(&self, _: DirectionKind) -> Result<(), Error> {
-        self.check_settings()
+        self.check_settings()?;
+        representable::<T>("`initial` of `ReduceOnPlateau::new`", self.initial)
     }
 
     fn save(&self) -> Option<Record> {
@@ -170,11 +188,14 @@ impl<T: Float> Schedule<T> for ReduceOnPlateau {
             best,
             waited,
             cooling,
+            loss,
+            seen,
         } = self.memory;
         let record = Record::of("ReduceOnPlateau", self)
             .with("size", size)
             .with("best", best);
-        Some(record.with("waited", waited).with("cooling", cooling))
+        let record = record.with("waited", waited).with("cooling", cooling);
+        Some(record.with("loss", loss).with("seen", seen))
     }
 
     fn restore(&mut self, record: &Record) -> Result<(), Error> {
@@ -184,6 +205,8 @@ impl<T: Float> Schedule<T> for ReduceOnPlateau {
             best: record.get("best")?,
             waited: record.get("waited")?,
             cooling: record.get("cooling")?,
+            loss: record.get("loss")?,
+            seen: record.count("seen")?,
         };
         Ok(())
     }

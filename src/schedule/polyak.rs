@@ -1,6 +1,6 @@
 //! The Polyak step size.
 
-use super::{Schedule, StepState, gradient_only};
+use super::{Schedule, StepState, gradient_only, in_float};
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::DirectionKind;
@@ -93,7 +93,16 @@ checked_serde!(Polyak);
 
 impl<T: Float> Schedule<T> for Polyak {
     fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
-        T::lit(self.at(state.loss().as_f64(), state.gradient_norm_squared().as_f64()))
+        let (loss, norm_squared) = (state.loss().as_f64(), state.gradient_norm_squared().as_f64());
+        let size = self.at(loss, norm_squared);
+        if size == 0.0 && norm_squared > 0.0 {
+            return state.stall(format!(
+                "`Polyak` finds no step: the loss is {loss:.3e}, its smallest value `Polyak::minimum` {:.3e}, and the squared \
+                 norm of the gradient {norm_squared:.3e}",
+                self.minimum
+            ));
+        }
+        in_float(state, size)
     }
 
     fn check(&self, kind: DirectionKind) -> Result<(), Error> {

@@ -29,6 +29,13 @@ pub(super) fn largest_kernel_eigenvalue<T: Float>(engine: &mut Engine<T>) -> Res
         engine.tangent_product(v.as_slice(), product.as_mut_slice())?;
         Ok(product)
     })?;
+    if found.value.is_nan() {
+        return Err(Error::KernelOverflow {
+            what: "the largest eigenvalue of the tangent kernel",
+            place: "the current samples".into(),
+            value: found.value,
+        });
+    }
     Ok(found.value)
 }
 

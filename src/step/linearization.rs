@@ -21,6 +21,8 @@ pub(crate) struct Linearization<T: Float> {
     facts: Facts,
     /// The first error of the queries of a schedule, which cannot return it themselves.
     failure: Option<Error>,
+    /// Why a schedule has found no step.
+    stalled: Option<String>,
 }
 
 /// What has been computed at the current weights.
@@ -44,6 +46,7 @@ impl<T: Float> Linearization<T> {
             shape,
             facts: Facts::default(),
             failure: None,
+            stalled: None,
         }
     }
 
@@ -102,6 +105,16 @@ impl<T: Float> Linearization<T> {
         self.failure.take().map_or(Ok(()), Err)
     }
 
+    /// Notes that a schedule has found no step.
+    pub fn stall(&mut self, reason: String) {
+        self.stalled.get_or_insert(reason);
+    }
+
+    /// Takes the reason for which the schedule has found no step.
+    pub fn take_stall(&mut self) -> Option<String> {
+        self.stalled.take()
+    }
+
     /// Keeps the error for [`check`](Self::check), and returns NaN for the query.
     pub fn fail(&mut self, error: Error) -> f64 {
         // The first error is the cause of later ones.
@@ -149,6 +162,10 @@ impl<T: Float> Linearization<T> {
 
     pub fn width(&self) -> usize {
         self.shape.1
+    }
+
+    pub fn labels(&self) -> &DVector<T> {
+        &self.labels
     }
 
     /// The number of samples of the data set.

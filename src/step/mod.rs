@@ -48,7 +48,7 @@ impl<'a, T: Float> StepState<'a, T> {
     /// [`then`](crate::schedule::Schedule::then) and [`warmup`](crate::schedule::Schedule::warmup) delay a schedule.
     pub fn from_step(&mut self, start: usize) -> StepState<'_, T> {
         StepState {
-            start: self.start + start,
+            start: self.start.saturating_add(start),
             position: self.position,
         }
     }
@@ -71,6 +71,11 @@ impl<'a, T: Float> StepState<'a, T> {
     /// The number n of samples (with minibatches: of the batch).
     pub fn samples(&self) -> usize {
         self.position.at().residual().len()
+    }
+
+    /// The number of samples of the whole data set, at least [`samples`](Self::samples).
+    pub fn all_samples(&self) -> usize {
+        self.position.at().samples()
     }
 
     /// The dimension d of the points.
@@ -131,5 +136,31 @@ impl<'a, T: Float> StepState<'a, T> {
     /// copies of the weights.
     pub fn gradient_dot_previous(&mut self) -> Option<T> {
         self.position.gradient_dot_previous().map(T::lit)
+    }
+
+    /// Declares that there is no step to take from here, and returns 0, for the schedule to return in turn: the method may
+    /// choose another direction; otherwise the run stops as [`Stalled`](crate::Termination::Stalled) and its report gives this
+    /// reason.
+    ///
+    /// ```
+    /// use expnet::schedule::{Schedule, StepState};
+    /// use expnet::{Dataset, Initializer, Termination, Trainer};
+    ///
+    /// fn careful(state: &mut StepState<'_, f64>) -> f64 {
+    ///     match [1e-1, 1e-2, 1e-3].into_iter().find(|&size| state.loss_at(size) < state.loss()) {
+    ///         Some(size) => size,
+    ///         None => state.stall("`careful` found no size at which the loss falls"),
+    ///     }
+    /// }
+    /// let data = Dataset::from_rows(&[[0.0, 1.0], [1.0, 0.0]], &[0.5, -0.5])?;
+    /// let mut net = Initializer::new(2, 64).antisymmetric(true).build::<f64>()?;
+    /// let report = Trainer::new(careful).fit(&mut net, &data)?;
+    /// assert_eq!(report.termination(), Termination::Stalled);
+    /// assert_eq!(report.reason(), Some("`careful` found no size at which the loss falls"));
+    /// # Ok::<(), expnet::Error>(())
+    /// ```
+    pub fn stall(&mut self, reason: impl Into<String>) -> T {
+        self.position.at_mut().stall(reason.into());
+        T::zero()
     }
 }

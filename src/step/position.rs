@@ -15,6 +15,8 @@ pub(crate) struct Proposal {
     pub loss: f64,
     /// ||W - W_0||^2 after it, if W_0 is kept.
     pub movement: Option<f64>,
+    /// Whether it changes the bits of any weight.
+    pub moved: bool,
 }
 
 /// The position of a run.
@@ -128,6 +130,11 @@ impl<T: Float> Position<T> {
         self.trials
     }
 
+    /// Whether a step of this size is none at all: of size 0, without momentum.
+    pub fn rests(&self, step_size: f64) -> bool {
+        step_size == 0.0 && self.direction.momentum == 0.0
+    }
+
     /// Whether no step can move the weights: J^T dual = 0, without momentum or pull.
     pub fn is_stationary(&self) -> bool {
         let d = &self.direction;
@@ -201,6 +208,7 @@ impl<T: Float> Position<T> {
             step_size,
             loss: self.at.read_outputs(),
             movement: proposed.movement,
+            moved: proposed.moved,
         })
     }
 

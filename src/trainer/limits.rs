@@ -79,19 +79,33 @@ pub(super) enum Unfinished {
 }
 
 /// Whether a run is over, and what that depends on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ending {
     pub termination: Option<Termination>,
+    /// Why the last step was the last one, if that takes words.
+    pub reason: Option<String>,
     /// No step can move from here.
     pub stationary: bool,
     pub unfinished: Option<Unfinished>,
-    /// The loss that [`Stall`] compares with, and the step at which it was reached.
+    /// The loss that [`Stall`] compares with, and the look at which it was reached.
     pub stall: (f64, usize),
+    pub unmoved: Unmoved,
+}
+
+/// The steps in a row that have left every bit of the weights as it was.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Unmoved {
+    pub steps: usize,
+    /// The largest size of them.
+    pub size: f64,
 }
 
 /// What a decision looks at.
 pub(super) struct Look {
     pub step: usize,
+    /// The number of times that the loss on all samples, and that on the validation data, has been looked at: once per step
+    /// that is one, or per epoch.
+    pub looks: usize,
     /// On all samples.
     pub loss: f64,
     /// An observer, or the user, wants the run to stop.
@@ -106,14 +120,39 @@ impl Default for Ending {
     fn default() -> Self {
         Self {
             termination: None,
+            reason: None,
             stationary: false,
             unfinished: None,
             stall: (f64::INFINITY, 0),
+            unmoved: Unmoved::default(),
+        }
+    }
+}
+
+impl Unmoved {
+    /// Counts a step of this size. A larger one than before begins anew: it may move the weights soon.
+    pub fn count(&mut self, step_size: f64, moved: bool) {
+        if moved {
+            *self = Self::default();
+        } else if step_size > self.size {
+            *self = Self {
+                steps: 1,
+                size: step_size,
+            };
+        } else if step_size > 0.0 {
+            self.steps += 1;
         }
     }
 }
 
 impl Ending {
+    /// Ends the run without a further step.
+    pub fn give_up(&mut self, reason: String) {
+        self.unfinished = Some(Unfinished::Undone);
+        self.termination = Some(Termination::Stalled);
+        self.reason = Some(reason);
+    }
+
     /// Decides whether the run is over, and why.
     pub fn decide(&mut self, limits: &Limits, look: &Look) {
         self.termination = if (2.0 * look.loss).sqrt() <= limits.tolerance {
@@ -141,9 +180,20 @@ impl Ending {
         };
         let (reference, since) = self.stall;
         if look.loss < reference * (1.0 - relative) || reference.is_infinite() {
-            self.stall = (look.loss, look.step);
+            self.stall = (look.loss, look.looks);
             return false;
         }
-        look.step - since >= window
+        if look.looks - since < window {
+            return false;
+        }
+        let by = if relative > 0.0 {
+            format!("by the fraction {relative:e} ")
+        } else {
+            String::new()
+        };
+        self.reason = Some(format!(
+            "the loss did not fall {by}within {window} steps or epochs (`Trainer::stall`)"
+        ));
+        true
     }
 }

@@ -1,5 +1,6 @@
 //! The training loop.
 
+mod feasible;
 mod limits;
 mod observers;
 mod saving;
@@ -11,7 +12,7 @@ mod validation;
 pub use session::Session;
 
 use crate::communicator::{Communicator, Solo};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, check_names};
 use crate::engine::Memory;
 use crate::error::Error;
 use crate::float::Float;
@@ -127,14 +128,16 @@ impl<'a, T: Float> Trainer<'a, T> {
     /// Early stopping: stops the run when the loss on `data` has not improved for `patience` steps, and
     /// restores the weights with the smallest loss on `data`, whatever stops the run.
     ///
-    /// With minibatches the loss is evaluated once per epoch. Costs 2 k d m flops per step for k points.
+    /// With minibatches the loss is evaluated once per epoch, and `patience` counts epochs. Steps of size 0, as at the start of
+    /// a warm-up, do not count. Costs 2 k d m flops per step for k points.
     pub fn validation(mut self, data: &'a Dataset<T>, patience: usize) -> Self {
         let best = None;
         self.validation = Some(Validation { data, patience, best });
         self
     }
 
-    /// Stops the run when the loss has not fallen by the fraction `relative` within `window` steps; off by default.
+    /// Stops the run when the loss has not fallen by the fraction `relative` within `window` steps (epochs, with minibatches; a
+    /// step of size 0 does not count); off by default.
     pub fn stall(mut self, window: usize, relative: f64) -> Self {
         self.limits.stall = Some(Stall { window, relative });
         self
@@ -161,9 +164,10 @@ impl<'a, T: Float> Trainer<'a, T> {
     /// from which any number of ranks can resume. The numbers pass through rank 0 one message at a time, so that no rank holds
     /// more than its share. Costs an exchange of everything that is written.
     ///
-    /// Errors, before the first step: a schedule or method whose `save` returns `None`. Later: [`Error::Io`] if the file
+    /// Errors, before the first step: a schedule or method whose `save` returns `None`; a folder in which no file can be
+    /// written, or a file that must not be replaced. Later: [`Error::Io`] if the file
     /// cannot be written ([`Error::Ranks`] on the ranks that do not write). The run then stops, the previous checkpoint is
-    /// intact, and the network holds the current weights.
+    /// intact, and the network holds the best weights if there is validation data, and the current ones otherwise.
     pub fn checkpoint(mut self, path: impl AsRef<Path>, every: usize) -> Self {
         self.checkpoint = Some((path.as_ref().to_path_buf(), every));
         self
@@ -292,8 +296,12 @@ impl<'a, T: Float> Trainer<'a, T> {
     fn check(&mut self, net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<Box<dyn Schedule<T> + 'a>, Error> {
         net.check_dimension(data.points())?;
         self.limits.check()?;
+        let names = data.names();
         if let Some(Validation { data, patience, .. }) = self.validation {
             net.check_dimension_of("the validation points", data.points())?;
+            if let (Some(expected), Some(found)) = (names, data.names()) {
+                check_names(expected, found, "the validation data")?;
+            }
             at_least_one("`patience` of `Trainer::validation`", patience)?;
         }
         self.method.prepare(data.samples())?;

@@ -1,6 +1,7 @@
 //! A run between its start and its end.
 
 use super::Names;
+use super::feasible;
 use super::limits::{Limits, Look, Unfinished};
 use super::observers::{Event, Observers};
 use super::saving::{Keeper, Run};
@@ -10,7 +11,7 @@ use crate::communicator::{Exchange, Link};
 use crate::engine::Scope;
 use crate::error::Error;
 use crate::float::Float;
-use crate::method::{Method, Outcome, Verdict};
+use crate::method::{DirectionKind, Method, Outcome, Verdict};
 use crate::network::ExpNetwork;
 use crate::numbers::overflow;
 use crate::observer::Progress;
@@ -19,6 +20,9 @@ use crate::schedule::{Schedule, StepState};
 use crate::step::{Position, Proposal};
 use nalgebra::DMatrix;
 use std::fmt;
+
+/// After this many steps that have moved nothing, momentum has become as large as it can be.
+const SETTLED: usize = 20;
 
 /// A method may undo this many steps in a row before the run counts as stalled.
 const UNDO_LIMIT: usize = 100;
@@ -61,23 +65,56 @@ impl<T: Float> Session<'_, '_, T> {
     }
 
     fn try_step(&mut self) -> Result<(), Error> {
+        // After an error, the step is tried again.
+        self.state.ending.unfinished = None;
         self.choose_direction()?;
-        let step_size = self.choose_step_size()?;
+        let Some(step_size) = self.choose_step_size()? else {
+            return Ok(());
+        };
         self.deal_batch()?;
         let Some(proposal) = self.propose(step_size)? else {
-            self.state.ending.unfinished = Some(Unfinished::Undone);
-            self.state.ending.termination = Some(Termination::Stalled);
+            let reason = "the method undid every step, or found no direction in which the loss falls";
+            self.state.ending.give_up(reason.into());
             return Ok(());
         };
         self.state.ending.stationary = self.position.is_stationary() && !self.state.epoch.batched;
+        self.state.epoch.stepped |= !self.position.rests(step_size);
+        self.state.ending.unmoved.count(step_size, proposal.moved);
         self.position.accept(proposal)?;
         self.look()?;
         let asked = self.notify(Event::Step);
         self.decide(asked)?;
+        self.stop_if_unmoved();
         if self.keeper.is_due(self.steps()) {
             self.save()?;
         }
         Ok(())
+    }
+
+    /// Stops the run if as many steps as could make a difference have left every bit of the weights as it was.
+    fn stop_if_unmoved(&mut self) {
+        let enough = match self.method.kind() {
+            DirectionKind::Gradient => 2,
+            // Each batch has a direction of its own.
+            DirectionKind::BatchGradient => {
+                2 * self
+                    .position
+                    .at()
+                    .samples()
+                    .div_ceil(self.position.last_batch_size().max(1))
+            }
+            // A velocity or the state of a method may still change.
+            _ => SETTLED,
+        };
+        let ending = &mut self.state.ending;
+        if ending.unmoved.steps >= enough && ending.termination.is_none() {
+            ending.termination = Some(Termination::Stalled);
+            ending.reason = Some(format!(
+                "steps of size {:e} move no weight: they are lost in the rounding of {}",
+                ending.unmoved.size,
+                T::NAME
+            ));
+        }
     }
 
     fn choose_direction(&mut self) -> Result<(), Error> {
@@ -87,20 +124,38 @@ impl<T: Float> Session<'_, '_, T> {
         })
     }
 
-    fn choose_step_size(&mut self) -> Result<f64, Error> {
-        let size = self
-            .schedule
-            .step_size(&mut StepState::new(&mut self.position))
-            .as_f64();
-        self.position.at_mut().check()?;
-        if size.is_finite() && size >= 0.0 {
-            return Ok(size);
+    /// The size of the next step, or `None` if the schedule finds no step and the method no other direction: the run is over
+    /// then.
+    fn choose_step_size(&mut self) -> Result<Option<f64>, Error> {
+        let mut again = self.method.kind().is_dual();
+        loop {
+            let state = &mut StepState::new(&mut self.position);
+            let size = self.schedule.step_size(state).as_f64();
+            self.position.at_mut().check()?;
+            let Some(reason) = self.position.at_mut().take_stall() else {
+                if size.is_finite() && size >= 0.0 {
+                    return Ok(Some(size));
+                }
+                return Err(Error::StepSize {
+                    step: self.steps(),
+                    value: size,
+                    remedy: "a schedule must return a finite number >= 0",
+                });
+            };
+            let loss = self.position.at().loss();
+            let nowhere = Outcome {
+                step_size: 0.0,
+                loss_before: loss,
+                loss_after: loss,
+                movement: None,
+            };
+            // A method may know another direction, for example by a new G; once, lest the loop never end.
+            if self.method.judge(&nowhere) == Verdict::GiveUp || !std::mem::take(&mut again) {
+                self.state.ending.give_up(reason);
+                return Ok(None);
+            }
+            self.choose_direction()?;
         }
-        Err(Error::StepSize {
-            step: self.steps(),
-            value: size,
-            remedy: "a schedule must return a finite number >= 0",
-        })
     }
 
     pub(super) fn deal_batch(&mut self) -> Result<(), Error> {
@@ -143,6 +198,11 @@ impl<T: Float> Session<'_, '_, T> {
                         step: self.steps(),
                         step_size,
                         last_loss: loss_before,
+                        remedy: feasible::remedy_of_divergence(
+                            self.network,
+                            self.position.at().labels(),
+                            self.keeper.names().schedule,
+                        ),
                     });
                 }
                 Verdict::Undo => {
@@ -160,13 +220,22 @@ impl<T: Float> Session<'_, '_, T> {
 
     /// After a step: evaluates the validation loss, and at the end of an epoch the loss on all samples.
     fn look(&mut self) -> Result<(), Error> {
-        if !self.state.epoch.batched {
-            self.state.epoch.loss = self.position.at().loss();
+        let epoch = &mut self.state.epoch;
+        if !epoch.batched {
+            epoch.loss = self.position.at().loss();
+            if !std::mem::take(&mut epoch.stepped) {
+                return Ok(());
+            }
+            self.state.looks += 1;
             return self.validate(true);
         }
-        self.state.epoch.used += self.position.last_batch_size();
-        if self.state.epoch.used >= self.position.at().samples() {
-            self.state.epoch.used = 0;
+        epoch.used += self.position.last_batch_size();
+        if epoch.used >= self.position.at().samples() {
+            epoch.used = 0;
+            if !std::mem::take(&mut epoch.stepped) {
+                return Ok(());
+            }
+            self.state.looks += 1;
             if self.limits.need_loss() {
                 self.state.epoch.loss = self.position.at_mut().loss_of_all()?;
             }
@@ -177,9 +246,9 @@ impl<T: Float> Session<'_, '_, T> {
 
     /// Updates the validation loss; `fresh` says that the last pass evaluated it.
     pub(super) fn validate(&mut self, fresh: bool) -> Result<(), Error> {
-        let step = self.steps();
+        let now = (self.steps(), self.state.looks);
         match &mut self.validation {
-            Some(validation) => validation.look(self.position.engine_mut(), fresh, step),
+            Some(validation) => validation.look(self.position.engine_mut(), fresh, now),
             None => Ok(()),
         }
     }
@@ -208,14 +277,15 @@ impl<T: Float> Session<'_, '_, T> {
             .max_time
             .is_some_and(|limit| self.state.clock.elapsed() >= limit);
         let [asked, late] = self.vote([asked, late])?;
-        let step = self.steps();
+        let looks = self.state.looks;
         let validation = self.validation.as_ref();
         let look = Look {
-            step,
+            step: self.steps(),
+            looks,
             loss: self.state.epoch.loss,
             asked,
             late,
-            impatient: validation.is_some_and(|validation| validation.is_impatient(step)),
+            impatient: validation.is_some_and(|validation| validation.is_impatient(looks)),
         };
         self.state.ending.decide(&self.limits, &look);
         Ok(())
@@ -263,6 +333,7 @@ impl<T: Float> Session<'_, '_, T> {
         }
         let mut report = FitReport {
             termination: self.state.ending.termination.unwrap_or(Termination::Stopped),
+            reason: self.state.ending.reason.clone(),
             steps,
             passes: self.position.engine().passes(),
             trial_steps: self.position.trials(),
@@ -325,15 +396,31 @@ impl<T: Float> Session<'_, '_, T> {
         self.position.engine().advance(weights)
     }
 
-    /// Writes the checkpoint, if one is due.
+    /// Writes the checkpoint, if there is to be one and it does not hold this step yet. If that fails, the best weights are
+    /// restored, since the run ends, and the error says how far it came.
     fn save(&mut self) -> Result<(), Error> {
-        self.keeper.save(&Run {
+        let best = self.validation.as_ref().and_then(|validation| validation.best);
+        let saved = self.keeper.save(&Run {
             schedule: &*self.schedule,
             method: &*self.method,
             position: &self.position,
             state: &self.state,
-            best: self.validation.as_ref().and_then(|validation| validation.best),
+            best,
             initial: self.network.weights(),
+        });
+        saved.map_err(|error| {
+            self.position.engine_mut().recall_best();
+            match error {
+                Error::Io { action, source } => {
+                    let (step, loss) = (self.steps(), self.state.epoch.loss);
+                    let best = best.map_or(String::new(), |best| {
+                        format!(", best validation loss {:.6e} after step {}", best.loss, best.step)
+                    });
+                    let action = format!("{action} after step {step} (loss {loss:.6e}{best})");
+                    Error::Io { action, source }
+                }
+                error => error,
+            }
         })
     }
 

@@ -1,6 +1,7 @@
 //! The start of a run: what a rank prepares by itself, what all ranks agree on, and the first evaluation.
 
 use super::Trainer;
+use super::feasible;
 use super::limits::Clock;
 use super::observers::{Event, Observers};
 use super::saving::Keeper;
@@ -16,6 +17,7 @@ use crate::float::Float;
 use crate::network::ExpNetwork;
 use crate::numbers::overflow;
 use crate::step::Position;
+use crate::storage;
 use nalgebra::DMatrix;
 use num_traits::ToPrimitive;
 
@@ -34,6 +36,10 @@ impl<T: Float> Packed<T> {
         identity: Option<&Identity>,
         rank: usize,
     ) -> Result<Self, Error> {
+        if let Some((path, _)) = trainer.checkpoint.as_ref().filter(|_| rank == 0) {
+            // Hours later would be too late.
+            storage::probe(path, "the checkpoint")?;
+        }
         let resumed = match (&trainer.resume, identity) {
             (Some(path), Some(identity)) => {
                 let mut checkpoint = CheckpointReader::open(path, identity, rank)?;
@@ -86,15 +92,17 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         };
         let begun = match resumed {
             Some((checkpoint, initial)) => session.resume(checkpoint, initial),
-            None => session.begin(),
+            None => session.begin(data),
         };
         session.link().leave_on_error(begun)?;
         Ok(session)
     }
 
     /// The first evaluation, shown to validation and observers.
-    fn begin(&mut self) -> Result<(), Error> {
+    fn begin(&mut self, data: &Dataset<T>) -> Result<(), Error> {
         self.deal_batch()?;
+        let checked = feasible::check_labels(data).and_then(|()| feasible::Activations::measure(self.network, data));
+        let activations = self.link().leave_on_error(checked)?;
         self.position.evaluate()?;
         // Comparable with the loss of the report: on all samples.
         let initial = if self.state.epoch.batched {
@@ -109,6 +117,9 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         if !initial.is_finite() {
             return Err(overflow::<T>("the loss over all points", initial));
         }
+        let residual = || self.position.at().residual().iter().map(|e| e.as_f64());
+        activations.check(self.network, data, residual())?;
+        feasible::check_residual(data, residual())?;
         self.validate(!self.state.epoch.batched)?;
         self.announce()
     }

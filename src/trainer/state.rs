@@ -18,6 +18,8 @@ pub(super) struct RunState {
     pub initial_loss: f64,
     /// Steps that the method undid.
     pub undone: usize,
+    /// The number of looks at the losses so far: see [`Look`](super::limits::Look).
+    pub looks: usize,
 }
 
 /// The batches of a run: there are none for a full-batch method.
@@ -28,6 +30,8 @@ pub(super) struct Epoch {
     pub dealt: Vec<usize>,
     /// Samples used since the last epoch began.
     pub used: usize,
+    /// Whether a step of it was one: of a size above 0, or with momentum.
+    pub stepped: bool,
     /// The loss on all samples, as of the last epoch that evaluated it.
     pub loss: f64,
 }
@@ -40,6 +44,7 @@ impl RunState {
             ending: Ending::default(),
             initial_loss: f64::NAN,
             undone: 0,
+            looks: 0,
         }
     }
 
@@ -47,12 +52,17 @@ impl RunState {
         let record = Record::new("run")
             .with("batch_samples_used", self.epoch.used)
             .with("batches", self.epoch.batched)
+            .with("stepped", self.epoch.stepped)
+            .with("looks", self.looks)
+            .with("unmoved", self.ending.unmoved.steps)
+            .with("unmoved_size", self.ending.unmoved.size)
             .with("stall", self.ending.stall)
             .with("undone", self.undone)
             .with("initial_loss", self.initial_loss)
             .with("epoch_loss", self.epoch.loss)
             .with("stationary", self.ending.stationary)
             .with("given_up", self.ending.unfinished == Some(Unfinished::Undone))
+            .with("reason", self.ending.reason.clone().unwrap_or_default())
             .with("seconds", self.clock.elapsed().as_secs_f64());
         match best {
             Some(best) => record.with_part("best", best.save()),
@@ -65,13 +75,18 @@ impl RunState {
         record.agree_on_kind("run")?;
         self.epoch.used = record.count("batch_samples_used")?;
         self.epoch.batched = record.get("batches")?;
+        self.epoch.stepped = record.get("stepped")?;
+        self.looks = record.count("looks")?;
+        self.ending.unmoved.steps = record.count("unmoved")?;
+        self.ending.unmoved.size = record.get("unmoved_size")?;
         self.epoch.loss = record.get("epoch_loss")?;
         self.undone = record.count("undone")?;
         self.initial_loss = record.get("initial_loss")?;
         self.ending.stall = record.get("stall")?;
         self.ending.stationary = record.get("stationary")?;
         self.ending.unfinished = record.get::<bool>("given_up")?.then_some(Unfinished::Undone);
-        if self.ending.stall.1 > step {
+        self.ending.reason = Some(record.get::<String>("reason")?).filter(|reason| !reason.is_empty());
+        if self.looks > step || self.ending.stall.1 > self.looks {
             return Err(record.damaged("stall", "lies ahead of the run"));
         }
         let seconds = record.get("seconds")?;
@@ -82,7 +97,7 @@ impl RunState {
         record
             .part("best")
             .ok()
-            .map(|best| Best::restore(best, step))
+            .map(|best| Best::restore(best, step, self.looks))
             .transpose()
     }
 }

@@ -15,6 +15,7 @@
 //! | `files` | networks, regressors, matrices, settings and logs in files, whole and damaged |
 //! | `ranks` | runs on several ranks |
 //! | `bad_input` | bad input is refused, with the value, the place and the remedy |
+//! | `faults` | kinds of faults that users of similar software have reported |
 //! | `regressor` | scaling, network and training in one |
 //! | `surface` | everything public, as another crate would use it |
 //! | `architecture` | imports between the rooms of `src` point downward |
@@ -27,6 +28,7 @@ mod architecture;
 mod bad_input;
 mod certificate;
 mod data;
+mod faults;
 mod files;
 mod golden;
 mod gradient;

@@ -17,7 +17,7 @@ fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
 fn bits<T: Float>((n, d, m): (usize, usize, usize), memory: Memory, threads: usize) -> Vec<u64> {
     on_threads(threads, || {
         let p = problem::<T>(n, d, m);
-        let plan = Plan::new::<T>(memory);
+        let plan = Plan::new::<T>(memory).unwrap();
         let reduction = reduce(&p.points, None);
         let mut engine = Engine::with(
             plan,

@@ -245,7 +245,7 @@ impl GaussNewton {
             let solution = krylov.solve(&rhs, shift, accuracy, limit, |v| evaluation.tangent_product(v))?;
             match &mut self.run.damping {
                 // The same Krylov space serves more damping, unless a ridge changes the right-hand side with it.
-                Some(damping) if !solution.reached && self.ridge == 0.0 => damping.rejected(),
+                Some(damping) if !solution.reached && self.ridge == 0.0 && damping.can_grow() => damping.rejected(),
                 _ => {
                     self.run.krylov = krylov;
                     return Ok((solution, pull));

@@ -39,6 +39,9 @@ pub(super) struct Damping {
     pub floor: f64,
 }
 
+/// The upper bound of mu: larger ones would overflow in products.
+const MAX: f64 = 1e154;
+
 /// The factor of mu at the first of consecutive rejections.
 const GROWTH: f64 = 4.0;
 
@@ -70,9 +73,14 @@ impl Damping {
         self.growth = GROWTH;
     }
 
+    /// Whether a rejection would make it larger: not if it has reached its bound, or is not a number.
+    pub fn can_grow(&self) -> bool {
+        self.mu < MAX && self.floor.is_finite()
+    }
+
     /// Adapts to a rejected step.
     pub fn rejected(&mut self) {
-        self.mu = (self.mu.max(self.floor) * self.growth).min(f64::MAX.sqrt());
+        self.mu = (self.mu.max(self.floor) * self.growth).min(MAX);
         self.growth *= 2.0;
     }
 }

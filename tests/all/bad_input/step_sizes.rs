@@ -54,7 +54,12 @@ fn step_sizes_from_a_number() {
 fn step_size_beyond_f32() {
     let (data, start) = problem::<f32>();
     let mut net = start.clone();
-    refused(Trainer::new(1e39).fit(&mut net, &data), &["step size", "inf"]);
+    refused(
+        Trainer::new(1e39).fit(&mut net, &data),
+        &["step size", "1e39", "range of f32"],
+    );
+    let closure = expnet::schedule::from_fn(|_| 1e39_f64 as f32);
+    refused(Trainer::new(closure).fit(&mut net, &data), &["step size", "inf"]);
     assert_eq!(net, start);
 }
 

@@ -89,10 +89,5 @@ fn a_checkpoint_that_cannot_be_written_is_an_error() {
         .fit(&mut net, &sines(12, 3))
         .unwrap_err();
     assert!(matches!(error, Error::Io { .. }), "{error}");
-    let mut two = start(3);
-    Trainer::new(1e-3).max_steps(2).fit(&mut two, &sines(12, 3)).unwrap();
-    assert!(
-        net.weights() == two.weights(),
-        "the network has the weights of the last step"
-    );
+    assert!(net == start(3), "no step was taken");
 }

@@ -107,13 +107,14 @@ fn sizes(trainer: Trainer<'_, f64>, data: &Dataset<f64>, steps: usize) -> Vec<f6
     sizes
 }
 
-/// Gradient descent on one sample per step, in order: a run through given losses.
-fn in_order() -> Scripted<'static, f64> {
+/// Gradient descent on one sample per step, in order: a run through given losses. With `whole` the sample is repeated as often
+/// as there are samples, as for a schedule that compares epochs.
+fn in_order(whole: bool) -> Scripted<'static, f64> {
     let mut steps = 0;
     Scripted::new()
         .of_kind(DirectionKind::BatchGradient)
         .dealing(move |samples, batch| {
-            batch.push(steps % samples);
+            batch.resize(if whole { samples } else { 1 }, steps % samples);
             steps += 1;
         })
 }
@@ -225,7 +226,7 @@ fn run(case: &Case) -> Result<(), Error> {
                 .cooldown(case.count("cooldown"))
                 .min_size(case.number("min_size"));
             let losses = case.list("losses");
-            let trainer = Trainer::new(schedule.scale(STILL)).method(in_order());
+            let trainer = Trainer::new(schedule.scale(STILL)).method(in_order(true));
             case.compare(&sizes(trainer, &with_losses(&losses, &losses), losses.len()));
         }
         "Polyak" => {
@@ -236,7 +237,7 @@ fn run(case: &Case) -> Result<(), Error> {
                 .eps(case.number("eps"));
             let (losses, norms) = (case.list("losses"), case.list("norms"));
             case.compare_at(|t| schedule.at(losses[t], norms[t]));
-            let trainer = Trainer::new(schedule.scale(STILL)).method(in_order());
+            let trainer = Trainer::new(schedule.scale(STILL)).method(in_order(false));
             case.compare(&sizes(trainer, &with_losses(&losses, &norms), losses.len()));
         }
         unknown => panic!("no test for {unknown}"),

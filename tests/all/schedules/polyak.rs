@@ -14,7 +14,12 @@ fn polyak_follows_its_formula<T: Float>() {
     close::<T>(first(Polyak::default().max(0.25).scaling(0.5)), 0.125);
     close::<T>(first(Polyak::default().minimum(0.25)), 0.25);
     close::<T>(first(Polyak::default().eps(1.0)), 0.25);
-    close::<T>(first(Polyak::default().minimum(0.75)), 0.0);
+    // Below the minimum there is no step.
+    let below = trace(
+        Trainer::<T>::new(Polyak::default().minimum(0.75)).max_steps(1),
+        single_neuron(2.0),
+    );
+    assert_eq!((below.termination, below.sizes.len()), (Termination::Stalled, 0));
     let at = Polyak::default().minimum(0.75);
     assert_eq!((at.at(0.5, 1.0), at.at(1.0, 0.0)), (0.0, 0.0));
     // In every step, with the gradient as the state has it.

@@ -18,6 +18,7 @@ fn divergence_leaves_the_last_finite_weights() {
         step,
         step_size,
         last_loss,
+        ..
     } = error
     else {
         panic!("{error}")

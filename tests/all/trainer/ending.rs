@@ -3,7 +3,6 @@
 use super::problem;
 use crate::support::problems::net;
 use crate::support::says;
-use expnet::schedule::StepState;
 use expnet::{Dataset, Termination, Trainer};
 use nalgebra::{dmatrix, dvector};
 use std::time::Duration;
@@ -78,11 +77,8 @@ fn time_ends_a_run() {
 
 #[test]
 fn a_loss_that_stays_is_a_stall() {
-    let (data, mut net, _) = problem();
-    let report = Trainer::new(|_: &mut StepState<'_, f64>| 0.0)
-        .stall(7, 1e-3)
-        .fit(&mut net, &data)
-        .unwrap();
+    let (data, mut net, size) = problem();
+    let report = Trainer::new(size * 1e-6).stall(7, 1e-3).fit(&mut net, &data).unwrap();
     assert_eq!((report.termination(), report.steps()), (Termination::Stalled, 7));
 }
 

@@ -120,7 +120,11 @@ fn a_checkpoint_that_cannot_be_written_is_an_error_on_all() {
     for every in [2, 100] {
         let path = std::env::temp_dir().join("expnet-no-such-folder").join("run");
         let texts = errors(fit(3, SHAPES[0], move |_, trainer| trainer.checkpoint(&path, every)));
-        assert!(texts[0].starts_with("writing the checkpoint"), "{}", texts[0]);
+        assert!(
+            texts[0].starts_with("preparing to write the checkpoint"),
+            "{}",
+            texts[0]
+        );
         assert_eq!([&texts[1], &texts[2]], [ANOTHER_GONE; 2]);
     }
 }

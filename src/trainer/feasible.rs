@@ -1,0 +1,159 @@
+//! Whether a problem can be run at all: decided before the first step, with what is to blame and the remedy.
+//!
+//! The activations exp(<w_r, x_i>) decide. With
+//!
+//! ```text
+//! Q_i = sum_r a_r^2 exp(2 <w_r, x_i>) = F(2 W, x_i) with output weights a_r^2,      G_ii = Q_i ||x_i||^2
+//! ```
+//!
+//! the tangent kernel overflows if Q_i does, and the rounding of each weight changes F(x_i) by about eps sqrt(Q_i): if that is
+//! more than labels and residual, no step can bring F closer to the labels.
+
+use crate::dataset::Dataset;
+use crate::engine::outputs;
+use crate::error::Error;
+use crate::float::Float;
+use crate::network::ExpNetwork;
+use nalgebra::{DMatrix, DVector};
+
+/// The number of neurons whose weights are copied at a time.
+const NEURONS: usize = 1 << 16;
+
+/// The size of the activations, for each sample.
+#[derive(Debug)]
+pub(super) struct Activations {
+    /// Q_i; empty if a bound on all of them rules out any problem.
+    squares: Vec<f64>,
+}
+
+impl Activations {
+    /// Measures the activations of a network, or of a share of one, at the start of a run.
+    ///
+    /// Costs O((n + m) d); if ||w_r|| ||x_i|| is large for some r and i, 2 n m d flops and n m exponentials.
+    ///
+    /// Errors: activations that overflow T, or whose squares overflow f64.
+    pub fn measure<T: Float>(network: &ExpNetwork<T>, data: &Dataset<T>) -> Result<Self, Error> {
+        let bound = largest_norm(network.weights()) * largest_norm(data.points());
+        // Up to here, rounding takes at most half of the digits.
+        if bound <= -0.5 * T::EPSILON.as_f64().ln() {
+            return Ok(Self { squares: Vec::new() });
+        }
+        let mut squares = vec![0.0; data.samples()];
+        let points = data.points().map(Float::as_f64);
+        for first in (0..network.width()).step_by(NEURONS) {
+            let count = NEURONS.min(network.width() - first);
+            let weights = network.weights().columns(first, count).map(|w| 2.0 * w.as_f64());
+            let output_weights = network.output_weights().rows(first, count);
+            let output_weights = output_weights.map(|a| a.as_f64() * a.as_f64());
+            for (square, part) in squares.iter_mut().zip(outputs(&weights, &output_weights, &points)?) {
+                *square += part;
+            }
+        }
+        for (i, square) in squares.iter().enumerate() {
+            if !T::lit(square.sqrt()).is_finite() {
+                let problem = if square.is_finite() {
+                    format!("which is inf in {}", T::NAME)
+                } else {
+                    "whose square, in the tangent kernel, is inf in f64".into()
+                };
+                return Err(too_large(network, data, i, problem));
+            }
+        }
+        Ok(Self { squares })
+    }
+
+    /// Checks that steps can bring the outputs closer to the labels, for a network with this residual.
+    pub fn check<T: Float>(
+        &self,
+        network: &ExpNetwork<T>,
+        data: &Dataset<T>,
+        residual: impl Iterator<Item = f64>,
+    ) -> Result<(), Error> {
+        let labels = data.labels().iter().map(|y| y.as_f64());
+        let scale = labels.chain(residual).fold(0.0, |scale: f64, y| scale.max(y.abs()));
+        let noise = |square: f64| T::EPSILON.as_f64() * square.sqrt();
+        let worst = (0..self.squares.len()).max_by(|&i, &j| self.squares[i].total_cmp(&self.squares[j]));
+        match worst {
+            Some(i) if scale > 0.0 && noise(self.squares[i]) > scale => {
+                let problem = format!(
+                    "whose rounding in {} exceeds the labels, of at most {scale:.3e}",
+                    T::NAME
+                );
+                Err(too_large(network, data, i, problem))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The largest 2-norm of a column.
+fn largest_norm<T: Float>(matrix: &DMatrix<T>) -> f64 {
+    let squares = matrix.column_iter().map(|column| {
+        let squares = column.iter().map(|x| x.as_f64() * x.as_f64());
+        squares.sum::<f64>()
+    });
+    squares.fold(0.0, f64::max).sqrt()
+}
+
+fn too_large<T: Float>(network: &ExpNetwork<T>, data: &Dataset<T>, i: usize, problem: String) -> Error {
+    let point = data.points().column(i);
+    let exponents = network.weights().column_iter().map(|w| {
+        let products = w.iter().zip(&point).map(|(w, x)| w.as_f64() * x.as_f64());
+        products.sum::<f64>()
+    });
+    Error::LargeActivations {
+        exponent: exponents.fold(f64::NEG_INFINITY, f64::max),
+        sample: i,
+        problem,
+    }
+}
+
+/// Checks that squares of the labels are in the range of T, since losses are.
+pub(super) fn check_labels<T: Float>(data: &Dataset<T>) -> Result<(), Error> {
+    let square = data.labels().iter().map(|y| y.as_f64() * y.as_f64()).sum::<f64>();
+    if T::lit(square).as_f64().is_finite() {
+        return Ok(());
+    }
+    Err(labels_out_of_range(data, "so large that the loss overflows"))
+}
+
+/// Checks that the squares of a residual that is not zero do not vanish in T.
+pub(super) fn check_residual<T: Float>(data: &Dataset<T>, residual: impl Iterator<Item = f64>) -> Result<(), Error> {
+    let largest = residual.fold(0.0, |largest: f64, e| largest.max(e.abs()));
+    // Below the smallest normal number, of which eps is the smallest part.
+    if largest > 0.0 && T::lit(largest * largest * T::EPSILON.as_f64()) == T::zero() {
+        return Err(labels_out_of_range(data, "so small that the loss vanishes"));
+    }
+    Ok(())
+}
+
+fn labels_out_of_range<T: Float>(data: &Dataset<T>, problem: &'static str) -> Error {
+    Error::Labels {
+        largest: largest_of(data.labels()),
+        problem,
+        dtype: T::NAME,
+    }
+}
+
+/// What to do about a run that diverged. Near the start the activations are of order 1, so that labels beyond sum_r |a_r| can
+/// only be reached by weights that move far, to where the kernel is another.
+pub(super) fn remedy_of_divergence<T: Float>(network: &ExpNetwork<T>, labels: &DVector<T>, schedule: &str) -> String {
+    let reach: f64 = network.output_weights().iter().map(|a| a.as_f64().abs()).sum();
+    let largest = largest_of(labels);
+    if largest > reach {
+        return format!(
+            "labels as large as {largest:e} are out of reach of output weights that add up to {reach:e}: scale the labels (see \
+             `Scaling`), or use more neurons"
+        );
+    }
+    let smaller = if schedule.contains("KernelStable") || schedule.contains("natural") {
+        "with a smaller `KernelStable::factor`, or `schedule::Backtracking`"
+    } else {
+        "for example `schedule::KernelStable` or `schedule::Backtracking`"
+    };
+    format!("use smaller steps, {smaller}")
+}
+
+fn largest_of<T: Float>(labels: &DVector<T>) -> f64 {
+    labels.iter().fold(0.0, |largest: f64, y| largest.max(y.as_f64().abs()))
+}
