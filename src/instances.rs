@@ -3,10 +3,19 @@
 //! Up to optimisation level 1, `rustc` shares instances of generic functions that a dependency has already compiled.
 //! Without this module, each test, example and dependent crate would compile all of them again.
 
+use crate::certificate;
+use crate::check;
+use crate::dataset::Dataset;
+use crate::error::Error;
+use crate::float::Float;
+use crate::init::Initializer;
 use crate::kernel::{Predictor, empirical_kernel, limit_kernel};
 use crate::method::{GaussNewton, GradientDescent, Minibatch};
+use crate::network::ExpNetwork;
+use crate::regressor::ExpRegressor;
+use crate::scaling::Scaling;
 use crate::schedule::{Backtracking, KernelStable};
-use crate::{Dataset, Error, ExpNetwork, ExpRegressor, Float, Initializer, Scaling, Trainer, certificate, check};
+use crate::trainer::Trainer;
 
 /// Compiled but never called.
 #[doc(hidden)]

@@ -208,6 +208,11 @@ impl<T: Float> Chunk<T> {
         Ok(())
     }
 
+    /// Whether the next weights differ from the current ones in any bit. Almost always ends at the first weight.
+    pub fn moves(&self, roles: Roles) -> bool {
+        self.weights[roles.next].get() != self.weights[roles.current].get()
+    }
+
     /// Accepts the proposal: its velocity becomes the current one, or 0 if it had no momentum. With `keep_previous` the
     /// kept gradient becomes the previous one.
     pub fn accept(&mut self, momentum: bool, keep_previous: bool) {

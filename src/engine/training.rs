@@ -488,12 +488,7 @@ impl<T: Float> Engine<T> {
     ) -> Result<SweepSums, Error> {
         let mut own = sums(&self.chunks);
         if what == Exchange::Proposal {
-            let Roles { current, next, .. } = self.roles;
-            // Almost always ends at the first weight.
-            own.moved = self
-                .chunks
-                .iter()
-                .any(|chunk| chunk.weights[next].get() != chunk.weights[current].get());
+            own.moved = self.chunks.iter().any(|chunk| chunk.moves(self.roles));
         }
         let outputs = self.outputs.of(scope);
         self.ranks.sum(what, own, outputs, &Decided { step_size, dual })

@@ -121,8 +121,9 @@ fn scattered(n: usize) -> DVector<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Memory;
     use crate::init::Initializer;
-    use crate::{Memory, network::ExpNetwork};
+    use crate::network::ExpNetwork;
     use nalgebra::SymmetricEigen;
 
     fn points(k: usize, n: usize) -> DMatrix<f64> {

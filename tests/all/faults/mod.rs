@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod extremes;
+mod memory;
 mod messages;
 mod metrics;
 mod silent;
