@@ -4,13 +4,16 @@ use crate::error::Error;
 use crate::float::Float;
 use crate::numbers::check_finite;
 use crate::setting::{require, within_unit};
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{DMatrix, DVector, DVectorView};
 use num_traits::ToPrimitive;
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 #[cfg(feature = "csv")]
 mod csv;
+
+#[cfg(feature = "csv")]
+pub use csv::{CsvColumns, CsvOptions, Missing, UnknownCategory};
 
 /// A labelled data set: points X (d x n, one point per column) and labels y (n).
 ///
@@ -177,10 +180,61 @@ impl<T: Float> Dataset<T> {
                 expected: "such that both parts get at least one point (which takes two or more points)",
             });
         }
-        let mut order: Vec<usize> = (0..samples).collect();
-        order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        let order = shuffled(samples, seed);
         let (first, second) = order.split_at(first);
         Ok((self.select(first)?, self.select(second)?))
+    }
+
+    /// Splits the data at random into `k` folds for cross-validation. Returns one pair (train, test) per fold: `test` is
+    /// the fold, and `train` is the rest. Every sample is in exactly one `test`, and the sizes of folds differ by at
+    /// most one.
+    ///
+    /// The same `seed` gives the same folds on every machine and for every scalar type.
+    ///
+    /// Errors: [`Error::Setting`] unless `k` is from 2 to n. Copies the data k times.
+    ///
+    /// ```
+    /// use expnet::{Dataset, ExpRegressor};
+    ///
+    /// let rows: Vec<[f64; 1]> = (0..30).map(|i| [f64::from(i) / 10.0]).collect();
+    /// let labels: Vec<f64> = rows.iter().map(|[x]| x.sin()).collect();
+    /// let mut scores = Vec::new();
+    /// for (train, test) in Dataset::from_rows(&rows, &labels)?.k_fold(5, 1)? {
+    ///     let model = ExpRegressor::options().width(64).max_steps(100).fit(&train)?;
+    ///     scores.push(model.score(&test)?);
+    /// }
+    /// assert_eq!(scores.len(), 5);
+    /// # Ok::<(), expnet::Error>(())
+    /// ```
+    pub fn k_fold(&self, k: usize, seed: u64) -> Result<Vec<(Self, Self)>, Error> {
+        let samples = self.samples();
+        require(
+            (2..=samples).contains(&k),
+            "`k` of `Dataset::k_fold`",
+            format_args!("{k} (for {samples} points)"),
+            "at least 2 and at most the number of points",
+        )?;
+        let order = shuffled(samples, seed);
+        let bound = |fold: usize| fold * (samples / k) + fold.min(samples % k);
+        let fold = |fold| {
+            let (before, rest) = order.split_at(bound(fold));
+            let (test, after) = rest.split_at(bound(fold + 1) - bound(fold));
+            Ok((self.select(&[before, after].concat())?, self.select(test)?))
+        };
+        (0..k).map(fold).collect()
+    }
+
+    /// Iterates over the samples (x_i, y_i): a view of each point, and its label.
+    ///
+    /// ```
+    /// # use expnet::Dataset;
+    /// let data = Dataset::from_rows(&[[1.0, 2.0], [3.0, 4.0]], &[10.0, 20.0])?;
+    /// let sums: Vec<f64> = data.iter().map(|(point, label)| point.sum() + label).collect();
+    /// assert_eq!(sums, [13.0, 27.0]);
+    /// # Ok::<(), expnet::Error>(())
+    /// ```
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (DVectorView<'_, T>, T)> + ExactSizeIterator {
+        self.points.column_iter().zip(self.labels.iter().copied())
     }
 
     /// The samples with the given `indices` (from 0), in that order. An index may be repeated.
@@ -254,6 +308,13 @@ impl<T: Float> TryFrom<(DMatrix<T>, DVector<T>)> for Dataset<T> {
     fn try_from((points, labels): (DMatrix<T>, DVector<T>)) -> Result<Self, Error> {
         Self::new(points, labels)
     }
+}
+
+/// The numbers below `samples` in an order that depends on the seed alone.
+fn shuffled(samples: usize, seed: u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..samples).collect();
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    order
 }
 
 fn check_label_count(labels: usize, samples: usize, remedy: &'static str) -> Result<(), Error> {

@@ -39,12 +39,14 @@
 //! | module or type | purpose |
 //! |---|---|
 //! | [`Dataset`], [`Scaling`] | points and labels from rows, matrices or CSV; scaled to suit the network |
+//! | `CsvOptions`, `CsvColumns` | data sets from CSV with text columns and missing values; points to predict at |
 //! | [`Initializer`], [`ExpNetwork`] | random starts; forward, residual, loss, gradient, a single step |
 //! | [`Trainer`], [`Session`], [`FitReport`], [`Termination`] | the training loop, whole or step by step, and its outcome |
 //! | [`schedule`] | step sizes: the trait, the built-in schedules, how to write your own |
 //! | [`method`] | directions: the trait, the built-in methods, how to write your own |
 //! | [`observer`] | watching a run: history, logs, progress bar, closures |
 //! | [`ExpRegressor`] | scaling, network and training in one: fit, predict, score |
+//! | [`metrics`] | R², RMSE and MAE of predictions |
 //! | [`kernel`] | tangent kernels of finite and infinite width, their spectra, and regression with them |
 //! | [`certificate`] | proofs of convergence, and widths that suffice for one |
 //! | [`communicator`] | one network spread over many threads or machines |
@@ -107,7 +109,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `csv` | yes | `Dataset::from_csv`, `History::to_csv` |
+//! | `csv` | yes | `Dataset::from_csv`, `CsvOptions`, `History::to_csv` |
 //! | `faer` | yes | n x n factorisations and eigendecompositions by faer, 4 to 10 times faster at n = 2000 than nalgebra's, which serve without it and round differently |
 //! | `progress` | yes | `observer::ProgressBar` |
 //! | `npy` | no | matrices in NumPy's format |
@@ -132,6 +134,7 @@ pub mod kernel;
 mod linalg;
 mod memory;
 pub mod method;
+pub mod metrics;
 #[cfg(feature = "mpi")]
 #[cfg_attr(docsrs, doc(cfg(feature = "mpi")))]
 pub mod mpi;
@@ -152,6 +155,9 @@ mod storage;
 mod trainer;
 
 pub use dataset::Dataset;
+#[cfg(feature = "csv")]
+#[cfg_attr(docsrs, doc(cfg(feature = "csv")))]
+pub use dataset::{CsvColumns, CsvOptions, Missing, UnknownCategory};
 pub use engine::Memory;
 #[cfg(feature = "bench-internals")]
 #[doc(hidden)]

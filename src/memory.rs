@@ -15,6 +15,11 @@ pub(crate) fn copy(what: &'static str, matrix: &DMatrix<f64>) -> Result<DMatrix<
     Ok(DMatrix::from_vec(matrix.nrows(), matrix.ncols(), numbers))
 }
 
+/// Checks that `count` n x n matrices fit in memory at the same time: for work whose many temporaries are not taken one by one.
+pub(crate) fn check(what: &'static str, count: usize, n: usize) -> Result<(), Error> {
+    reserve(what, count.saturating_mul(n).saturating_mul(n)).map(drop)
+}
+
 fn zeros(what: &'static str, len: usize) -> Result<Vec<f64>, Error> {
     // `vec!` gets zeroed pages from the system for free but aborts if there are none, so try to reserve the memory
     // first.

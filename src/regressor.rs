@@ -2,10 +2,11 @@
 
 mod file;
 
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, column_name};
 use crate::error::Error;
 use crate::float::Float;
 use crate::init::Initializer;
+use crate::metrics;
 use crate::network::ExpNetwork;
 use crate::report::FitReport;
 use crate::scaling::{Scaling, ScalingOptions};
@@ -149,8 +150,11 @@ impl RegressorOptions {
 
     /// Fits a network to the raw points and labels of `data`.
     ///
-    /// Errors: a setting out of range, a constant column, an odd width, too few samples for a validation
-    /// split, divergence.
+    /// Columns that are constant are left out, and named in [`FitReport::problems`]. If the labels are all equal, the
+    /// model predicts that label exactly, at every point (unless [`ScalingOptions::labels`] is off).
+    ///
+    /// Errors: a setting out of range, an odd width, too few samples for a validation split, divergence; without a bias
+    /// coordinate, columns that are all constant.
     pub fn fit<T: Float>(&self, data: &Dataset<T>) -> Result<ExpRegressor<T>, Error> {
         self.check_settings()?;
         let scaling = self.scaling.fit(data)?;
@@ -171,7 +175,9 @@ impl RegressorOptions {
         if let Some(validation) = &validation {
             trainer = trainer.validation(validation, self.patience.unwrap_or(100));
         }
-        let report = trainer.fit(&mut network, &train)?;
+        let mut report = trainer.fit(&mut network, &train)?;
+        let left_out = |k| format!("{} is constant and was left out", column_name(k, data.names()));
+        report.problems.extend(scaling.dropped().into_iter().map(left_out));
         Ok(ExpRegressor {
             network,
             scaling,
@@ -243,7 +249,7 @@ impl<T: Float> ExpRegressor<T> {
         self.scaling.predict(&self.network, raw_points)
     }
 
-    /// The coefficient of determination on raw data: R² = 1 - sum_i (p_i - y_i)² / sum_i (y_i - mean)².
+    /// The coefficient of determination R² on raw data, as [`metrics::r2`] computes it.
     ///
     /// The best possible score is 1. Always predicting the mean of these labels scores 0, and the score can
     /// be negative.
@@ -252,24 +258,7 @@ impl<T: Float> ExpRegressor<T> {
     /// undefined.
     pub fn score(&self, data: &Dataset<T>) -> Result<T, Error> {
         self.scaling.check_columns(data)?;
-        let predicted = self.predict(data.points())?;
-        let labels = || data.labels().iter().map(|y| y.as_f64());
-        // Relative to the largest deviation, so that squares stay in the range of f64.
-        let mean = labels().map(|y| y / data.samples() as f64).sum::<f64>();
-        let unit = labels().fold(0.0, |largest, y| f64::max(largest, (y - mean).abs()));
-        if labels().all(|y| y == data.labels()[0].as_f64()) {
-            return Err(Error::Column {
-                column: "the label column".into(),
-                problem: "is constant, so R² is undefined".into(),
-                remedy: "score on data whose labels differ",
-            });
-        }
-        let total: f64 = labels().map(|y| ((y - mean) / unit).powi(2)).sum();
-        let residual: f64 = labels()
-            .zip(predicted.iter())
-            .map(|(y, p)| ((p.as_f64() - y) / unit).powi(2))
-            .sum();
-        Ok(T::lit(1.0 - residual / total))
+        metrics::r2(data.labels(), &self.predict(data.points())?)
     }
 
     /// The fitted network, which takes scaled points.

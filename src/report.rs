@@ -155,7 +155,8 @@ impl<T: Float> FitReport<T> {
         self.elapsed
     }
 
-    /// Problems that did not affect the run, such as a log that could not be written. Usually empty.
+    /// Problems that did not end the run, such as a log that could not be written, or a constant column that an
+    /// [`ExpRegressor`](crate::ExpRegressor) left out. Usually empty.
     pub fn problems(&self) -> &[String] {
         &self.problems
     }

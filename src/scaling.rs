@@ -5,7 +5,7 @@ mod file;
 pub(crate) use file::{Document, MEANS, STD_DEVS};
 
 use crate::dataset::Dataset;
-use crate::dataset::{check_names, check_points, column_name, number_and_name};
+use crate::dataset::{check_names, check_points, number_and_name};
 use crate::error::Error;
 use crate::float::Float;
 use crate::network::ExpNetwork;
@@ -22,13 +22,15 @@ const CONSTANT_ROUNDINGS: f64 = 4.0;
 /// Each point goes through these steps, in this order (each can be switched off in [`ScalingOptions`]):
 ///
 /// 1. *standardise*: `x[k] <- (x[k] - mean[k]) / std[k]`, with the mean and standard deviation of
-///    column k of the training data;
+///    column k of the training data; columns that are constant there, up to rounding, carry no information and are left
+///    out ([`dropped`](Self::dropped));
 /// 2. *bias*: append a coordinate 1, so that <w, x> includes an intercept; d becomes d + 1;
 /// 3. *unit sphere*: `x <- x / ||x||_2`, which bounds exp(<w, x>) by exp(||w||) and is what the
 ///    theory of this model assumes.
 ///
-/// Labels become (y - mean) / std. Standard deviations are population standard deviations (divided by
-/// n). Everything is computed in f64 and then rounded to `T`. Costs O(n d).
+/// Labels become (y - mean) / std, with std = 1 if the labels are all equal, and |mean| if they differ by rounding
+/// alone. Standard deviations are population standard deviations (divided by n). Everything is computed in f64 and then
+/// rounded to `T`. Costs O(n d).
 ///
 /// ```
 /// use expnet::{Dataset, Scaling};
@@ -47,7 +49,7 @@ const CONSTANT_ROUNDINGS: f64 = 4.0;
 #[must_use]
 pub struct Scaling {
     options: ScalingOptions,
-    /// One per column; 0 and 1 if columns are not standardised.
+    /// One per raw column; 0 and 1 if columns are not standardised. A `std_dev` of 0 marks a dropped column.
     columns: Vec<MeanAndStd>,
     /// 0 and 1 if labels are not scaled.
     labels: MeanAndStd,
@@ -87,7 +89,7 @@ impl Default for ScalingOptions {
 }
 
 impl ScalingOptions {
-    /// Whether to standardise the columns. Defaults to `true`.
+    /// Whether to standardise the columns, and to leave out those that are constant. Defaults to `true`.
     pub fn standardise(mut self, on: bool) -> Self {
         self.standardise = on;
         self
@@ -115,36 +117,28 @@ impl ScalingOptions {
 
     /// Learns the means and standard deviations of the training data.
     ///
-    /// Errors: [`Error::Column`] if a column that is to be standardised, or the labels that are to be scaled,
-    /// are constant up to rounding.
+    /// Errors: [`Error::Column`] if all columns are constant and left out, and there is no bias coordinate either.
     pub fn fit<T: Float>(&self, train: &Dataset<T>) -> Result<Scaling, Error> {
-        let column = |k| match MeanAndStd::of(&train.points().row(k).iter().copied()) {
-            _ if !self.standardise => Ok(MeanAndStd::IDENTITY),
-            Some(learnt) => Ok(learnt),
-            None => Err(Error::Column {
-                column: column_name(k, train.names()),
-                problem: "is constant in the training data and cannot be standardised".into(),
-                remedy: "remove it from the data (it carries no information), or switch `standardise` off",
-            }),
-        };
-        let columns = (0..train.dimension()).map(column).collect::<Result<_, _>>()?;
-        let labels = match MeanAndStd::of(&train.labels().iter().copied()) {
-            _ if !self.labels => MeanAndStd::IDENTITY,
-            Some(learnt) => learnt,
-            None => {
-                return Err(Error::Column {
-                    column: "the label column".into(),
-                    problem: "is constant in the training data and cannot be scaled".into(),
-                    remedy: "check that it is the right column, or switch `labels` off",
-                });
+        let column = |k| {
+            if self.standardise {
+                MeanAndStd::of(&train.points().row(k).iter().copied())
+            } else {
+                MeanAndStd::IDENTITY
             }
         };
-        Ok(Scaling {
+        let labels = if self.labels {
+            MeanAndStd::of_labels(train.labels().as_slice())
+        } else {
+            MeanAndStd::IDENTITY
+        };
+        let scaling = Scaling {
             options: *self,
-            columns,
+            columns: (0..train.dimension()).map(column).collect(),
             labels,
             names: train.names().map(<[String]>::to_vec),
-        })
+        };
+        scaling.check_coordinates()?;
+        Ok(scaling)
     }
 }
 
@@ -156,9 +150,47 @@ impl Scaling {
 
     /// Learns the scaling from the training data, with all steps on. See [`Scaling::options`] to switch steps off.
     ///
-    /// Errors: [`Error::Column`] if a column or the labels are constant up to rounding.
+    /// Errors: none with all steps on; see [`ScalingOptions::fit`].
     pub fn fit<T: Float>(train: &Dataset<T>) -> Result<Self, Error> {
         ScalingOptions::default().fit(train)
+    }
+
+    /// The raw columns (from 0) that are constant in the training data, up to rounding, and are left out.
+    ///
+    /// ```
+    /// use expnet::{Dataset, Scaling};
+    ///
+    /// let data = Dataset::from_rows(&[[1.0, 7.0, 3.0], [2.0, 7.0, 1.0]], &[5.0, 6.0])?;
+    /// let scaling = Scaling::fit(&data)?;
+    /// assert_eq!(scaling.dropped(), [1]);
+    /// assert_eq!(scaling.apply(&data)?.dimension(), 3); // two columns and the bias
+    /// # Ok::<(), expnet::Error>(())
+    /// ```
+    pub fn dropped(&self) -> Vec<usize> {
+        let dropped = |&k: &usize| self.columns[k].is_constant();
+        (0..self.columns.len()).filter(dropped).collect()
+    }
+
+    /// The raw columns that become coordinates.
+    fn kept(&self) -> impl Iterator<Item = usize> {
+        (0..self.columns.len()).filter(|&k| !self.columns[k].is_constant())
+    }
+
+    /// The dimension of scaled points.
+    pub(crate) fn scaled_dimension(&self) -> usize {
+        self.kept().count() + usize::from(self.options.bias)
+    }
+
+    /// Checks that scaled points have at least one coordinate.
+    fn check_coordinates(&self) -> Result<(), Error> {
+        if self.scaled_dimension() > 0 {
+            return Ok(());
+        }
+        Err(Error::Column {
+            column: "every column".into(),
+            problem: "is constant in the training data, so that no coordinate is left".into(),
+            remedy: "check the data, or switch `bias` on to fit the mean of the labels",
+        })
     }
 
     /// Scales the points and labels of `data`. The bias coordinate comes last and is named `bias`.
@@ -170,7 +202,8 @@ impl Scaling {
         let points = self.apply_points(data.points())?;
         let MeanAndStd { mean, std_dev } = self.labels;
         let labels = data.labels().map(|y| T::lit((y.as_f64() - mean) / std_dev));
-        let mut names = data.names().map(<[String]>::to_vec);
+        let kept = |names: &[String]| self.kept().map(|k| names[k].clone()).collect::<Vec<_>>();
+        let mut names = data.names().map(kept);
         if let (Some(names), true) = (&mut names, self.options.bias) {
             names.push("bias".into());
         }
@@ -185,7 +218,8 @@ impl Scaling {
         }
     }
 
-    /// Scales raw points (d x k). The result is (d + 1) x k with the bias coordinate, d x k without.
+    /// Scales raw points (d x k). The result is (d + 1) x k with the bias coordinate, d x k without, less the columns
+    /// that are left out.
     ///
     /// Errors: [`Error::Shape`] if the dimension is not that of the training data, [`Error::NotFinite`] for
     /// a NaN or an infinity, [`Error::Setting`] for a point that is 0 and is to be put on the unit sphere.
@@ -200,13 +234,14 @@ impl Scaling {
             });
         }
         check_points(points, self.names.as_deref())?;
-        let rows = dimension + usize::from(self.options.bias);
+        let rows = self.scaled_dimension();
         let mut scaled = Vec::with_capacity(rows * points.ncols());
         let mut row = Vec::with_capacity(rows);
         for (i, point) in points.column_iter().enumerate() {
             row.clear();
             let pairs = point.iter().zip(&self.columns);
-            row.extend(pairs.map(|(x, column)| (x.as_f64() - column.mean) / column.std_dev));
+            let kept = pairs.filter(|(_, column)| !column.is_constant());
+            row.extend(kept.map(|(x, column)| (x.as_f64() - column.mean) / column.std_dev));
             if self.options.bias {
                 row.push(1.0);
             }
@@ -218,12 +253,13 @@ impl Scaling {
         let scaled = DMatrix::from_vec(rows, points.ncols(), scaled);
         if let Some(at) = scaled.iter().position(|x| !x.is_finite()) {
             let (point, row) = (at / rows, at % rows);
+            let column = self.kept().nth(row).unwrap_or(row);
             return Err(Error::NotFinite {
                 what: "a coordinate after scaling",
                 value: scaled[at].as_f64(),
                 place: format!(
                     "point {point}, coordinate {}",
-                    number_and_name(row, self.names.as_deref())
+                    number_and_name(column, self.names.as_deref())
                 ),
                 remedy: "the point is too far from the training data to be scaled; check its units",
             });
@@ -285,9 +321,29 @@ impl MeanAndStd {
         std_dev: 1.0,
     };
 
-    /// Mean and population standard deviation, or `None` for a column that is constant up to rounding.
+    /// Whether this is a column without spread.
+    fn is_constant(&self) -> bool {
+        self.std_dev == 0.0
+    }
+
+    /// The same as [`of`](Self::of), but with a `std_dev` that labels can be divided by.
+    fn of_labels<T: Float>(labels: &[T]) -> Self {
+        let learnt = Self::of(&labels.iter().copied());
+        if !learnt.is_constant() {
+            return learnt;
+        }
+        let std_dev = if labels.iter().all(|y| *y == labels[0]) {
+            1.0
+        } else {
+            // They differ by rounding alone: relative to their size, so that scaled labels are close to 0.
+            learnt.mean.abs().max(f64::MIN_POSITIVE)
+        };
+        Self { std_dev, ..learnt }
+    }
+
+    /// Mean and population standard deviation, which is 0 for a column that is constant up to rounding.
     /// Accurate for values near the limits of f64 and for a small spread around a large mean.
-    fn of<T: Float>(values: &(impl ExactSizeIterator<Item = T> + Clone)) -> Option<Self> {
+    fn of<T: Float>(values: &(impl ExactSizeIterator<Item = T> + Clone)) -> Self {
         let count = values.len() as f64;
         let largest = values.clone().fold(0.0_f64, |size, x| size.max(x.as_f64().abs()));
         // Dividing by the power of two below the largest value is exact and avoids overflow; subtracting
@@ -295,7 +351,7 @@ impl MeanAndStd {
         let power = f64::from_bits(largest.to_bits() & f64::INFINITY.to_bits());
         let power = power.max(f64::MIN_POSITIVE);
         let relative = || values.clone().map(|x| x.as_f64() / power);
-        let first = relative().next()?;
+        let first = relative().next().unwrap_or(0.0);
         let offset = relative().map(|x| x - first).sum::<f64>() / count;
         let centre = first + offset;
 
@@ -303,11 +359,11 @@ impl MeanAndStd {
         let correction = relative().map(|x| x - centre).sum::<f64>() / count;
         let squares = relative().map(|x| (x - centre).powi(2)).sum::<f64>() / count;
         let std_dev = (squares - correction * correction).max(0.0).sqrt();
-        let varies = std_dev > CONSTANT_ROUNDINGS * T::EPSILON.as_f64() && std_dev * power > 0.0;
-        varies.then_some(Self {
+        let varies = std_dev > CONSTANT_ROUNDINGS * T::EPSILON.as_f64();
+        Self {
             mean: (centre + correction) * power,
-            std_dev: std_dev * power,
-        })
+            std_dev: if varies { std_dev * power } else { 0.0 },
+        }
     }
 }
 

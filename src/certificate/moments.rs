@@ -8,6 +8,7 @@ use super::verified::{Enclosure, perron_bound};
 use crate::error::Error;
 use crate::kernel;
 use crate::linalg::Cholesky;
+use crate::memory;
 use nalgebra::{DMatrix, DVector};
 
 /// `v_rel`, which takes n^4 flops, is not computed for more points.
@@ -49,13 +50,17 @@ pub(super) struct Moments {
     pub trace_second: f64,
 }
 
+/// The largest number of n x n matrices at the same time.
+const MATRICES: usize = 14;
+
 impl Moments {
     /// Costs O(n^3), or O(n^4) for up to 200 points.
     ///
     /// Errors: those of [`kernel::limit_kernel`]; a limit kernel that is not proved to be positive definite.
     pub fn new(points: &DMatrix<f64>, labels: &DVector<f64>, std_dev: f64) -> Result<Self, Error> {
-        let limit = kernel::limit_kernel(points, std_dev)?;
         let (dimension, samples) = points.shape();
+        memory::check("the moments of the limit kernel", MATRICES, samples)?;
+        let limit = kernel::limit_kernel(points, std_dev)?;
         let products = points.tr_mul(points);
         let scaled = &products * std_dev.powi(2);
         let norms = DVector::from_iterator(samples, points.column_iter().map(|x| x.norm()));

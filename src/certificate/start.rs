@@ -22,6 +22,7 @@
 use super::neurons::{BLOCK, Neurons};
 use super::verified::{Enclosure, factor_below};
 use crate::error::Error;
+use crate::memory;
 use nalgebra::{DMatrix, DVector, Matrix};
 
 /// A network at its start, and the data.
@@ -48,12 +49,16 @@ pub(super) struct Start<'a> {
     pub guard: f64,
 }
 
+/// The largest number of n x n matrices at the same time.
+const MATRICES: usize = 12;
+
 impl<'a> Start<'a> {
     /// One pass over all neurons, n^2 m flops, and O(n^3) for the spectrum.
     ///
     /// Errors: a kernel that overflows.
     pub fn new(neurons: &'a dyn Neurons, points: &DMatrix<f64>, labels: &DVector<f64>) -> Result<Self, Error> {
         let (dimension, samples) = points.shape();
+        memory::check("a certificate", MATRICES, samples)?;
         let norms = DVector::from_iterator(samples, points.column_iter().map(|x| x.norm()));
         let blocks = neurons.columns().div_ceil(BLOCK);
         let exponents = dimension as f64 * neurons.largest_weight() * norms.max();

@@ -8,8 +8,9 @@ use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
-/// Records a run, at its start and after every [`every`](Self::every)-th step: losses, step sizes, times, and how far
-/// the weights have moved, which distinguishes lazy training (a little) from feature learning (a lot).
+/// Records a run, at its start, after every [`every`](Self::every)-th step and after the last: losses, step sizes,
+/// times, and how far the weights have moved, which distinguishes lazy training (a little) from feature learning (a
+/// lot).
 ///
 /// Pass it to a trainer with `.observe(&mut history)`. Each run clears it first. Recording the movement costs O(d m)
 /// per record; switch it off with [`movement(false)`](Self::movement) if that matters.
@@ -67,7 +68,7 @@ impl History {
         "frobenius_movement",
     ];
 
-    /// Records the start and every `steps`-th step. Defaults to 1; 0 records only the start.
+    /// Records the start, every `steps`-th step and the last one. Defaults to 1; 0 records only the start.
     pub fn every(mut self, steps: usize) -> Self {
         self.every = steps;
         self

@@ -19,7 +19,7 @@ const CAPACITY: usize = 1 << 14;
 const MIN_LINE: usize = 16;
 const MAX_LINE: usize = 256;
 
-/// Logs a line in a [`Format`] at the start of the run and after every [`every`](Self::every)-th step.
+/// Logs a line in a [`Format`] at the start of the run, after every [`every`](Self::every)-th step and after the last.
 ///
 /// Lines are written whole and flushed at most ten times per second, and at the end of the run. If steps are faster
 /// than that, their lines are held back until the next flush and are lost if the run is killed before it; if steps are
@@ -161,7 +161,8 @@ impl<W: Write, F: Format + Default> Log<W, F> {
 }
 
 impl<W: Write, F> Log<W, F> {
-    /// The number of steps between two lines. Defaults to 1; with 0 there is only a line at the start.
+    /// The number of steps between two lines; the last step has a line in any case. Defaults to 1; with 0 there is only
+    /// a line at the start.
     pub fn every(mut self, steps: usize) -> Self {
         self.every = steps;
         self

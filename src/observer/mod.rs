@@ -43,8 +43,8 @@ use std::time::Duration;
 
 /// Watches a run and may stop it.
 pub trait Observer<T: Float> {
-    /// Called after every [`every`](Self::every)-th step. `Break` stops the run with
-    /// [`Termination::Stopped`](crate::Termination::Stopped).
+    /// Called after every [`every`](Self::every)-th step, and after the last. `Break` stops the run with
+    /// [`Termination::Stopped`](crate::Termination::Stopped); after the last step it has no effect.
     fn step(&mut self, progress: &Progress<'_, T>) -> ControlFlow<()>;
 
     /// Called once, before the first step (in a resumed run, at the step it resumes from). Does nothing by default.
@@ -66,6 +66,9 @@ pub trait Observer<T: Float> {
     }
 
     /// The number of steps between two calls of [`step`](Self::step). 1 by default; 0 for never.
+    ///
+    /// Unless it is 0, the last step of a run is shown as well, even if the number of steps is not a multiple of it:
+    /// before [`end`](Self::end), and while the weights are still those of the last step.
     fn every(&self) -> usize {
         1
     }

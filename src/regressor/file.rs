@@ -23,8 +23,9 @@ impl<T: Float> ExpRegressor<T> {
     /// same, bit for bit.
     ///
     /// The tensors are those of [`ExpNetwork::save`], plus `scaling.means` and `scaling.std_devs`, which are always
-    /// `F64` with one entry per raw coordinate. The JSON object under the key `expnet` has `version` and
-    /// `tensor_checksums` as in [`ExpNetwork::save`], `kind` is `regressor`, and
+    /// `F64` with one entry per raw coordinate; a standard deviation of 0 marks a column that is left out. The JSON
+    /// object under the key `expnet` has `version` and `tensor_checksums` as in [`ExpNetwork::save`], `kind` is
+    /// `regressor`, and
     ///
     /// | key | content |
     /// |---|---|
@@ -35,7 +36,8 @@ impl<T: Float> ExpRegressor<T> {
     /// In Python, the prediction with all switches on is
     ///
     /// ```python
-    /// x = (raw - means) / std_devs                              # k x d
+    /// kept = std_devs > 0                                       # constant columns are left out
+    /// x = (raw[:, kept] - means[kept]) / std_devs[kept]         # standardise
     /// x = np.hstack([x, np.ones((len(x), 1))])                  # bias
     /// x = x / np.linalg.norm(x, axis=1, keepdims=True)          # unit_sphere
     /// y = label_mean + label_std_dev * (np.exp(x @ W.T) @ a)    # labels

@@ -76,26 +76,24 @@ impl Scaling {
         Ok(scaling)
     }
 
-    /// The dimension of scaled points.
-    pub(crate) fn scaled_dimension(&self) -> usize {
-        self.columns.len() + usize::from(self.options.bias)
-    }
-
     /// Checks that `fit` could have returned this scaling.
     pub(super) fn check_settings(&self) -> Result<(), Error> {
-        let columns = self.columns.iter().enumerate();
-        let columns = columns.map(|(i, column)| (format!("column {i}"), self.options.standardise, column));
-        let labels = [("the labels".into(), self.options.labels, &self.labels)];
-        for (what, on, &learnt) in columns.chain(labels) {
-            let MeanAndStd { mean, std_dev } = learnt;
-            let valid = mean.is_finite() && std_dev.is_finite() && std_dev > 0.0;
+        for (k, column) in self.columns.iter().enumerate() {
             require(
-                valid && (on || learnt == MeanAndStd::IDENTITY),
+                column.is_valid(self.options.standardise),
                 "`mean` and `std_dev` of `Scaling`",
-                format_args!("{mean:?} and {std_dev:?} for {what}"),
-                "finite, with a positive `std_dev`, or 0 and 1 if that step is off",
+                format_args!("{:?} and {:?} for column {k}", column.mean, column.std_dev),
+                "finite, with a `std_dev` that is positive (or 0 for a constant column), or 0 and 1 if that step is off",
             )?;
         }
+        let MeanAndStd { mean, std_dev } = self.labels;
+        require(
+            self.labels.is_valid(self.options.labels) && std_dev > 0.0,
+            "`mean` and `std_dev` of `Scaling`",
+            format_args!("{mean:?} and {std_dev:?} for the labels"),
+            "finite, with a positive `std_dev`, or 0 and 1 if that step is off",
+        )?;
+        self.check_coordinates()?;
         match &self.names {
             Some(names) if names.len() != self.columns.len() => Err(Error::Shape {
                 what: "the number of column names".into(),
@@ -105,5 +103,13 @@ impl Scaling {
             }),
             _ => Ok(()),
         }
+    }
+}
+
+impl MeanAndStd {
+    /// Whether a scaling that has this step on or off can hold these numbers.
+    fn is_valid(&self, on: bool) -> bool {
+        let valid = self.mean.is_finite() && self.std_dev.is_finite() && self.std_dev >= 0.0;
+        valid && (on || *self == Self::IDENTITY)
     }
 }

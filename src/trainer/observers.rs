@@ -9,6 +9,8 @@ pub(super) struct Observers<'a, T: Float> {
     all: Vec<Box<dyn Observer<T> + 'a>>,
     /// Whether some rank has an observer or a time limit, which may stop the run.
     pub vote: bool,
+    /// The step at which the run starts.
+    first: usize,
 }
 
 /// What the observers are told of.
@@ -16,11 +18,13 @@ pub(super) struct Observers<'a, T: Float> {
 pub(super) enum Event {
     Start,
     Step,
+    /// The run is over: the last step, for those who have not seen it.
+    End,
 }
 
 impl<'a, T: Float> Observers<'a, T> {
     pub fn new(all: Vec<Box<dyn Observer<T> + 'a>>, vote: bool) -> Self {
-        Self { all, vote }
+        Self { all, vote, first: 0 }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -29,15 +33,19 @@ impl<'a, T: Float> Observers<'a, T> {
 
     /// Calls the observers that are due; returns true if one of them wants the run to stop.
     pub fn notify(&mut self, event: Event, progress: &Progress<'_, T>) -> bool {
+        let steps = progress.steps();
+        if let Event::Start = event {
+            self.first = steps;
+        }
         let mut stop = false;
         for observer in &mut self.all {
             let every = observer.every();
+            let due = every > 0 && steps.is_multiple_of(every);
             stop |= match event {
                 Event::Start => observer.start(progress).is_break(),
-                Event::Step if every > 0 && progress.steps().is_multiple_of(every) => {
-                    observer.step(progress).is_break()
-                }
-                Event::Step => false,
+                Event::Step if due => observer.step(progress).is_break(),
+                Event::End if every > 0 && !due && steps > self.first => observer.step(progress).is_break(),
+                _ => false,
             };
         }
         stop

@@ -306,12 +306,13 @@ impl<T: Float> Session<'_, '_, T> {
         self.state.ending.termination.get_or_insert(Termination::Stopped);
     }
 
-    /// Finishes the run where it stands: restores the best weights, if there are validation data,
-    /// and writes the weights to the network.
+    /// Finishes the run where it stands: shows the last step to observers that have not seen it, restores the best
+    /// weights, if there are validation data, and writes the weights to the network.
     ///
     /// Costs one pass if the loss on all samples is not known yet. Errors: a checkpoint that cannot be written; with
     /// minibatches, a loss on all samples that overflows although those of the batches did not.
     pub fn finish(mut self) -> Result<FitReport<T>, Error> {
+        self.notify(Event::End);
         self.save()?;
         let steps = self.steps();
         let best = self.validation.as_ref().and_then(|validation| validation.best);

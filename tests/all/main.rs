@@ -16,6 +16,7 @@
 //! | `ranks` | runs on several ranks |
 //! | `bad_input` | bad input is refused, with the value, the place and the remedy |
 //! | `faults` | kinds of faults that users of similar software have reported |
+//! | `metrics` | metrics of regression |
 //! | `regressor` | scaling, network and training in one |
 //! | `surface` | everything public, as another crate would use it |
 //! | `architecture` | imports between the rooms of `src` point downward |
@@ -34,6 +35,7 @@ mod golden;
 mod gradient;
 mod kernel;
 mod methods;
+mod metrics;
 mod network;
 mod ranks;
 mod regressor;

@@ -1,6 +1,7 @@
 //! Scaling, network and training in one.
 
 use crate::support::problems::plane;
+use crate::support::{Folder, on_both};
 use expnet::{Dataset, Error, ExpRegressor, Float, Scaling};
 use nalgebra::{DMatrix, DVector};
 
@@ -59,10 +60,71 @@ fn regressor_settings_are_checked() {
     let constant = Dataset::new(data.points().clone(), DVector::repeat(24, 1.0)).unwrap();
     let wrong = model.score(&constant).unwrap_err().to_string();
     assert!(wrong.contains("R² is undefined"), "{wrong}");
-    assert!(options.fit(&constant).is_err());
-    let single = data.select(&[0]).unwrap();
-    assert!(options.fit(&single).is_err());
 }
+
+/// Exactly, at any point, from any number of samples.
+fn constant_labels_are_predicted<T: Float>() {
+    let plane = plane::<T>();
+    let large = if T::NAME == "f32" { 1e38 } else { 1e300 };
+    for (samples, label) in [1, 2, 3, 24]
+        .into_iter()
+        .zip([0.1, -7.0, 0.0, 1e-30])
+        .chain([(1, large), (24, large)])
+    {
+        let label = T::lit(label);
+        let points = plane.points().columns(0, samples).into_owned();
+        let data = Dataset::new(points, DVector::repeat(samples, label)).unwrap();
+        let model = ExpRegressor::options().width(32).max_steps(20).fit(&data).unwrap();
+        assert_eq!(model.report().loss(), T::zero());
+        let predicted = model.predict(plane.points()).unwrap();
+        assert!(predicted.iter().all(|p| *p == label), "{samples} {label}: {predicted}");
+    }
+}
+
+/// The model is that of the data without them, also after a file.
+fn constant_columns_are_left_out<T: Float>() {
+    let plane = plane::<T>();
+    let names = ["x", "y"].map(String::from).to_vec();
+    let plane = plane.with_names(names).unwrap();
+    let padded = |value| {
+        let points = plane.points().clone().insert_row(1, T::lit(value));
+        let data = Dataset::new(points, plane.labels().clone()).unwrap();
+        data.with_names(["x", "unit", "y"].map(String::from).to_vec()).unwrap()
+    };
+    let options = ExpRegressor::options().width(32).max_steps(30);
+    let (expected, model) = (options.fit(&plane).unwrap(), options.fit(&padded(0.1)).unwrap());
+    assert_eq!(model.network(), expected.network());
+    assert_eq!(
+        model.report().problems(),
+        ["column \"unit\" is constant and was left out"]
+    );
+    assert!(expected.report().problems().is_empty());
+    let predicted = expected.predict(plane.points()).unwrap();
+    assert_eq!(model.predict(padded(3.0).points()).unwrap(), predicted);
+
+    let folder = Folder::new(&format!("constant-{}", T::NAME));
+    model.save(folder.join("model")).unwrap();
+    let loaded = ExpRegressor::<T>::load(folder.join("model")).unwrap();
+    assert_eq!((loaded.scaling(), loaded.report()), (model.scaling(), model.report()));
+    assert_eq!(loaded.scaling().dropped(), [1]);
+    assert_eq!(loaded.predict(padded(3.0).points()).unwrap(), predicted);
+    let text = serde_json::to_string(model.scaling()).unwrap();
+    assert_eq!(&serde_json::from_str::<Scaling>(&text).unwrap(), model.scaling());
+
+    // Nothing but a bias: the mean label.
+    let points = DMatrix::repeat(2, 24, T::lit(0.7));
+    let labels = plane.labels().clone();
+    let mean = labels.mean().as_f64();
+    let model = options.fit(&Dataset::new(points, labels).unwrap()).unwrap();
+    let predicted = model.predict(plane.points()).unwrap();
+    assert_eq!(model.network().dimension(), 1);
+    assert!(
+        predicted.iter().all(|p| (p.as_f64() - mean).abs() < 0.3),
+        "{predicted} {mean}"
+    );
+}
+
+on_both!(constant_labels_are_predicted, constant_columns_are_left_out);
 
 /// On wine: better than least squares on average, within what this model reaches.
 #[cfg(feature = "csv")]

@@ -105,6 +105,21 @@ fn a_part_without_points() {
 }
 
 #[test]
+fn folds_that_are_too_few_or_too_many() {
+    for k in [0, 1, 3, usize::MAX] {
+        let words = [
+            "`k` of `Dataset::k_fold`",
+            &format!("is {k} "),
+            "2 points",
+            "at least 2",
+        ];
+        refused(two::<f64>().k_fold(k, 0), &words);
+    }
+    let one = two::<f64>().select(&[0]).unwrap();
+    refused(one.k_fold(2, 0), &["1 points", "at most the number of points"]);
+}
+
+#[test]
 fn an_index_out_of_range() {
     refused(two::<f64>().select(&[0, 2]), &["index", "is 2", "entry 1", "2 points"]);
 }

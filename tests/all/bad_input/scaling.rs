@@ -2,7 +2,7 @@
 
 use super::two;
 use crate::support::refused;
-use expnet::{Dataset, Float, Initializer, Scaling};
+use expnet::{Dataset, ExpRegressor, Initializer, Scaling};
 use nalgebra::DMatrix;
 
 fn named(names: &[&str]) -> Dataset<f64> {
@@ -14,45 +14,41 @@ fn named(names: &[&str]) -> Dataset<f64> {
         .unwrap()
 }
 
-fn a_constant_column<T: Float>() {
-    // 0.1 + 0.2 is not 0.3, but what parts them is rounding.
-    for value in [[0.0; 3], [7.0; 3], [0.3, 0.1 + 0.2, 0.3], [-1e30; 3]] {
-        let rows = [0, 1, 2].map(|i| [T::lit(i as f64), T::lit(value[i])]);
-        let data = Dataset::from_rows(&rows, &[0.0, 1.0, 2.0].map(T::lit)).unwrap();
-        refused(
-            Scaling::fit(&data),
-            &["coordinate 1 (from 0)", "constant", "remove", "standardise"],
-        );
-        let data = data.with_names(vec!["pH".into(), "alcohol".into()]).unwrap();
-        refused(Scaling::fit(&data), &["column \"alcohol\"", "constant"]);
-        assert!(Scaling::options().standardise(false).fit(&data).is_ok());
-    }
+#[test]
+fn columns_that_are_all_constant_without_a_bias() {
+    let data = Dataset::from_rows(&[[1.0, 7.0], [1.0, 7.0]], &[5.0, 6.0]).unwrap();
+    let unbiased = Scaling::options().bias(false);
+    let words = ["every column", "constant", "no coordinate is left", "`bias`"];
+    refused(unbiased.fit(&data), &words);
+    refused(unbiased.fit(&two::<f64>().select(&[0]).unwrap()), &words);
+    refused(ExpRegressor::options().scaling(unbiased).fit(&data), &words);
+    assert!(unbiased.standardise(false).fit(&data).is_ok());
 }
 
 #[test]
-fn a_constant_column_in_either_type() {
-    a_constant_column::<f64>();
-    a_constant_column::<f32>();
-}
-
-#[test]
-fn a_million_equal_values_are_constant() {
-    let rows = vec![[0.1]; 1_000_000];
-    let data = Dataset::from_rows(&rows, &vec![1.0; rows.len()]).unwrap();
-    refused(Scaling::fit(&data), &["coordinate 0 (from 0)", "constant"]);
-}
-
-#[test]
-fn constant_labels() {
-    let data = Dataset::from_rows(&[[1.0], [2.0]], &[5.0, 5.0]).unwrap();
-    refused(Scaling::fit(&data), &["label", "constant", "`labels` off"]);
-    assert!(Scaling::options().labels(false).fit(&data).is_ok());
-}
-
-#[test]
-fn a_single_point() {
-    let one = two::<f64>().select(&[0]).unwrap();
-    refused(Scaling::fit(&one), &["coordinate 0 (from 0)", "constant"]);
+fn dropped_columns_are_checked_too() {
+    let data = Dataset::from_rows(&[[1.0, 7.0], [2.0, 7.0]], &[5.0, 6.0]).unwrap();
+    let data = data.with_names(vec!["pH".into(), "alcohol".into()]).unwrap();
+    let scaling = Scaling::fit(&data).unwrap();
+    assert_eq!(scaling.dropped(), [1]);
+    let points = |x, y| DMatrix::from_column_slice(2, 1, &[x, y]);
+    let words = ["NaN", "point 0, coordinate 1 (\"alcohol\")"];
+    refused(scaling.apply_points(&points(1.0, f64::NAN)), &words);
+    refused(
+        scaling.apply_points(&DMatrix::<f64>::zeros(1, 1)),
+        &["expected 2", "found 1"],
+    );
+    refused(
+        scaling.apply(&data.clone().with_names(vec!["pH".into(), "sugar".into()]).unwrap()),
+        &["\"alcohol\"", "missing"],
+    );
+    // A coordinate that overflows is named by its raw column.
+    let small = Dataset::from_rows(&[[7.0, 0.0], [7.0, 1e-30_f32]], &[0.0, 1.0]).unwrap();
+    let scaling = Scaling::options().unit_sphere(false).fit(&small).unwrap();
+    refused(
+        scaling.apply_points(&DMatrix::from_element(2, 1, 1e30_f32)),
+        &["inf", "point 0, coordinate 1"],
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `Dataset`: what goes in comes out, whole or in parts.
 
+use crate::support::on_both;
 use expnet::{Dataset, Float};
 use nalgebra::{DMatrix, DVector};
 
@@ -66,12 +67,62 @@ fn the_split_of_a_seed_is_pinned() {
     assert_eq!(labels(&second), [70.0, 10.0, 60.0, 0.0]);
 }
 
+/// Every sample is tested once, with its own label, by what was trained on all others.
+fn folds_part_the_points<T: Float>() {
+    for (n, k) in [(2, 2), (7, 2), (23, 5), (30, 5), (9, 9)] {
+        let data = numbered::<T>(n);
+        let folds = data.k_fold(k, 3).unwrap();
+        assert_eq!(folds.len(), k);
+        let labels = |part: &Dataset<T>| part.labels().iter().map(|y| y.as_f64()).collect::<Vec<_>>();
+        let all = labels(&data);
+        let mut tested = Vec::new();
+        for (train, test) in &folds {
+            assert!((n as usize / k..=(n as usize).div_ceil(k)).contains(&test.samples()));
+            for (point, label) in train.iter().chain(test.iter()) {
+                assert_eq!((point[1], label), (-point[0], T::lit(10.0) * point[0]));
+            }
+            let mut both = [labels(train), labels(test)].concat();
+            both.sort_by(f64::total_cmp);
+            assert_eq!(both, all);
+            tested.extend(labels(test));
+        }
+        tested.sort_by(f64::total_cmp);
+        assert_eq!(tested, all);
+        assert_eq!(data.k_fold(k, 3).unwrap(), folds);
+    }
+    let data = numbered::<T>(23);
+    assert_ne!(data.k_fold(5, 3).unwrap(), data.k_fold(5, 4).unwrap());
+}
+
+on_both!(folds_part_the_points);
+
+/// As with `split`: the folds of a seed must stay what they are.
+#[test]
+fn the_folds_of_a_seed_are_pinned() {
+    let folds = numbered::<f64>(8).k_fold(3, 1).unwrap();
+    let tests: Vec<&[f64]> = folds.iter().map(|(_, test)| test.labels().as_slice()).collect();
+    assert_eq!(tests, [&[30.0, 40.0, 50.0][..], &[20.0, 70.0, 10.0], &[60.0, 0.0]]);
+    let train = folds[1].0.labels().as_slice();
+    assert_eq!(train, [30.0, 40.0, 50.0, 60.0, 0.0]);
+}
+
+#[test]
+fn samples_are_iterated_over_in_order() {
+    let data = numbered::<f64>(5);
+    assert_eq!(data.iter().len(), 5);
+    for (i, (point, label)) in data.iter().enumerate() {
+        assert_eq!((point, label), (data.points().column(i), data.labels()[i]));
+    }
+    assert_eq!(data.iter().next_back().unwrap().1, 40.0);
+}
+
 #[test]
 fn names_follow_the_data() {
     let names = vec!["up".to_owned(), "down".to_owned()];
     let data = numbered::<f64>(6).with_names(names.clone()).unwrap();
     let (first, second) = data.split(0.5, 0).unwrap();
-    for part in [first, second, data.select(&[3]).unwrap()] {
+    let (train, test) = data.k_fold(3, 0).unwrap().pop().unwrap();
+    for part in [first, second, train, test, data.select(&[3]).unwrap()] {
         assert_eq!(part.names(), Some(&names[..]));
     }
     assert_eq!(data.cast::<f32>().unwrap().names(), Some(&names[..]));

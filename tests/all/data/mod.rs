@@ -2,5 +2,9 @@
 
 #[cfg(feature = "csv")]
 mod csv;
+#[cfg(feature = "csv")]
+mod csv_options;
+#[cfg(feature = "csv")]
+mod csv_properties;
 mod dataset;
 mod scaling;

@@ -1,5 +1,6 @@
 //! `Scaling`: each of its steps, and predictions in raw units.
 
+use crate::support::on_both;
 use expnet::{Dataset, ExpNetwork, Float, Initializer, Scaling, ScalingOptions};
 use nalgebra::{DMatrix, DVector};
 
@@ -134,6 +135,94 @@ fn names_are_kept_and_the_bias_gets_one() {
             .is_none()
     );
 }
+
+/// 40 points: a column, a constant one, and a second column.
+fn with_a_constant<T: Float>(constant: &[f64]) -> Dataset<T> {
+    let raw = raw::<T>();
+    let points = DMatrix::from_fn(3, 40, |k, i| match k {
+        0 => raw.points()[(1, i)],
+        1 => T::lit(constant[i % constant.len()]),
+        _ => raw.points()[(2, i)],
+    });
+    let data = Dataset::new(points, raw.labels().clone()).unwrap();
+    data.with_names(["a", "constant", "b"].map(String::from).to_vec())
+        .unwrap()
+}
+
+/// The bits are those of a scaling that has never seen them.
+fn constant_columns_are_dropped<T: Float>() {
+    let without = with_a_constant::<T>(&[0.0]);
+    let without = Dataset::new(without.points().clone().remove_row(1), without.labels().clone()).unwrap();
+    // 0.1 + 0.2 is not 0.3, but what parts them is rounding.
+    for constant in [&[0.0][..], &[7.0], &[0.3, 0.1 + 0.2], &[-1e30], &[5e-324, 0.0]] {
+        let data = with_a_constant::<T>(constant);
+        for options in [Scaling::options(), Scaling::options().bias(false).unit_sphere(false)] {
+            let (scaling, fewer) = (options.fit(&data).unwrap(), options.fit(&without).unwrap());
+            assert_eq!((scaling.dropped(), fewer.dropped()), (vec![1], vec![]), "{constant:?}");
+            let (scaled, expected) = (scaling.apply(&data).unwrap(), fewer.apply(&without).unwrap());
+            assert_eq!(
+                (scaled.points(), scaled.labels()),
+                (expected.points(), expected.labels())
+            );
+            assert_eq!(scaled.names().unwrap()[..2], ["a", "b"]);
+            // Other points may have any value there.
+            let other = with_a_constant::<T>(&[8.5]);
+            assert_eq!(&scaling.apply_points(other.points()).unwrap(), expected.points());
+        }
+        let all = only().bias(true).labels(true).fit(&data).unwrap();
+        assert!(all.dropped().is_empty());
+        assert_eq!(all.apply_points(data.points()).unwrap().rows(0, 3), *data.points());
+    }
+}
+
+#[test]
+fn a_million_equal_values_are_constant() {
+    let rows = vec![[0.1]; 1_000_000];
+    let data = Dataset::from_rows(&rows, &vec![0.1; rows.len()]).unwrap();
+    let scaling = Scaling::fit(&data).unwrap();
+    assert_eq!(scaling.dropped(), [0]);
+    let scaled = scaling.apply(&data).unwrap();
+    assert_eq!((scaled.dimension(), scaled.points().amax()), (1, 1.0), "the bias");
+    assert_eq!(scaled.labels().amax(), 0.0);
+}
+
+/// A standard deviation of 1: the scaled labels are 0, and come back to the bit.
+fn constant_labels_become_0<T: Float>() {
+    let points = raw::<T>().points().clone();
+    let largest = if T::NAME == "f32" {
+        f64::from(f32::MAX)
+    } else {
+        f64::MAX
+    };
+    for label in [0.0, 0.1, -7.0, 1e-40, 1e30, largest] {
+        let labels = DVector::repeat(40, T::lit(label));
+        let data = Dataset::new(points.clone(), labels.clone()).unwrap();
+        let scaling = Scaling::fit(&data).unwrap();
+        let scaled = scaling.apply(&data).unwrap();
+        assert_eq!(scaled.labels(), &DVector::zeros(40), "{label}");
+        assert_eq!(scaling.unscale_labels(scaled.labels()), labels);
+    }
+    let data = Dataset::new(points, DVector::repeat(40, T::lit(2.0))).unwrap();
+    let other = Dataset::new(data.points().clone(), DVector::repeat(40, T::lit(5.0))).unwrap();
+    let scaled = Scaling::fit(&data).unwrap().apply(&other).unwrap();
+    assert_eq!(scaled.labels(), &DVector::repeat(40, T::lit(3.0)));
+}
+
+/// Labels that differ by rounding are close to 0, whatever their size: nothing that a fit would follow.
+#[test]
+fn labels_constant_up_to_rounding_become_almost_0() {
+    for unit in [1e-300, 1.0, 1e300] {
+        let labels = [0.3, 0.1 + 0.2, 0.3].map(|y| y * unit);
+        let data = Dataset::from_rows(&[[1.0], [2.0], [3.0]], &labels).unwrap();
+        let scaling = Scaling::fit(&data).unwrap();
+        let scaled = scaling.apply(&data).unwrap();
+        assert!(scaled.labels().amax() < 1e-15, "{scaled:?}");
+        let back = scaling.unscale_labels(&DVector::<f64>::zeros(3));
+        assert!((back[0] / unit - 0.3).abs() < 1e-15);
+    }
+}
+
+on_both!(constant_columns_are_dropped, constant_labels_become_0);
 
 /// A small spread about a large mean, and numbers near the end of the range.
 #[test]

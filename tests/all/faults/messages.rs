@@ -92,7 +92,14 @@ fn b06_typographic_minus_signs() {
 #[test]
 fn b07_columns_have_names_or_numbers_from_zero() {
     let data = Dataset::from_rows(&[[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]], &[1.0, 2.0, 3.0]).unwrap();
-    refused(expnet::Scaling::fit(&data), &["coordinate 1 (from 0)", "constant"]);
+    let problems = |data: &Dataset<f64>| {
+        let model = ExpRegressor::options().width(16).max_steps(5).fit(data).unwrap();
+        model.report().problems().to_vec()
+    };
+    assert_eq!(problems(&data), ["coordinate 1 (from 0) is constant and was left out"]);
     let named = data.with_names(vec!["a".into(), "b".into()]).unwrap();
-    refused(expnet::Scaling::fit(&named), &["column \"b\"", "constant"]);
+    assert_eq!(problems(&named), ["column \"b\" is constant and was left out"]);
+    let swapped = named.clone().with_names(vec!["b".into(), "a".into()]).unwrap();
+    let scaling = expnet::Scaling::fit(&named).unwrap();
+    refused(scaling.apply(&swapped), &["column \"b\" of the data", "\"a\""]);
 }

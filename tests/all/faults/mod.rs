@@ -9,7 +9,6 @@ mod silent;
 mod start;
 mod waiting;
 
-use crate::support::problems;
 use expnet::{Dataset, ExpNetwork, Float, Initializer, Scaling};
 use nalgebra::DMatrix;
 
@@ -35,5 +34,5 @@ fn net<T: Float>(d: usize, m: usize) -> ExpNetwork<T> {
 /// The wines as they are in the file.
 #[cfg(feature = "csv")]
 fn raw_wine<T: Float>() -> Dataset<T> {
-    Dataset::from_csv_path(problems::WINE, "quality").unwrap()
+    Dataset::from_csv_path(crate::support::problems::WINE, "quality").unwrap()
 }

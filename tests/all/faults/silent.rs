@@ -1,9 +1,10 @@
 //! What was accepted without a word.
 
+#![cfg(feature = "csv")]
+
 use crate::support::refused;
 use expnet::Dataset;
 
-#[cfg(feature = "csv")]
 #[test]
 fn a10_two_columns_of_the_same_name_are_refused() {
     refused(
@@ -12,7 +13,6 @@ fn a10_two_columns_of_the_same_name_are_refused() {
     );
 }
 
-#[cfg(feature = "csv")]
 #[test]
 fn a10_an_unnamed_index_column_is_refused() {
     let text = ",x,y\n0,1.5,3\n1,2.5,4\n2,3.5,4\n";

@@ -3,7 +3,7 @@
 use super::{net, scaled, smooth};
 use crate::support::refused;
 use expnet::method::GaussNewton;
-use expnet::schedule::{Backtracking, BarzilaiBorwein, KernelStable, Polyak, Schedule};
+use expnet::schedule::Backtracking;
 use expnet::{Dataset, Error, ExpRegressor, Float, Initializer, Termination, Trainer};
 use nalgebra::{DMatrix, DVector, dmatrix};
 
@@ -36,18 +36,21 @@ fn a01_matrix_free_gauss_newton_ends_where_products_overflow() {
 }
 
 #[cfg(feature = "csv")]
+fn schedules() -> Vec<Box<dyn expnet::schedule::Schedule<f64>>> {
+    use expnet::schedule::{BarzilaiBorwein, KernelStable, Polyak};
+    vec![
+        Box::new(KernelStable::default()),
+        Box::new(Backtracking::default()),
+        Box::new(BarzilaiBorwein::default()),
+        Box::new(Polyak::default()),
+        Box::new(1e-3),
+    ]
+}
+
+#[cfg(feature = "csv")]
 #[test]
 fn a02_raw_wine_is_refused_by_every_schedule_and_method() {
     let wine = super::raw_wine::<f64>();
-    fn schedules() -> Vec<Box<dyn Schedule<f64>>> {
-        vec![
-            Box::new(KernelStable::default()),
-            Box::new(Backtracking::default()),
-            Box::new(BarzilaiBorwein::default()),
-            Box::new(Polyak::default()),
-            Box::new(1e-3),
-        ]
-    }
     for std_dev in [0.5, 1.0] {
         let start = Initializer::new(11, 64)
             .std_dev(std_dev)
@@ -91,7 +94,7 @@ fn a02_a_step_that_moves_no_weight_stalls_and_says_why() {
 fn a02_a_size_that_grows_out_of_rounding_is_no_stall() {
     let data = scaled::<f64>(20);
     let mut net = net(data.dimension(), 64);
-    let growing = expnet::schedule::from_fn(|state| 1e-3 * 1e-30_f64.max(10_f64.powi(state.iteration() as i32 - 30)));
+    let growing = expnet::schedule::from_fn(|state| 1e-3 * 1e-30_f64.max(10_f64.powf(state.iteration() as f64 - 30.0)));
     let report = Trainer::new(growing).max_steps(31).fit(&mut net, &data).unwrap();
     assert_eq!((report.termination(), report.steps()), (Termination::MaxSteps, 31));
     assert!(report.loss() < report.initial_loss());

@@ -2,8 +2,8 @@
 
 use super::{awkward, bits, fitted};
 use crate::support::{Folder, python};
-use expnet::{ExpNetwork, Float, Scaling};
-use nalgebra::DVector;
+use expnet::{Dataset, ExpNetwork, ExpRegressor, Float, Scaling};
+use nalgebra::{DMatrix, DVector};
 use serde_json::json;
 use std::process::Command;
 
@@ -93,7 +93,7 @@ assert about["kind"] == "regressor" and all(scaling[s] for s in ("standardise", 
 means, std_devs, a, W = map(tensor, ("scaling.means", "scaling.std_devs", "output_weights", "weights"))
 d = len(W) // len(a)
 for point in json.loads(sys.argv[2]):
-    x = [(raw - mean) / std_dev for raw, mean, std_dev in zip(point, means, std_devs)] + [1.0]
+    x = [(raw - mean) / std_dev for raw, mean, std_dev in zip(point, means, std_devs) if std_dev > 0] + [1.0]
     norm = math.sqrt(sum(z * z for z in x))
     x = [z / norm for z in x]
     outputs = (b * math.exp(sum(w * z for w, z in zip(W[r * d:], x))) for r, b in enumerate(a))
@@ -103,24 +103,29 @@ for point in json.loads(sys.argv[2]):
 #[test]
 fn python_predicts_as_documented() {
     let Some(python) = python("") else { return };
-    let folder = Folder::new("predicts");
     let (model, data) = fitted::<f64>(Scaling::options(), true);
+    python_predicts(&python, &model, data.points());
+    let points = data.points().clone().insert_row(1, 7.0);
+    let constant = Dataset::new(points, data.labels().clone()).unwrap();
+    let model = ExpRegressor::options().width(64).max_steps(20).fit(&constant).unwrap();
+    assert_eq!(model.scaling().dropped(), [1]);
+    python_predicts(&python, &model, constant.points());
+}
+
+fn python_predicts(python: &str, model: &ExpRegressor<f64>, points: &DMatrix<f64>) {
+    let folder = Folder::new("predicts");
     model.save(folder.join("model")).unwrap();
-    let points: Vec<Vec<f64>> = data
-        .points()
-        .column_iter()
-        .map(|x| x.iter().copied().collect())
-        .collect();
-    let output = Command::new(&python)
+    let rows: Vec<Vec<f64>> = points.column_iter().map(|x| x.iter().copied().collect()).collect();
+    let output = Command::new(python)
         .args(["-c", &format!("{BY_HAND}{PREDICTOR}")])
         .arg(folder.join("model"))
-        .arg(json!(points).to_string())
+        .arg(json!(rows).to_string())
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
-    let found = DVector::from_iterator(data.samples(), text.lines().map(|line| line.parse::<f64>().unwrap()));
-    let expected = model.predict(data.points()).unwrap();
+    let found = DVector::from_iterator(rows.len(), text.lines().map(|line| line.parse::<f64>().unwrap()));
+    let expected = model.predict(points).unwrap();
     assert!((found - &expected).amax() <= 1e-11 * expected.amax());
 }
 

@@ -70,6 +70,11 @@ fn a_damaged_scaling_or_report_is_refused() {
         ),
         ("/scaling/standardise", json!(false), "or 0 and 1 if that step is off"),
         (
+            "/scaling/label_std_dev",
+            json!(-1.0),
+            "and -1.0 for the labels; it must be finite, with a positive `std_dev`",
+        ),
+        (
             "/scaling/bias",
             json!(false),
             "its scaling produces points of dimension 3, but its network has dimension 4",
@@ -106,6 +111,22 @@ fn a_damaged_scaling_or_report_is_refused() {
         let error = ExpRegressor::<f64>::load(&path).unwrap_err().to_string();
         assert!(error.contains(expected), "{place} = {value}: {error}");
     }
+    // The standard deviations of the three columns follow their means.
+    let (mut negative, mut constant) = (numbers.clone(), numbers.clone());
+    negative[32..40].copy_from_slice(&(-1.0_f64).to_le_bytes());
+    put(&path, &header, &negative);
+    let error = ExpRegressor::<f64>::load(&path).unwrap_err().to_string();
+    assert!(
+        error.contains("and -1.0 for column 1; it must be finite, with a `std_dev` that is positive (or 0"),
+        "{error}"
+    );
+    constant[32..40].copy_from_slice(&0.0_f64.to_le_bytes());
+    put(&path, &header, &constant);
+    let error = ExpRegressor::<f64>::load(&path).unwrap_err().to_string();
+    assert!(
+        error.contains("its scaling produces points of dimension 3, but its network has dimension 4"),
+        "{error}"
+    );
     let mut numbers = numbers;
     numbers[..8].copy_from_slice(&f64::INFINITY.to_le_bytes());
     put(&path, &header, &numbers);

@@ -177,7 +177,7 @@ fn own_method_and_observers<T: Float>() -> Result<(), Error> {
         (report.undone_steps(), 33 + method.undone)
     );
     assert_eq!((counter.starts, counter.ends), (1, 1));
-    assert_eq!(counter.steps, [5, 10, 15, 20, 25, 30]);
+    assert_eq!(counter.steps, [5, 10, 15, 20, 25, 30, 33]);
     assert_eq!(counter.last_loss, report.loss().as_f64());
     assert!(report.loss() < report.initial_loss());
     Ok(())

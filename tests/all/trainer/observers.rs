@@ -1,9 +1,10 @@
 //! When observers are called and what they see; the history that one of them records.
 
 use super::problem;
+use crate::support::Folder;
 use crate::support::oracle::largest_column;
 use expnet::observer::{History, Observer, Progress};
-use expnet::{FitReport, Float, Termination, Trainer};
+use expnet::{Dataset, FitReport, Float, Initializer, Termination, Trainer};
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 
@@ -70,8 +71,83 @@ fn observers_are_called_as_often_as_they_say() {
         .observe(never as &mut dyn Observer<f64>)
         .fit(&mut net, &data)
         .unwrap();
-    assert_eq!(third.entries, ["start 0", "step 3", "step 6", "end 7"]);
+    assert_eq!(third.entries, ["start 0", "step 3", "step 6", "step 7", "end 7"]);
     assert_eq!(never.entries, ["start 0", "end 7"]);
+}
+
+/// Once, however the run ends.
+#[test]
+fn observers_see_the_last_step() {
+    let entries = |every, max_steps, stop| {
+        let (data, mut net, size) = problem();
+        let mut diary = Diary {
+            every,
+            ..Diary::default()
+        };
+        let trainer = Trainer::new(size).max_steps(max_steps);
+        let trainer = trainer.observe(&mut diary as &mut dyn Observer<f64>);
+        let trainer = trainer.observe(move |progress: &Progress<'_, f64>| {
+            if progress.steps() == stop {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        trainer.fit(&mut net, &data).unwrap();
+        diary.entries
+    };
+    assert_eq!(entries(3, 6, 99), ["start 0", "step 3", "step 6", "end 6"]);
+    assert_eq!(entries(3, 9, 4), ["start 0", "step 3", "step 4", "end 4"]);
+    assert_eq!(entries(100, 2, 99), ["start 0", "step 2", "end 2"]);
+    assert_eq!(entries(3, 0, 99), ["start 0", "end 0"]);
+
+    let (data, mut net, size) = problem();
+    let mut history = History::default().every(2);
+    let mut session = Trainer::new(size).observe(&mut history).start(&mut net, &data).unwrap();
+    for _ in 0..3 {
+        session.step().unwrap();
+    }
+    let loss = session.loss();
+    session.finish().unwrap();
+    assert_eq!(history.steps(), [0, 2, 3]);
+    assert_eq!(history.losses()[2], loss);
+}
+
+/// At the step where it is resumed an observer is started, and need not be shown that step again.
+#[test]
+fn observers_of_a_resumed_run_see_the_last_step() {
+    let folder = Folder::new("last-step");
+    let path = folder.join("run");
+    let (data, start, size) = problem();
+    let steps = |max_steps| {
+        let mut history = History::default().every(5);
+        let trainer = Trainer::new(size).max_steps(max_steps).resume(&path);
+        trainer.observe(&mut history).fit(&mut start.clone(), &data).unwrap();
+        history.steps().to_vec()
+    };
+    let trainer = Trainer::new(size).max_steps(3).checkpoint(&path, 100);
+    trainer.fit(&mut start.clone(), &data).unwrap();
+    assert_eq!(steps(3), [3]);
+    assert_eq!(steps(4), [3, 4]);
+    assert_eq!(steps(7), [3, 5, 7]);
+}
+
+/// While the weights are those of the last step: the best ones come back later.
+#[test]
+fn the_last_record_is_of_the_last_step() {
+    let (data, _, size) = problem();
+    // From F = 0, what brings F closer to the labels brings it away from their negatives.
+    let start = Initializer::new(3, 64).antisymmetric(true).build().unwrap();
+    let far = Dataset::new(data.points().clone(), -data.labels()).unwrap();
+    let [mut all, mut some] = [1, 4].map(|every| History::default().every(every));
+    let trainer = Trainer::new(size).max_steps(6).validation(&far, 100);
+    let trainer = trainer.observe(&mut all).observe(&mut some);
+    let report = trainer.fit(&mut start.clone(), &data).unwrap();
+    assert_eq!((report.best_step(), some.steps()), (Some(0), &[0, 4, 6][..]));
+    assert_eq!(some.losses()[2], all.losses()[6]);
+    assert_eq!(some.validation_losses()[2], all.validation_losses()[6]);
+    assert_eq!(some.movements()[2], all.movements()[6]);
+    assert!(some.movements()[2].frobenius > 0.0);
 }
 
 #[test]
@@ -138,10 +214,10 @@ fn history_is_written_as_a_table() {
         lines[0].starts_with("step,loss,step_size,validation_loss,seconds"),
         "{text}"
     );
-    assert_eq!(lines.len(), 4);
-    let row: Vec<&str> = lines[3].split(',').collect();
-    assert_eq!((row[0], row.len()), ("4", 7));
-    assert_eq!(row[1].parse::<f64>().unwrap(), history.losses()[2]); // digits enough to come back
+    assert_eq!(lines.len(), 5);
+    let row: Vec<&str> = lines[4].split(',').collect();
+    assert_eq!((row[0], row.len()), ("5", 7));
+    assert_eq!(row[1].parse::<f64>().unwrap(), history.losses()[3]); // digits enough to come back
     assert_eq!((row[3], &row[5..]), ("", &["", ""][..]));
 }
 
