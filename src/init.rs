@@ -82,7 +82,8 @@ pub(crate) fn share_of_rank(width: usize, rank: usize, size: usize) -> Result<Ra
     )?;
     // Whole pairs, spread as evenly as possible. With an odd width, the last pair has one neuron.
     let pairs = width.div_ceil(2);
-    let first = |rank: usize| (2 * (pairs / size * rank + rank.min(pairs % size))).min(width);
+    let pairs_before = |rank: usize| pairs / size * rank + rank.min(pairs % size);
+    let first = |rank: usize| pairs_before(rank).saturating_mul(2).min(width);
     Ok(first(rank)..first(rank + 1))
 }
 

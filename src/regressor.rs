@@ -261,6 +261,44 @@ impl<T: Float> ExpRegressor<T> {
         metrics::r2(data.labels(), &self.predict(data.points())?)
     }
 
+    /// Assembles a regressor from a network that was trained on scaled data, the scaling, and the report of the run: to predict
+    /// in raw units, and to keep network and scaling in one file.
+    ///
+    /// ```
+    /// use expnet::{Dataset, ExpRegressor, Initializer, Scaling, Trainer};
+    ///
+    /// let data = Dataset::from_rows(&[[0.0, 3.0], [1.0, 2.0], [2.0, 7.0]], &[0.5, -0.5, 1.0])?;
+    /// let scaling = Scaling::fit(&data)?;
+    /// let scaled = scaling.apply(&data)?;
+    /// let mut net = Initializer::new(scaled.dimension(), 64).antisymmetric(true).build()?;
+    /// let report = Trainer::default().max_steps(50).fit(&mut net, &scaled)?;
+    /// let model = ExpRegressor::from_parts(net, scaling, report)?;
+    /// assert!(model.score(&data)? > 0.9);
+    /// # Ok::<(), expnet::Error>(())
+    /// ```
+    ///
+    /// Errors: a network whose dimension is not that of scaled points.
+    pub fn from_parts(network: ExpNetwork<T>, scaling: Scaling, report: FitReport<T>) -> Result<Self, Error> {
+        if network.dimension() != scaling.scaled_dimension() {
+            return Err(Error::Shape {
+                what: "the dimension of the network".into(),
+                expected: scaling.scaled_dimension(),
+                found: network.dimension(),
+                remedy: "give a network that was trained on the points of `Scaling::apply`",
+            });
+        }
+        Ok(Self {
+            network,
+            scaling,
+            report,
+        })
+    }
+
+    /// Consumes the regressor and returns its network, scaling and report.
+    pub fn into_parts(self) -> (ExpNetwork<T>, Scaling, FitReport<T>) {
+        (self.network, self.scaling, self.report)
+    }
+
     /// The fitted network, which takes scaled points.
     pub fn network(&self) -> &ExpNetwork<T> {
         &self.network

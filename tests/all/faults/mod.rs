@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod extremes;
+mod hostile;
 mod memory;
 mod messages;
 mod metrics;

@@ -1,8 +1,8 @@
 //! Saved regressors are loaded whole, and a damaged scaling or report is refused.
 
 use super::{awkward, fitted, problem, put, unchecked};
-use crate::support::Folder;
-use expnet::{ExpRegressor, Float, Scaling};
+use crate::support::{Folder, refused};
+use expnet::{ExpRegressor, Float, Initializer, Scaling};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -29,6 +29,21 @@ fn a_regressor_comes_back<T: Float>() {
         model.save(&path).unwrap();
         assert_eq!(fs::read(&path).unwrap(), first, "the same bytes each time");
     }
+}
+
+#[test]
+fn parts_make_the_same_regressor() {
+    let folder = Folder::new("parts");
+    let (model, data) = fitted::<f64>(Scaling::options(), true);
+    let predicted = model.predict(data.points()).unwrap();
+    let (network, scaling, report) = model.into_parts();
+    let other = Initializer::new(network.dimension() + 1, 4).build().unwrap();
+    let refusal = ExpRegressor::from_parts(other, scaling.clone(), report.clone());
+    refused(refusal.map(drop), &["dimension of the network", "`Scaling::apply`"]);
+    let model = ExpRegressor::from_parts(network, scaling, report).unwrap();
+    model.save(folder.join("model")).unwrap();
+    let loaded = ExpRegressor::<f64>::load(folder.join("model")).unwrap();
+    assert_eq!(loaded.predict(data.points()).unwrap(), predicted);
 }
 
 #[test]
