@@ -1,17 +1,28 @@
 //! CRC-64/XZ checksums, which detect damaged files and different data sets. They do not protect against forgery.
 
 use crate::float::Float;
-use crc_fast::CrcAlgorithm::Crc64Xz;
+use crc::{CRC_64_XZ, Crc, Digest, Table};
 use std::convert::Infallible;
 use std::fmt;
 
+static CRC: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_XZ);
+
+/// The generator of CRC-64/XZ without x^64, with the coefficient of x^0 in the highest bit.
+const GENERATOR: u64 = CRC_64_XZ.poly.reverse_bits();
+
 /// The CRC-64/XZ of a sequence of bytes.
 #[derive(Clone)]
-pub(crate) struct Checksum(crc_fast::Digest);
+pub(crate) struct Checksum {
+    digest: Digest<'static, u64, Table<16>>,
+    len: u64,
+}
 
 impl Default for Checksum {
     fn default() -> Self {
-        Self(crc_fast::Digest::new(Crc64Xz))
+        Self {
+            digest: CRC.digest(),
+            len: 0,
+        }
     }
 }
 
@@ -25,35 +36,64 @@ impl Checksum {
 
     pub fn of_text(text: &str) -> Self {
         let mut checksum = Self::default();
-        checksum.0.update(text.as_bytes());
+        checksum.update(text.as_bytes());
         checksum
     }
 
     pub fn feed<T: Float>(&mut self, numbers: &[T]) {
         let Ok(()) = each_bytes::<_, Infallible>(numbers, |bytes| {
-            self.0.update(bytes);
+            self.update(bytes);
             Ok(())
         });
     }
 
     /// Feeds 64 bits.
     pub fn word(&mut self, word: u64) {
-        self.0.update(&word.to_le_bytes());
+        self.update(&word.to_le_bytes());
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        self.digest.update(bytes);
+        self.len += bytes.len() as u64;
     }
 
     /// The number of bytes so far.
     pub fn len(&self) -> u64 {
-        self.0.get_amount()
+        self.len
     }
 
     pub fn finish(&self) -> u64 {
-        self.0.finalize()
+        self.digest.clone().finalize()
     }
 
     /// The checksum of the concatenation of two byte sequences, from their checksums. The second has `len` bytes.
-    pub fn join(first: u64, second: u64, len: u64) -> u64 {
-        crc_fast::checksum_combine(Crc64Xz, first, second, len)
+    ///
+    /// Appending bytes multiplies the first checksum, as a polynomial over GF(2), by x^8 for each of them.
+    pub fn join(first: u64, second: u64, mut len: u64) -> u64 {
+        // The polynomials 1 and x^8.
+        let (mut power, mut factor) = (1 << 63, 1 << 55);
+        while len > 0 {
+            if len % 2 == 1 {
+                power = multiply(power, factor);
+            }
+            factor = multiply(factor, factor);
+            len /= 2;
+        }
+        multiply(first, power) ^ second
     }
+}
+
+/// The product of two polynomials over GF(2) modulo the generator.
+fn multiply(a: u64, mut b: u64) -> u64 {
+    let mut product = 0;
+    for bit in (0..64).rev() {
+        if a >> bit & 1 == 1 {
+            product ^= b;
+        }
+        // b times x.
+        b = b >> 1 ^ if b & 1 == 1 { GENERATOR } else { 0 };
+    }
+    product
 }
 
 /// A checksum as files store it: 16 lower-case hexadecimal digits, most significant first.

@@ -47,14 +47,14 @@ fn count() -> impl Strategy<Value = usize> {
     ]
 }
 
-type Made<T> = Result<Box<dyn Schedule<T>>, Error>;
+type Boxed<T> = Box<dyn Schedule<T>>;
 
-fn boxed<T: Float>(schedule: impl Schedule<T> + 'static) -> Made<T> {
-    Ok(Box::new(schedule))
+fn boxed<T: Float>(schedule: impl Schedule<T> + 'static) -> Boxed<T> {
+    Box::new(schedule)
 }
 
-fn schedule<T: Float>(which: usize, [a, b, c]: [f64; 3], [k, l]: [usize; 2]) -> Made<T> {
-    match which {
+fn schedule<T: Float>(which: usize, [a, b, c]: [f64; 3], [k, l]: [usize; 2]) -> Result<Boxed<T>, Error> {
+    Ok(match which {
         0 => boxed(a),
         1 => boxed(Constant::new(a)?),
         2 => boxed(InverseTime::new(a, b)?.steps(k)),
@@ -81,7 +81,7 @@ fn schedule<T: Float>(which: usize, [a, b, c]: [f64; 3], [k, l]: [usize; 2]) -> 
         16 => boxed(Constant::new(a)?.warmup(k).warmup(l)),
         17 => boxed(Constant::new(a)?.then(k, b).clamp(b, c)),
         _ => boxed(Constant::new(a)?.scale(b).warmup(k).then(l, c)),
-    }
+    })
 }
 
 fn method<T: Float>(which: usize, [a, b, c]: [f64; 3], [k, l]: [usize; 2]) -> Box<dyn Method<T>> {
@@ -98,7 +98,7 @@ fn method<T: Float>(which: usize, [a, b, c]: [f64; 3], [k, l]: [usize; 2]) -> Bo
 }
 
 /// A short run, which ends and leaves finite weights.
-fn run<T: Float>(made: Made<T>, method: Box<dyn Method<T>>, [a, b, _]: [f64; 3], [k, l]: [usize; 2]) {
+fn run<T: Float>(made: Result<Boxed<T>, Error>, method: Box<dyn Method<T>>, [a, b, _]: [f64; 3], [k, l]: [usize; 2]) {
     let Ok(schedule) = made else { return };
     let data = scaled::<T>(8);
     let mut net = net::<T>(data.dimension(), 6);
@@ -127,14 +127,14 @@ proptest! {
         which in 0..8_usize, numbers in [number(), number(), number()], counts in [count(), count()]
     ) {
         let calm = ([0.0, 0.0, 0.0], [3, 3]);
-        run(boxed::<f64>(1e-3), method(which, numbers, counts), calm.0, calm.1);
-        run(boxed::<f32>(1.0), method(which, numbers, counts), calm.0, calm.1);
+        run(Ok(boxed::<f64>(1e-3)), method(which, numbers, counts), calm.0, calm.1);
+        run(Ok(boxed::<f32>(1.0)), method(which, numbers, counts), calm.0, calm.1);
     }
 
     #[test]
     fn trainers_with_every_setting(numbers in [number(), number(), number()], counts in [count(), count()]) {
-        run(boxed::<f64>(1e-3), method(0, numbers, counts), numbers, counts);
-        run(boxed::<f32>(1e-3), method(3, [0.5, 1.0, 0.0], [3, 3]), numbers, counts);
+        run(Ok(boxed::<f64>(1e-3)), method(0, numbers, counts), numbers, counts);
+        run(Ok(boxed::<f32>(1e-3)), method(3, [0.5, 1.0, 0.0], [3, 3]), numbers, counts);
     }
 
     #[test]
