@@ -348,9 +348,12 @@ pub(crate) fn check_points<T: Float>(points: &DMatrix<T>, names: Option<&[String
     })
 }
 
-/// Checks that the names of columns match those of the training data in order, up to the shorter list: the dimension is
-/// checked elsewhere. `data` says what has the names `found`.
-pub(crate) fn check_names(expected: &[String], found: &[String], data: &str) -> Result<(), Error> {
+/// Checks that the names of columns match those of the training data in order, if both have names, up to the shorter list:
+/// the dimension is checked elsewhere. `data` says what has the names `found`.
+pub(crate) fn check_names(expected: Option<&[String]>, found: Option<&[String]>, data: &str) -> Result<(), Error> {
+    let (Some(expected), Some(found)) = (expected, found) else {
+        return Ok(());
+    };
     let remedy = "give the columns of the training data, in the same order";
     if let Some(name) = expected.iter().find(|name| !found.contains(name)) {
         return Err(Error::Column {

@@ -16,7 +16,7 @@
 
 use crate::error::Error;
 use crate::float::Float;
-use crate::numbers::check_finite;
+use crate::numbers::{check_finite, largest};
 use nalgebra::DVector;
 
 /// Numbers beyond this are quartered, so that their differences stay in the range of f64.
@@ -116,9 +116,4 @@ impl Pairs {
         let sum: f64 = self.residuals().map(|e| of(e / unit)).sum();
         T::lit(root(sum / self.list.len() as f64) * unit * self.divisor)
     }
-}
-
-/// The largest absolute value.
-fn largest(numbers: impl Iterator<Item = f64>) -> f64 {
-    numbers.fold(0.0, |largest, x| f64::max(largest, x.abs()))
 }

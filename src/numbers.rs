@@ -10,6 +10,16 @@ pub(crate) fn half_square<T: Float>(residual: impl Iterator<Item = f64>) -> f64 
     if T::lit(loss).is_finite() { loss } else { f64::INFINITY }
 }
 
+/// The largest absolute value; 0 if there are no numbers.
+pub(crate) fn largest(numbers: impl Iterator<Item = f64>) -> f64 {
+    numbers.fold(0.0, |largest, x| f64::max(largest, x.abs()))
+}
+
+/// The largest power of two that is at most `x`, by which division is exact. At least the smallest normal number.
+pub(crate) fn power_of_two(x: f64) -> f64 {
+    f64::from_bits(x.to_bits() & f64::INFINITY.to_bits()).max(f64::MIN_POSITIVE)
+}
+
 /// The error of a network output, or a sum over outputs, that is out of range for T.
 pub(crate) fn overflow<T: Float>(place: impl Into<String>, value: f64) -> Error {
     Error::Overflow {

@@ -4,12 +4,11 @@ mod file;
 
 pub(crate) use file::{Document, MEANS, STD_DEVS};
 
-use crate::dataset::Dataset;
-use crate::dataset::{check_names, check_points, number_and_name};
+use crate::dataset::{Dataset, check_names, check_points, number_and_name};
 use crate::error::Error;
 use crate::float::Float;
 use crate::network::ExpNetwork;
-use crate::numbers::overflow;
+use crate::numbers::{largest, overflow, power_of_two};
 use crate::setting::checked_serde;
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
@@ -212,10 +211,7 @@ impl Scaling {
 
     /// Checks that the columns of `data` are those of the training data, if both have names.
     pub(crate) fn check_columns<T: Float>(&self, data: &Dataset<T>) -> Result<(), Error> {
-        match (&self.names, data.names()) {
-            (Some(expected), Some(found)) => check_names(expected, found, "the data"),
-            _ => Ok(()),
-        }
+        check_names(self.names.as_deref(), data.names(), "the data")
     }
 
     /// Scales raw points (d x k). The result is (d + 1) x k with the bias coordinate, d x k without, less the columns
@@ -292,7 +288,7 @@ impl Scaling {
 
 /// Divides point `i` by its 2-norm, without overflow on the way.
 fn normalise(point: &mut [f64], i: usize) -> Result<(), Error> {
-    let largest = point.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
+    let largest = largest(point.iter().copied());
     if largest == 0.0 {
         return Err(Error::Setting {
             setting: "`ScalingOptions::unit_sphere`",
@@ -345,11 +341,9 @@ impl MeanAndStd {
     /// Accurate for values near the limits of f64 and for a small spread around a large mean.
     fn of<T: Float>(values: &(impl ExactSizeIterator<Item = T> + Clone)) -> Self {
         let count = values.len() as f64;
-        let largest = values.clone().fold(0.0_f64, |size, x| size.max(x.as_f64().abs()));
         // Dividing by the power of two below the largest value is exact and avoids overflow; subtracting
         // the first value then turns a constant column into exact zeros.
-        let power = f64::from_bits(largest.to_bits() & f64::INFINITY.to_bits());
-        let power = power.max(f64::MIN_POSITIVE);
+        let power = power_of_two(largest(values.clone().map(Float::as_f64)));
         let relative = || values.clone().map(|x| x.as_f64() / power);
         let first = relative().next().unwrap_or(0.0);
         let offset = relative().map(|x| x - first).sum::<f64>() / count;

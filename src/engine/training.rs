@@ -8,7 +8,7 @@ use super::kernels::panel::Update;
 use super::memory::Pages;
 use super::outputs::Outputs;
 use super::plan::{Memory, Plan};
-use super::points::Coordinates;
+use super::points::{Coordinates, Points};
 use super::ranks::{Decided, Ranks};
 use super::reduce::{Reduction, reduce};
 use super::sweep::{Ahead, Along, Job, Source, Sweep};
@@ -256,35 +256,31 @@ impl<T: Float> Engine<T> {
 
     /// F at all samples, at the current weights, leaving everything else as it is.
     pub fn evaluate_all(&mut self) -> Result<&[f64], Error> {
-        let all = self.batches.all();
-        let sweep = Sweep::evaluation(self.roles, &all.points);
-        let shape = (self.batches.trained(), self.width());
-        let activations = self.buffers.activations.get_mut();
-        compiled::run(&mut self.chunks, activations, &sweep, self.plan.level, shape);
-        let outputs = &mut self.outputs.evaluated;
-        gather(&self.chunks, all.points.samples, 0, &all.slots, outputs);
-        self.evaluated()
+        self.evaluate(|batches| {
+            let all = batches.all();
+            Some((&all.points, &all.slots))
+        })
     }
 
     /// F at the validation points, at the current weights, leaving everything else as it is. Empty if there are none.
     pub fn evaluate_validation(&mut self) -> Result<&[f64], Error> {
-        let Some(points) = self.batches.validation() else {
+        self.evaluate(|batches| batches.validation().map(|points| (points, &[][..])))
+    }
+
+    /// F at the chosen points, of which the second part says where their outputs go.
+    fn evaluate(&mut self, choose: impl Fn(&Batches<T>) -> Option<(&Points<T>, &[usize])>) -> Result<&[f64], Error> {
+        let Some((points, slots)) = choose(&self.batches) else {
             return Ok(&[]);
         };
         let sweep = Sweep::evaluation(self.roles, points);
         let shape = (self.batches.trained(), self.width());
         let activations = self.buffers.activations.get_mut();
         compiled::run(&mut self.chunks, activations, &sweep, self.plan.level, shape);
-        gather(&self.chunks, points.samples, 0, &[], &mut self.outputs.evaluated);
-        self.evaluated()
-    }
-
-    fn evaluated(&mut self) -> Result<&[f64], Error> {
+        let outputs = &mut self.outputs.evaluated;
+        gather(&self.chunks, points.samples, 0, slots, outputs);
         self.passes += 1;
-        self.ranks
-            .link()
-            .sum(Exchange::Evaluation, &mut self.outputs.evaluated)?;
-        Ok(&self.outputs.evaluated)
+        self.ranks.link().sum(Exchange::Evaluation, outputs)?;
+        Ok(outputs)
     }
 
     /// product = G vector for G = J J^T on the current samples, at the current weights.

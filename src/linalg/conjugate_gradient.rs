@@ -1,5 +1,6 @@
 //! The conjugate gradient method.
 
+use crate::numbers::power_of_two;
 use nalgebra::DVector;
 
 /// Solves A x = `right` for a symmetric positive definite A given by its products, until ||right - A x|| is at most
@@ -47,12 +48,6 @@ pub(crate) fn conjugate_gradient(
         residual = right - product(&solution);
     }
     Ok((solution * unit, iterations))
-}
-
-/// The power of two below a positive normal number; 1 for 0.
-fn power_of_two(x: f64) -> f64 {
-    let power = f64::from_bits(x.to_bits() & f64::INFINITY.to_bits());
-    if power > 0.0 && power.is_finite() { power } else { 1.0 }
 }
 
 /// The iteration did not reach its goal.

@@ -1,6 +1,7 @@
 //! Eigenvalues and eigenvectors of a symmetric matrix.
 
 use crate::error::Error;
+use crate::numbers::power_of_two;
 use nalgebra::{DMatrix, DVector};
 
 /// The eigenvalues of a symmetric matrix that is finite and not empty, largest first, with an error of about n epsilon
@@ -19,12 +20,6 @@ pub(crate) fn eigen(matrix: &DMatrix<f64>) -> Result<(DVector<f64>, DMatrix<f64>
     let unit = power_of_two(matrix.amax());
     let (values, vectors) = backend::eigen(matrix, unit)?;
     Ok((values * unit, vectors))
-}
-
-/// The largest power of two that is at most `largest`, by which division is exact; 1 for 0.
-fn power_of_two(largest: f64) -> f64 {
-    let power = f64::from_bits(largest.to_bits() & f64::INFINITY.to_bits());
-    if power == 0.0 { 1.0 } else { power }
 }
 
 fn not_converged(iterations: usize) -> Error {

@@ -14,6 +14,7 @@ use crate::engine::outputs;
 use crate::error::Error;
 use crate::float::Float;
 use crate::network::ExpNetwork;
+use crate::numbers::largest;
 use nalgebra::{DMatrix, DVector};
 
 /// The number of neurons whose weights are copied at a time.
@@ -29,13 +30,11 @@ pub(super) struct Activations {
 impl Activations {
     /// Measures the activations of a network, or of a share of one, at the start of a run.
     ///
-    /// Costs O((n + m) d); if ||w_r|| ||x_i|| is large for some r and i, 2 n m d flops and n m exponentials.
+    /// Costs O((n + m) d); if bounds on the norms do not settle the matter, 2 n m d flops and n m exponentials.
     ///
     /// Errors: activations that overflow T, or whose squares overflow f64.
     pub fn measure<T: Float>(network: &ExpNetwork<T>, data: &Dataset<T>) -> Result<Self, Error> {
-        let bound = largest_norm(network.weights()) * largest_norm(data.points());
-        // Up to here, rounding takes at most half of the digits.
-        if bound <= -0.5 * T::EPSILON.as_f64().ln() {
+        if is_harmless(network, data) {
             return Ok(Self { squares: Vec::new() });
         }
         let mut squares = vec![0.0; data.samples()];
@@ -70,7 +69,7 @@ impl Activations {
         residual: impl Iterator<Item = f64>,
     ) -> Result<(), Error> {
         let labels = data.labels().iter().map(|y| y.as_f64());
-        let scale = labels.chain(residual).fold(0.0, |scale: f64, y| scale.max(y.abs()));
+        let scale = largest(labels.chain(residual));
         let noise = |square: f64| T::EPSILON.as_f64() * square.sqrt();
         let worst = (0..self.squares.len()).max_by(|&i, &j| self.squares[i].total_cmp(&self.squares[j]));
         match worst {
@@ -84,6 +83,16 @@ impl Activations {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether bounds on <w_r, x_i> and Q_i already show that there is no problem.
+fn is_harmless<T: Float>(network: &ExpNetwork<T>, data: &Dataset<T>) -> bool {
+    let epsilon = T::EPSILON.as_f64();
+    let exponent = largest_norm(network.weights()) * largest_norm(data.points());
+    let square = network.output_weights().map(Float::as_f64).norm_squared() * (2.0 * exponent).exp();
+    // Rounding takes at most half of the digits, or less than the labels are large.
+    exponent <= -0.5 * epsilon.ln()
+        || (T::lit(square.sqrt()).is_finite() && epsilon * square.sqrt() <= largest_label(data.labels()))
 }
 
 /// The largest 2-norm of a column.
@@ -119,7 +128,7 @@ pub(super) fn check_labels<T: Float>(data: &Dataset<T>) -> Result<(), Error> {
 
 /// Checks that the squares of a residual that is not zero do not vanish in T.
 pub(super) fn check_residual<T: Float>(data: &Dataset<T>, residual: impl Iterator<Item = f64>) -> Result<(), Error> {
-    let largest = residual.fold(0.0, |largest: f64, e| largest.max(e.abs()));
+    let largest = largest(residual);
     // Below the smallest normal number, of which eps is the smallest part.
     if largest > 0.0 && T::lit(largest * largest * T::EPSILON.as_f64()) == T::zero() {
         return Err(labels_out_of_range(data, "so small that the loss vanishes"));
@@ -129,7 +138,7 @@ pub(super) fn check_residual<T: Float>(data: &Dataset<T>, residual: impl Iterato
 
 fn labels_out_of_range<T: Float>(data: &Dataset<T>, problem: &'static str) -> Error {
     Error::Labels {
-        largest: largest_of(data.labels()),
+        largest: largest_label(data.labels()),
         problem,
         dtype: T::NAME,
     }
@@ -139,7 +148,7 @@ fn labels_out_of_range<T: Float>(data: &Dataset<T>, problem: &'static str) -> Er
 /// only be reached by weights that move far, to where the kernel is another.
 pub(super) fn remedy_of_divergence<T: Float>(network: &ExpNetwork<T>, labels: &DVector<T>, schedule: &str) -> String {
     let reach: f64 = network.output_weights().iter().map(|a| a.as_f64().abs()).sum();
-    let largest = largest_of(labels);
+    let largest = largest_label(labels);
     if largest > reach {
         return format!(
             "labels as large as {largest:e} are out of reach of output weights that add up to {reach:e}: scale the labels (see \
@@ -154,6 +163,6 @@ pub(super) fn remedy_of_divergence<T: Float>(network: &ExpNetwork<T>, labels: &D
     format!("use smaller steps, {smaller}")
 }
 
-fn largest_of<T: Float>(labels: &DVector<T>) -> f64 {
-    labels.iter().fold(0.0, |largest: f64, y| largest.max(y.as_f64().abs()))
+fn largest_label<T: Float>(labels: &DVector<T>) -> f64 {
+    largest(labels.iter().map(|y| y.as_f64()))
 }

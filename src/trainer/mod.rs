@@ -299,9 +299,7 @@ impl<'a, T: Float> Trainer<'a, T> {
         let names = data.names();
         if let Some(Validation { data, patience, .. }) = self.validation {
             net.check_dimension_of("the validation points", data.points())?;
-            if let (Some(expected), Some(found)) = (names, data.names()) {
-                check_names(expected, found, "the validation data")?;
-            }
+            check_names(names, data.names(), "the validation data")?;
             at_least_one("`patience` of `Trainer::validation`", patience)?;
         }
         self.method.prepare(data.samples())?;
@@ -338,9 +336,10 @@ impl<'a, T: Float> Trainer<'a, T> {
 
 /// The schedule of a method without one.
 fn natural<'a, T: Float>(kind: DirectionKind) -> Box<dyn Schedule<T> + 'a> {
-    match kind {
-        DirectionKind::Dual | DirectionKind::Penalized => Box::new(1.0),
-        _ => Box::new(KernelStable::default()),
+    if kind.is_dual() {
+        Box::new(1.0)
+    } else {
+        Box::new(KernelStable::default())
     }
 }
 

@@ -6,7 +6,7 @@ use super::limits::{Limits, Look, Unfinished};
 use super::observers::{Event, Observers};
 use super::saving::{Keeper, Run};
 use super::state::RunState;
-use super::validation::Validation;
+use super::validation::{Best, Validation};
 use crate::communicator::{Exchange, Link};
 use crate::engine::Scope;
 use crate::error::Error;
@@ -47,6 +47,11 @@ pub struct Session<'s, 'a, T: Float> {
 impl<T: Float> Session<'_, '_, T> {
     pub(super) fn link(&self) -> &Link<'static> {
         self.position.engine().link()
+    }
+
+    /// The best validation loss so far.
+    fn best(&self) -> Option<Best> {
+        self.validation.as_ref().and_then(|validation| validation.best)
     }
 
     /// Takes one step, unless the run is over, and returns why the run is over, once it is.
@@ -93,16 +98,11 @@ impl<T: Float> Session<'_, '_, T> {
 
     /// Stops the run if as many steps as could make a difference have left every bit of the weights as it was.
     fn stop_if_unmoved(&mut self) {
+        let (samples, batch) = (self.position.at().samples(), self.position.last_batch_size());
         let enough = match self.method.kind() {
             DirectionKind::Gradient => 2,
             // Each batch has a direction of its own.
-            DirectionKind::BatchGradient => {
-                2 * self
-                    .position
-                    .at()
-                    .samples()
-                    .div_ceil(self.position.last_batch_size().max(1))
-            }
+            DirectionKind::BatchGradient => 2 * samples.div_ceil(batch.max(1)),
             // A velocity or the state of a method may still change.
             _ => SETTLED,
         };
@@ -258,7 +258,7 @@ impl<T: Float> Session<'_, '_, T> {
         if self.observers.is_empty() {
             return false;
         }
-        let best = self.validation.as_ref().and_then(|validation| validation.best);
+        let best = self.best();
         let progress = Progress {
             position: &self.position,
             network: self.network,
@@ -315,7 +315,7 @@ impl<T: Float> Session<'_, '_, T> {
         self.notify(Event::End);
         self.save()?;
         let steps = self.steps();
-        let best = self.validation.as_ref().and_then(|validation| validation.best);
+        let best = self.best();
         let recalled = best.is_some_and(|best| best.step != steps);
         if recalled {
             self.position.engine_mut().recall_best();
@@ -400,7 +400,7 @@ impl<T: Float> Session<'_, '_, T> {
     /// Writes the checkpoint, if there is to be one and it does not hold this step yet. If that fails, the best weights are
     /// restored, since the run ends, and the error says how far it came.
     fn save(&mut self) -> Result<(), Error> {
-        let best = self.validation.as_ref().and_then(|validation| validation.best);
+        let best = self.best();
         let saved = self.keeper.save(&Run {
             schedule: &*self.schedule,
             method: &*self.method,

@@ -176,9 +176,8 @@ fn learn(
 ) -> Result<(), Error> {
     while rows.advance()? {
         rows.check_length(&header.names)?;
-        let missing = |at| is_missing(&rows.record[at]);
-        let dropped = options.missing == Missing::DropRow;
-        if dropped && (missing(label) || learners.iter().any(|learner| missing(learner.at))) {
+        let used = learners.iter().map(|learner| learner.at).chain([label]);
+        if options.missing == Missing::DropRow && rows.has_missing(used) {
             continue;
         }
         for learner in &mut *learners {

@@ -2,6 +2,7 @@
 
 use super::blanks::Blanks;
 use super::header::title;
+use super::numbers::is_missing;
 use super::options::CsvOptions;
 use crate::error::Error;
 use ::csv::{ByteRecord, ReaderBuilder};
@@ -92,6 +93,11 @@ impl<'a> Rows<'a> {
             line: self.line(),
             problem,
         }
+    }
+
+    /// Whether the current row has a missing value in one of these columns.
+    pub fn has_missing(&self, mut columns: impl Iterator<Item = usize>) -> bool {
+        columns.any(|k| is_missing(&self.record[k]))
     }
 
     /// Checks that the current row has one field per column of the file.

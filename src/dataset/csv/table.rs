@@ -116,8 +116,7 @@ impl CsvColumns {
         let Some(label) = layout.label.filter(|_| self.options.missing == Missing::DropRow) else {
             return false;
         };
-        let mut used = layout.columns.iter().chain([&label]);
-        used.any(|&k| is_missing(&rows.record[k]))
+        rows.has_missing(layout.columns.iter().copied().chain([label]))
     }
 
     /// Appends the current row. An error holds the index of the column in the file and the problem.

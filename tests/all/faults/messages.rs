@@ -1,6 +1,6 @@
 //! Messages that name the cause and the remedy that helps.
 
-use super::smooth;
+use crate::support::problems::plane_at;
 use crate::support::refused;
 use expnet::{Dataset, ExpRegressor};
 use nalgebra::DMatrix;
@@ -11,20 +11,23 @@ fn b01_a_regressor_never_blames_a_split_that_nobody_asked_for() {
         let model = ExpRegressor::options()
             .width(16)
             .max_steps(50)
-            .fit(&smooth::<f64>(n))
+            .fit(&plane_at::<f64>(n))
             .unwrap();
         assert_eq!(model.report().validation_loss(), None);
         assert!(model.report().loss() < model.report().initial_loss());
     }
     let words = ["`RegressorOptions::validation`", "0.99", "10 samples"];
-    refused(ExpRegressor::options().validation(0.99).fit(&smooth::<f64>(10)), &words);
+    refused(
+        ExpRegressor::options().validation(0.99).fit(&plane_at::<f64>(10)),
+        &words,
+    );
     let words = ["`RegressorOptions::validation`", "0.1", "2 samples"];
-    refused(ExpRegressor::options().validation(0.1).fit(&smooth::<f64>(2)), &words);
+    refused(ExpRegressor::options().validation(0.1).fit(&plane_at::<f64>(2)), &words);
 }
 
 #[test]
 fn b02_a_point_that_overflows_when_scaled_is_called_that() {
-    let data = smooth::<f64>(40);
+    let data = plane_at::<f64>(40);
     let model = ExpRegressor::options().width(16).max_steps(20).fit(&data).unwrap();
     let far = DMatrix::from_element(2, 1, f64::MAX);
     refused(

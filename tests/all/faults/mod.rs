@@ -10,19 +10,12 @@ mod silent;
 mod start;
 mod waiting;
 
+use crate::support::problems::plane_at;
 use expnet::{Dataset, ExpNetwork, Float, Initializer, Scaling};
-use nalgebra::DMatrix;
 
-/// A smooth function of the plane, not scaled.
-fn smooth<T: Float>(n: usize) -> Dataset<T> {
-    let points = DMatrix::from_fn(2, n, |k, i| T::lit((0.7 * ((i + 1) * (k + 1)) as f64).sin()));
-    let labels: Vec<T> = points.column_iter().map(|x| x[0] * x[0] + x[1].sin()).collect();
-    Dataset::new(points, labels.into()).unwrap()
-}
-
-/// The same after scaling.
+/// A smooth function of the plane after scaling.
 fn scaled<T: Float>(n: usize) -> Dataset<T> {
-    let data = smooth(n);
+    let data = plane_at(n);
     Scaling::fit(&data).unwrap().apply(&data).unwrap()
 }
 

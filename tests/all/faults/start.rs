@@ -1,6 +1,7 @@
 //! Problems that cannot be run: refused before the first step, with what is to blame and the remedy.
 
-use super::{net, scaled, smooth};
+use super::{net, scaled};
+use crate::support::problems::plane_at;
 use crate::support::refused;
 use expnet::method::GaussNewton;
 use expnet::schedule::Backtracking;
@@ -15,24 +16,21 @@ fn long_point<T: Float>(largest: f64) -> Dataset<T> {
     Dataset::new(points, DVector::from_element(1, T::one())).unwrap()
 }
 
+fn matrix_free_ends<T: Float>(largest: f64) {
+    for std_dev in [0.5, 1.0] {
+        let start = Initializer::new(4, 64).std_dev(std_dev).antisymmetric(true);
+        let run = Trainer::default().method(GaussNewton::matrix_free()).max_steps(20);
+        refused(
+            run.fit(&mut start.build().unwrap(), &long_point::<T>(largest)),
+            &UNSCALED,
+        );
+    }
+}
+
 #[test]
 fn a01_matrix_free_gauss_newton_ends_where_products_overflow() {
-    for std_dev in [0.5, 1.0] {
-        let mut net = Initializer::new(4, 64)
-            .std_dev(std_dev)
-            .antisymmetric(true)
-            .build()
-            .unwrap();
-        let run = Trainer::default().method(GaussNewton::matrix_free()).max_steps(20);
-        refused(run.fit(&mut net, &long_point::<f64>(300.0)), &UNSCALED);
-        let mut net = Initializer::new(4, 64)
-            .std_dev(std_dev)
-            .antisymmetric(true)
-            .build()
-            .unwrap();
-        let run = Trainer::default().method(GaussNewton::matrix_free()).max_steps(20);
-        refused(run.fit(&mut net, &long_point::<f32>(60.0)), &UNSCALED);
-    }
+    matrix_free_ends::<f64>(300.0);
+    matrix_free_ends::<f32>(60.0);
 }
 
 #[cfg(feature = "csv")]
@@ -124,7 +122,7 @@ fn a02_a_line_search_that_finds_nothing_stalls_and_says_why() {
 
 #[test]
 fn a02_labels_too_large_for_the_network_are_named() {
-    let data = smooth::<f64>(40);
+    let data = plane_at::<f64>(40);
     let labels = data.labels().map(|y| 200_000.0 + 50_000.0 * y);
     let data = Dataset::new(data.points().clone(), labels).unwrap();
     let words = ["labels", "`Scaling`"];
@@ -154,7 +152,7 @@ fn a07_a_validation_point_that_overflows_is_refused() {
 
 #[test]
 fn a10_a_regressor_with_huge_weights_is_refused() {
-    let data = smooth::<f64>(60);
+    let data = plane_at::<f64>(60);
     refused(
         ExpRegressor::options().std_dev(20.0).fit(&data),
         &["the activations reach exp(", "std_dev"],

@@ -79,7 +79,12 @@ pub fn sines<T: Float>(n: usize, d: usize) -> Dataset<T> {
 
 /// A smooth function of the plane at 24 points, not scaled.
 pub fn plane<T: Float>() -> Dataset<T> {
-    let points = DMatrix::from_fn(2, 24, |k, i| T::lit((0.7 * ((i + 1) * (k + 1)) as f64).sin()));
+    plane_at(24)
+}
+
+/// The same function at n points.
+pub fn plane_at<T: Float>(n: usize) -> Dataset<T> {
+    let points = DMatrix::from_fn(2, n, |k, i| T::lit((0.7 * ((i + 1) * (k + 1)) as f64).sin()));
     let labels: Vec<T> = points.column_iter().map(|x| x[0] * x[0] + x[1].sin()).collect();
     Dataset::new(points, labels.into()).unwrap()
 }
