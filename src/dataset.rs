@@ -311,7 +311,7 @@ impl<T: Float> TryFrom<(DMatrix<T>, DVector<T>)> for Dataset<T> {
 }
 
 /// The numbers below `samples` in an order that depends on the seed alone.
-fn shuffled(samples: usize, seed: u64) -> Vec<usize> {
+pub(crate) fn shuffled(samples: usize, seed: u64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..samples).collect();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
     order

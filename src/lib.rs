@@ -149,6 +149,7 @@ mod regressor;
 mod report;
 mod scaling;
 pub mod schedule;
+mod selection;
 mod setting;
 mod step;
 mod storage;
@@ -170,9 +171,10 @@ pub use instances::instances;
 pub use nalgebra;
 pub use network::ExpNetwork;
 pub use record::{Record, Stored};
-pub use regressor::{ExpRegressor, RegressorOptions};
+pub use regressor::{ExpRegressor, RawPoints, RegressorOptions, RegressorRun, Training};
 pub use report::{FitReport, Termination};
-pub use scaling::{Scaling, ScalingOptions};
+pub use scaling::{Model, Scaling, ScalingOptions};
+pub use selection::{Candidate, Selection};
 pub use trainer::{Session, Trainer};
 
 /// The README's examples are tested.

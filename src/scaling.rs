@@ -2,14 +2,15 @@
 
 mod file;
 
-pub(crate) use file::{Document, MEANS, STD_DEVS};
+pub(crate) use file::{Document, LENGTHS, MEANS, STD_DEVS};
 
 use crate::dataset::{Dataset, check_names, check_points, number_and_name};
 use crate::error::Error;
 use crate::float::Float;
+use crate::kernel::Fit;
 use crate::network::ExpNetwork;
 use crate::numbers::{largest, overflow, power_of_two};
-use crate::setting::checked_serde;
+use crate::setting::{checked_serde, positive, require};
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
@@ -23,9 +24,15 @@ const CONSTANT_ROUNDINGS: f64 = 4.0;
 /// 1. *standardise*: `x[k] <- (x[k] - mean[k]) / std[k]`, with the mean and standard deviation of
 ///    column k of the training data; columns that are constant there, up to rounding, carry no information and are left
 ///    out ([`dropped`](Self::dropped));
-/// 2. *bias*: append a coordinate 1, so that <w, x> includes an intercept; d becomes d + 1;
-/// 3. *unit sphere*: `x <- x / ||x||_2`, which bounds exp(<w, x>) by exp(||w||) and is what the
+/// 2. *clip*: standardised coordinates are limited to [-3, 3], so that outliers do not decide the fit;
+/// 3. *length scales*: `x[k] <- x[k] / length[k]`, all 1 unless [`with_lengths`](Self::with_lengths) gives others;
+/// 4. *bias*: append a coordinate beta sqrt(d), d the number of columns that are left, so that <w, x> includes an
+///    intercept; d becomes d + 1;
+/// 5. *unit sphere*: `x <- x / ||x||_2`, which bounds exp(<w, x>) by exp(||w||) and is what the
 ///    theory of this model assumes.
+///
+/// After standardising, ||x|| is about sqrt(d). The unit sphere keeps the direction of a point alone, and it is the bias
+/// coordinate that keeps its length: the larger beta, the closer the sphere is to a plane, and the smoother the fit.
 ///
 /// Labels become (y - mean) / std, with std = 1 if the labels are all equal, and |mean| if they differ by rounding
 /// alone. Standard deviations are population standard deviations (divided by n). Everything is computed in f64 and then
@@ -52,6 +59,8 @@ pub struct Scaling {
     columns: Vec<MeanAndStd>,
     /// 0 and 1 if labels are not scaled.
     labels: MeanAndStd,
+    /// One per raw column.
+    lengths: Vec<f64>,
     names: Option<Vec<String>>,
 }
 
@@ -65,22 +74,28 @@ pub struct Scaling {
 /// assert_eq!(scaling.apply(&data)?.points().as_slice(), [-1.0, 1.0, 1.0, 1.0]);
 /// # Ok::<(), expnet::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent switches")]
 #[must_use]
 pub struct ScalingOptions {
     standardise: bool,
     bias: bool,
+    beta: Option<f64>,
+    clip: Option<f64>,
     unit_sphere: bool,
     labels: bool,
 }
+
+checked_serde!(ScalingOptions);
 
 impl Default for ScalingOptions {
     fn default() -> Self {
         Self {
             standardise: true,
             bias: true,
+            beta: None,
+            clip: Some(3.0),
             unit_sphere: true,
             labels: true,
         }
@@ -94,9 +109,23 @@ impl ScalingOptions {
         self
     }
 
-    /// Whether to append a coordinate 1. Defaults to `true`.
+    /// Whether to append the bias coordinate. Defaults to `true`.
     pub fn bias(mut self, on: bool) -> Self {
         self.bias = on;
+        self
+    }
+
+    /// The bias coordinate is beta sqrt(d), with d the number of columns that are not left out; positive and finite. 1 by default,
+    /// except that a regressor chooses beta by itself unless it is given.
+    pub fn beta(mut self, beta: f64) -> Self {
+        self.beta = Some(beta);
+        self
+    }
+
+    /// The largest absolute value of a standardised coordinate: positive, 3 by default. Larger ones are set to it; `None` sets
+    /// no limit. Without standardising there is nothing to limit.
+    pub fn clip(mut self, limit: impl Into<Option<f64>>) -> Self {
+        self.clip = limit.into();
         self
     }
 
@@ -116,8 +145,10 @@ impl ScalingOptions {
 
     /// Learns the means and standard deviations of the training data.
     ///
-    /// Errors: [`Error::Column`] if all columns are constant and left out, and there is no bias coordinate either.
+    /// Errors: [`Error::Column`] if all columns are constant and left out, and there is no bias coordinate either; a beta or a
+    /// limit that is not positive and finite.
     pub fn fit<T: Float>(&self, train: &Dataset<T>) -> Result<Scaling, Error> {
+        self.check_settings()?;
         let column = |k| {
             if self.standardise {
                 MeanAndStd::of(&train.points().row(k).iter().copied())
@@ -134,10 +165,31 @@ impl ScalingOptions {
             options: *self,
             columns: (0..train.dimension()).map(column).collect(),
             labels,
+            lengths: vec![1.0; train.dimension()],
             names: train.names().map(<[String]>::to_vec),
         };
         scaling.check_coordinates()?;
         Ok(scaling)
+    }
+
+    pub(crate) fn check_settings(&self) -> Result<(), Error> {
+        positive("`ScalingOptions::beta`", self.beta.unwrap_or(1.0))?;
+        positive("`ScalingOptions::clip`", self.clip.unwrap_or(1.0))
+    }
+
+    /// The beta that was given, if any.
+    pub(crate) fn given_beta(&self) -> Option<f64> {
+        self.beta
+    }
+
+    pub(crate) fn has_unit_sphere(&self) -> bool {
+        self.unit_sphere
+    }
+
+    /// The bias coordinate beta sqrt(d) for a number of columns, if there is one.
+    pub(crate) fn bias_coordinate(&self, columns: usize) -> Option<f64> {
+        let beta = self.beta.unwrap_or(1.0);
+        self.bias.then(|| beta * (columns.max(1) as f64).sqrt())
     }
 }
 
@@ -170,8 +222,66 @@ impl Scaling {
         (0..self.columns.len()).filter(dropped).collect()
     }
 
+    /// Divides coordinate k of every point, after standardising, by `lengths[k]`: one positive, finite length per raw column,
+    /// where those of dropped columns do not matter.
+    ///
+    /// A long length makes the fit change slowly along that column, as the length scales of a Gaussian process do; lengths
+    /// relative to each other and to the bias coordinate are what matters on the unit sphere.
+    ///
+    /// Errors: a number of lengths that is not the number of raw columns; a length that is not positive and finite.
+    ///
+    /// ```
+    /// use expnet::{Dataset, Scaling};
+    ///
+    /// let data = Dataset::from_rows(&[[1.0, 3.0], [3.0, 1.0]], &[5.0, 6.0])?;
+    /// let scaling = Scaling::options().bias(false).unit_sphere(false).fit(&data)?.with_lengths(&[1.0, 4.0])?;
+    /// assert_eq!(scaling.apply(&data)?.points().as_slice(), [-1.0, 0.25, 1.0, -0.25]);
+    /// # Ok::<(), expnet::Error>(())
+    /// ```
+    pub fn with_lengths(mut self, lengths: &[f64]) -> Result<Self, Error> {
+        self.lengths = lengths.to_vec();
+        self.check_lengths()?;
+        Ok(self)
+    }
+
+    /// The length scales, one per raw column. All are 1 unless given.
+    pub fn lengths(&self) -> &[f64] {
+        &self.lengths
+    }
+
+    /// The options that it was learnt with.
+    pub fn settings(&self) -> ScalingOptions {
+        self.options
+    }
+
+    fn check_lengths(&self) -> Result<(), Error> {
+        if self.lengths.len() != self.columns.len() {
+            return Err(Error::Shape {
+                what: "the number of length scales".into(),
+                expected: self.columns.len(),
+                found: self.lengths.len(),
+                remedy: "give one length per raw column",
+            });
+        }
+        for (k, length) in self.lengths.iter().enumerate() {
+            require(
+                length.is_finite() && *length > 0.0,
+                "`lengths` of `Scaling`",
+                format_args!("{length:?} for column {k}"),
+                "positive and finite",
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The limit of standardised coordinates.
+    fn limit(&self) -> f64 {
+        let limit = self.options.clip.filter(|_| self.options.standardise);
+        limit.unwrap_or(f64::INFINITY)
+    }
+
     /// The raw columns that become coordinates.
-    fn kept(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn kept(&self) -> impl Iterator<Item = usize> {
         (0..self.columns.len()).filter(|&k| !self.columns[k].is_constant())
     }
 
@@ -197,7 +307,7 @@ impl Scaling {
     /// Errors: [`Error::Column`] if both `data` and the training data have column names and they differ or
     /// are in another order, and those of [`apply_points`](Self::apply_points).
     pub fn apply<T: Float>(&self, data: &Dataset<T>) -> Result<Dataset<T>, Error> {
-        self.check_columns(data)?;
+        self.check_column_names(data.names())?;
         let points = self.apply_points(data.points())?;
         let MeanAndStd { mean, std_dev } = self.labels;
         let labels = data.labels().map(|y| T::lit((y.as_f64() - mean) / std_dev));
@@ -209,17 +319,18 @@ impl Scaling {
         Dataset::checked(points, labels, names)
     }
 
-    /// Checks that the columns of `data` are those of the training data, if both have names.
-    pub(crate) fn check_columns<T: Float>(&self, data: &Dataset<T>) -> Result<(), Error> {
-        check_names(self.names.as_deref(), data.names(), "the data")
+    /// Checks that columns are those of the training data, if both have names.
+    pub(crate) fn check_column_names(&self, names: Option<&[String]>) -> Result<(), Error> {
+        check_names(self.names.as_deref(), names, "the data")
     }
 
-    /// Scales raw points (d x k). The result is (d + 1) x k with the bias coordinate, d x k without, less the columns
-    /// that are left out.
-    ///
-    /// Errors: [`Error::Shape`] if the dimension is not that of the training data, [`Error::NotFinite`] for
-    /// a NaN or an infinity, [`Error::Setting`] for a point that is 0 and is to be put on the unit sphere.
-    pub fn apply_points<T: Float>(&self, points: &DMatrix<T>) -> Result<DMatrix<T>, Error> {
+    /// Checks the columns of `data`: their number, their names, and that they are finite.
+    pub(crate) fn check_columns<T: Float>(&self, data: &Dataset<T>) -> Result<(), Error> {
+        self.check_column_names(data.names())?;
+        self.check_points(data.points())
+    }
+
+    fn check_points<T: Float>(&self, points: &DMatrix<T>) -> Result<(), Error> {
         let dimension = self.columns.len();
         if points.nrows() != dimension {
             return Err(Error::Shape {
@@ -229,18 +340,32 @@ impl Scaling {
                 remedy: "give raw (unscaled) points with the columns of the training data",
             });
         }
-        check_points(points, self.names.as_deref())?;
-        let rows = self.scaled_dimension();
+        check_points(points, self.names.as_deref())
+    }
+
+    /// Scales raw points (d x k). The result is (d + 1) x k with the bias coordinate, d x k without, less the columns
+    /// that are left out.
+    ///
+    /// Errors: [`Error::Shape`] if the dimension is not that of the training data, [`Error::NotFinite`] for
+    /// a NaN or an infinity, [`Error::Setting`] for a point that is 0 and is to be put on the unit sphere.
+    pub fn apply_points<T: Float>(&self, points: &DMatrix<T>) -> Result<DMatrix<T>, Error> {
+        self.check_points(points)?;
+        let (rows, bias, limit) = (
+            self.scaled_dimension(),
+            self.options.bias_coordinate(self.kept().count()),
+            self.limit(),
+        );
         let mut scaled = Vec::with_capacity(rows * points.ncols());
         let mut row = Vec::with_capacity(rows);
         for (i, point) in points.column_iter().enumerate() {
             row.clear();
-            let pairs = point.iter().zip(&self.columns);
-            let kept = pairs.filter(|(_, column)| !column.is_constant());
-            row.extend(kept.map(|(x, column)| (x.as_f64() - column.mean) / column.std_dev));
-            if self.options.bias {
-                row.push(1.0);
-            }
+            let pairs = point.iter().zip(&self.columns).zip(&self.lengths);
+            let kept = pairs.filter(|((_, column), _)| !column.is_constant());
+            row.extend(kept.map(|((x, column), length)| {
+                let standardised = (x.as_f64() - column.mean) / column.std_dev;
+                standardised.clamp(-limit, limit) / length
+            }));
+            row.extend(bias);
             if self.options.unit_sphere {
                 normalise(&mut row, i)?;
             }
@@ -263,19 +388,41 @@ impl Scaling {
         Ok(scaled)
     }
 
+    /// Standardised and clipped coordinates, before length scales, bias and sphere: kept columns x k.
+    pub(crate) fn standardised<T: Float>(&self, points: &DMatrix<T>) -> DMatrix<f64> {
+        let kept: Vec<usize> = self.kept().collect();
+        let limit = self.limit();
+        DMatrix::from_fn(kept.len(), points.ncols(), |row, i| {
+            let MeanAndStd { mean, std_dev } = self.columns[kept[row]];
+            ((points[(kept[row], i)].as_f64() - mean) / std_dev).clamp(-limit, limit)
+        })
+    }
+
+    /// Scaled labels in f64.
+    pub(crate) fn scaled_labels<T: Float>(&self, labels: &DVector<T>) -> DVector<f64> {
+        let MeanAndStd { mean, std_dev } = self.labels;
+        labels.map(|y| (y.as_f64() - mean) / std_dev)
+    }
+
+    /// The standard deviation of the training labels, by which scaled labels are multiplied.
+    pub(crate) fn label_unit(&self) -> f64 {
+        self.labels.std_dev
+    }
+
     /// Transforms scaled labels, or outputs of a network fitted to them, back to raw units: mean + std y.
     pub fn unscale_labels<T: Float>(&self, labels: &DVector<T>) -> DVector<T> {
         let MeanAndStd { mean, std_dev } = self.labels;
         labels.map(|y| T::lit(mean + std_dev * y.as_f64()))
     }
 
-    /// Predicts with `net` at raw points (d x k). Returns k predictions in the units of the raw labels.
+    /// Predicts with a network or a kernel [`Fit`] at raw points (d x k). Returns k predictions in the units of the raw labels.
     ///
-    /// Errors: those of [`apply_points`](Self::apply_points) and [`ExpNetwork::forward`], and
-    /// [`Error::Overflow`] for a prediction out of range for `T`. Costs a forward pass, O(k d m).
-    pub fn predict<T: Float>(&self, net: &ExpNetwork<T>, raw_points: &DMatrix<T>) -> Result<DVector<T>, Error> {
+    /// Errors: those of [`apply_points`](Self::apply_points), [`ExpNetwork::forward`] and [`Fit::predict`], and
+    /// [`Error::Overflow`] for a prediction out of range for `T`. Costs a forward pass, O(k d m) for a network and O(n d k) for
+    /// a fit to n points.
+    pub fn predict<T: Float>(&self, model: &impl Model<T>, raw_points: &DMatrix<T>) -> Result<DVector<T>, Error> {
         let scaled = self.apply_points(raw_points)?;
-        let predicted = self.unscale_labels(&net.forward(&scaled)?);
+        let predicted = self.unscale_labels(&model.outputs(&scaled)?);
         match predicted.iter().position(|y| !y.is_finite()) {
             None => Ok(predicted),
             Some(i) => Err(overflow::<T>(
@@ -283,6 +430,26 @@ impl Scaling {
                 predicted[i].as_f64(),
             )),
         }
+    }
+}
+
+/// What predicts scaled labels at scaled points: a network, or a fit with a kernel. See [`Scaling::predict`].
+pub trait Model<T: Float> {
+    /// The outputs at scaled points (d x k, one point per column): k numbers.
+    ///
+    /// Errors: points of the wrong dimension or not finite; outputs that overflow.
+    fn outputs(&self, points: &DMatrix<T>) -> Result<DVector<T>, Error>;
+}
+
+impl<T: Float> Model<T> for ExpNetwork<T> {
+    fn outputs(&self, points: &DMatrix<T>) -> Result<DVector<T>, Error> {
+        self.forward(points)
+    }
+}
+
+impl<T: Float> Model<T> for Fit {
+    fn outputs(&self, points: &DMatrix<T>) -> Result<DVector<T>, Error> {
+        Ok(self.predict(points)?.map(T::lit))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Points that make every tangent kernel singular.
 
+use crate::dataset::Dataset;
 use crate::float::Float;
 use nalgebra::DMatrix;
 use std::collections::HashMap;
@@ -67,4 +68,18 @@ pub fn degenerate_points<T: Float>(points: &DMatrix<T>) -> Vec<Degeneracy> {
         (with != point).then_some(Degeneracy::Coincides { point, with })
     };
     points.column_iter().enumerate().filter_map(degeneracy).collect()
+}
+
+/// The groups of samples that are copies of each other: the same point with the same label.
+pub(crate) fn copies<T: Float>(data: &Dataset<T>) -> Vec<Vec<usize>> {
+    let mut groups: HashMap<Vec<u64>, Vec<usize>> = HashMap::new();
+    for (i, (point, label)) in data.iter().enumerate() {
+        let numbers = point.iter().copied().chain([label]);
+        // -0 + 0 is 0, which makes equal numbers have equal bits.
+        let bits = numbers.map(|x| (x.as_f64() + 0.0).to_bits()).collect();
+        groups.entry(bits).or_default().push(i);
+    }
+    let mut groups: Vec<_> = groups.into_values().filter(|group| group.len() > 1).collect();
+    groups.sort_unstable();
+    groups
 }

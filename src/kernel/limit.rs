@@ -134,6 +134,11 @@ impl Limit {
     }
 }
 
+pub(crate) fn limit_cross(points: &DMatrix<f64>, others: &DMatrix<f64>, std_dev: f64) -> Result<DMatrix<f64>, Error> {
+    let limit = Limit::new(points, std_dev)?;
+    Ok(limit.block(others.as_view(), &halves(others.as_view(), std_dev)))
+}
+
 /// sigma^2 ||x||^2 / 2 of each point.
 fn halves(points: DMatrixView<'_, f64>, std_dev: f64) -> Vec<f64> {
     points

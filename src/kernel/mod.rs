@@ -30,6 +30,7 @@
 mod degenerate;
 mod fit;
 mod flow;
+mod leave_one_out;
 mod limit;
 mod pairs;
 mod preconditioner;
@@ -37,9 +38,12 @@ mod predictor;
 mod solver;
 mod spectrum;
 
+pub(crate) use degenerate::copies;
 pub use degenerate::{Degeneracy, degenerate_points};
 pub use fit::Fit;
 pub use flow::GradientFlow;
+pub(crate) use leave_one_out::{HeldOut, LeaveOneOut, Validation};
+pub(crate) use limit::limit_cross;
 pub use predictor::Predictor;
 pub use solver::{ConjugateGradient, Solver};
 pub use spectrum::Spectrum;
@@ -129,6 +133,14 @@ pub fn empirical_kernel<T: Float>(net: &ExpNetwork<T>, points: &DMatrix<T>) -> R
     check_entries("the empirical kernel", &kernel)?;
     kernel.fill_upper_triangle_with_lower_triangle();
     Ok(kernel)
+}
+
+pub(crate) fn empirical_cross<T: Float>(
+    _n: &ExpNetwork<T>,
+    _p: &DMatrix<T>,
+    _q: &DMatrix<T>,
+) -> Result<DMatrix<f64>, Error> {
+    unimplemented!()
 }
 
 /// Neurons converted to f64 and packed at a time: about 64 MiB. Depends only on the shape, so that the bits do too.

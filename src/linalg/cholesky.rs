@@ -27,6 +27,18 @@ impl Cholesky {
         self.lower
     }
 
+    /// L^-1, on and below the diagonal; arbitrary numbers above it. Costs n^3 / 3 flops.
+    pub fn into_inverse_factor(mut self) -> DMatrix<f64> {
+        invert(&mut self.lower);
+        self.lower
+    }
+
+    /// L^-1 `right`, in place of `right` (n x k). Costs n^2 k flops.
+    pub fn half_solve_mut(&self, right: &mut DMatrix<f64>) {
+        // Cannot fail: the diagonal of a factor has no zeros.
+        self.lower.solve_lower_triangular_mut(right);
+    }
+
     /// Replaces `right` with A^-1 `right`.
     pub fn solve_mut(&self, right: &mut DVector<f64>) {
         // Neither can fail: the diagonal of a factor has no zeros.
@@ -125,10 +137,45 @@ fn factor(matrix: &mut DMatrix<f64>) -> Result<bool, Error> {
     }
 }
 
+/// Replaces a lower triangular matrix, whose diagonal has no zeros, with its inverse.
+#[cfg(feature = "faer")]
+fn invert(lower: &mut DMatrix<f64>) {
+    use faer::linalg::triangular_inverse::invert_lower_triangular;
+    use faer::{MatMut, MatRef};
+
+    let n = lower.nrows();
+    let factor = lower.clone();
+    let inverse = MatMut::from_column_major_slice_mut(lower.as_mut_slice(), n, n);
+    let factor = MatRef::from_column_major_slice(factor.as_slice(), n, n);
+    invert_lower_triangular(inverse, factor, super::parallelism(n));
+}
+
+/// Replaces a lower triangular matrix, whose diagonal has no zeros, with its inverse.
+#[cfg(not(feature = "faer"))]
+fn invert(lower: &mut DMatrix<f64>) {
+    let mut inverse = DMatrix::identity(lower.nrows(), lower.nrows());
+    lower.solve_lower_triangular_mut(&mut inverse);
+    *lower = inverse;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::linalg::tests::with_spectrum;
+
+    #[test]
+    fn inverts_its_factor() {
+        for n in [1, 2, 7, 64, 300] {
+            let matrix = with_spectrum(&(0..n).map(|i| 1.0 + f64::from(i)).collect::<Vec<_>>());
+            let inverse = Cholesky::new(matrix.clone()).unwrap().unwrap().into_inverse_factor();
+            let inverse = inverse.lower_triangle();
+            let identity = &inverse * &matrix * inverse.transpose();
+            assert!(
+                (identity - DMatrix::identity(matrix.nrows(), matrix.nrows())).amax() < 1e-11,
+                "{n}"
+            );
+        }
+    }
 
     #[test]
     fn solves() {

@@ -1,11 +1,12 @@
 //! Saving and loading a regressor.
 
-use super::ExpRegressor;
+use super::exp::ExpRegressor;
 use crate::error::Error;
 use crate::float::Float;
 use crate::network::{ExpNetwork, OUTPUT_WEIGHTS, WEIGHTS};
 use crate::report::FitReport;
-use crate::scaling::{self, MEANS, STD_DEVS, Scaling};
+use crate::scaling::{self, LENGTHS, MEANS, STD_DEVS, Scaling};
+use crate::selection::Selection;
 use crate::storage::tensors::{TensorFile, save};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -15,6 +16,7 @@ use std::path::Path;
 #[serde(deny_unknown_fields, bound = "T: Float")]
 struct Document<T> {
     scaling: scaling::Document,
+    selection: Selection,
     report: FitReport<T>,
 }
 
@@ -62,6 +64,7 @@ impl<T: Float> ExpRegressor<T> {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let document = Document {
             scaling: self.scaling.document(),
+            selection: self.selection.clone(),
             report: self.report.clone(),
         };
         let columns = self.scaling.columns();
@@ -77,8 +80,16 @@ impl<T: Float> ExpRegressor<T> {
     ///
     /// Errors: those of [`ExpNetwork::load`], and [`Error::Format`] for an invalid scaling or report.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let mut file = TensorFile::open(path.as_ref(), "regressor", &[WEIGHTS, OUTPUT_WEIGHTS, MEANS, STD_DEVS])?;
-        let Document { scaling, report } = file.document()?;
+        let mut file = TensorFile::open(
+            path.as_ref(),
+            "regressor",
+            &[WEIGHTS, OUTPUT_WEIGHTS, MEANS, STD_DEVS, LENGTHS],
+        )?;
+        let Document {
+            scaling,
+            selection,
+            report,
+        } = file.document()?;
         let scaling = Scaling::read(&mut file, scaling)?;
         let network = ExpNetwork::read(&mut file)?;
         let scaled = scaling.scaled_dimension();
@@ -91,6 +102,7 @@ impl<T: Float> ExpRegressor<T> {
         Ok(Self {
             network,
             scaling,
+            selection,
             report,
         })
     }

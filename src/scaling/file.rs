@@ -9,16 +9,13 @@ use serde::{Deserialize, Serialize};
 /// The names of the tensors, which are always f64.
 pub(crate) const MEANS: &str = "scaling.means";
 pub(crate) const STD_DEVS: &str = "scaling.std_devs";
+pub(crate) const LENGTHS: &str = "scaling.lengths";
 
 /// Everything but the tensors.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent switches")]
 pub(crate) struct Document {
-    standardise: bool,
-    bias: bool,
-    unit_sphere: bool,
-    labels: bool,
+    options: ScalingOptions,
     label_mean: f64,
     label_std_dev: f64,
     /// The names of the raw columns.
@@ -28,46 +25,42 @@ pub(crate) struct Document {
 impl Scaling {
     pub(crate) fn document(&self) -> Document {
         Document {
-            standardise: self.options.standardise,
-            bias: self.options.bias,
-            unit_sphere: self.options.unit_sphere,
-            labels: self.options.labels,
+            options: self.options,
             label_mean: self.labels.mean,
             label_std_dev: self.labels.std_dev,
             columns: self.names.clone(),
         }
     }
 
-    /// Means and standard deviations of the columns.
-    pub(crate) fn columns(&self) -> [Vec<f64>; 2] {
+    /// Means, standard deviations and lengths of the columns.
+    pub(crate) fn columns(&self) -> [Vec<f64>; 3] {
         let of = |part: fn(&MeanAndStd) -> f64| self.columns.iter().map(part).collect();
-        [of(|column| column.mean), of(|column| column.std_dev)]
+        [
+            of(|column| column.mean),
+            of(|column| column.std_dev),
+            self.lengths.clone(),
+        ]
     }
 
-    pub(crate) fn tensors([means, std_devs]: &[Vec<f64>; 2]) -> [Tensor<'_>; 2] {
-        [
-            Tensor::new(MEANS, &[means.len()], means),
-            Tensor::new(STD_DEVS, &[std_devs.len()], std_devs),
-        ]
+    pub(crate) fn tensors([means, std_devs, lengths]: &[Vec<f64>; 3]) -> [Tensor<'_>; 3] {
+        [(MEANS, means), (STD_DEVS, std_devs), (LENGTHS, lengths)]
+            .map(|(name, numbers)| Tensor::new(name, &[numbers.len()], numbers))
     }
 
     pub(crate) fn read(file: &mut TensorFile, document: Document) -> Result<Self, Error> {
         let [dimension] = file.shape(MEANS)?;
         let means = file.numbers::<f64>(MEANS, &[dimension])?;
         let std_devs = file.numbers::<f64>(STD_DEVS, &[dimension])?;
+        let lengths = file.numbers::<f64>(LENGTHS, &[dimension])?;
         let columns = means.into_iter().zip(std_devs);
         let scaling = Self {
-            options: ScalingOptions {
-                standardise: document.standardise,
-                bias: document.bias,
-                unit_sphere: document.unit_sphere,
-                labels: document.labels,
-            },
+            options: document.options,
             columns: columns.map(|(mean, std_dev)| MeanAndStd { mean, std_dev }).collect(),
             labels: MeanAndStd {
                 mean: document.label_mean,
                 std_dev: document.label_std_dev,
             },
+            lengths,
             names: document.columns,
         };
         scaling
@@ -78,6 +71,8 @@ impl Scaling {
 
     /// Checks that `fit` could have returned this scaling.
     pub(super) fn check_settings(&self) -> Result<(), Error> {
+        self.options.check_settings()?;
+        self.check_lengths()?;
         for (k, column) in self.columns.iter().enumerate() {
             require(
                 column.is_valid(self.options.standardise),

@@ -1,0 +1,371 @@
+//! Closed-form leave-one-out errors of kernel ridge regression, and the lambda that minimises them.
+
+use crate::error::Error;
+use crate::linalg::Cholesky;
+use crate::memory;
+use nalgebra::{DMatrix, DVector};
+
+/// The range of lambda, relative to the mean of the kernel's diagonal, as powers of ten.
+const RANGE: std::ops::RangeInclusive<f64> = -7.0..=2.5;
+/// The distance of the grid on which a search without a guess starts.
+const SCAN: f64 = 1.5;
+/// The distance of the grid on which a search descends.
+const GRID: f64 = 0.75;
+/// Parabolas fitted to the three best lambdas.
+const REFINEMENTS: usize = 2;
+/// Powers closer than this are the same.
+const RESOLUTION: f64 = 0.03;
+
+/// A regression problem whose lambda is to be chosen: minimise sum_i s_i (f(x_i) - y_i)^2 + lambda ||f||_K^2.
+pub(crate) struct LeaveOneOut<'a> {
+    /// n x n; only the lower triangle is read.
+    pub kernel: &'a DMatrix<f64>,
+    pub labels: &'a DVector<f64>,
+    /// sqrt(s_i); `None` for weights 1.
+    pub roots: Option<&'a DVector<f64>>,
+    /// Samples that are left out together; every other sample is left out alone.
+    pub groups: &'a [Vec<usize>],
+    /// If given, the error on these samples decides.
+    pub validation: Option<Validation<'a>>,
+}
+
+/// Validation data of a [`LeaveOneOut`].
+#[derive(Clone, Copy)]
+pub(crate) struct Validation<'a> {
+    /// The kernel between training and validation points, n x k.
+    pub cross: &'a DMatrix<f64>,
+    pub labels: &'a DVector<f64>,
+}
+
+/// Ridge regression with one lambda, and how well it predicts samples that are left out.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldOut {
+    pub lambda: f64,
+    /// sum_i s_i e_i^2 / sum_i s_i, where e_i is the error at sample i of a fit to all samples that are not in its group; or
+    /// the mean squared error on the validation data.
+    pub mean_square: f64,
+    /// c = S^1/2 (S^1/2 K S^1/2 + lambda I)^-1 S^1/2 y: f = sum_i c_i k(x_i, .).
+    pub coefficients: DVector<f64>,
+    /// The scale t^2 for which the predicted variances t^2 (lambda + var_i) match the squared errors on average.
+    pub variance: f64,
+}
+
+impl LeaveOneOut<'_> {
+    /// The fit with this `lambda` > 0, or `None` if the system is singular to working precision.
+    ///
+    /// With A = K + lambda I, the error at a sample left out is e_i = [A^-1 y]_i / [A^-1]_ii, and of a group g it is
+    /// e_g = ([A^-1]_gg)^-1 [A^-1 y]_g (Rasmussen and Williams, *Gaussian Processes for Machine Learning*, 2006, section 5.4.2).
+    /// Costs n^3 flops and 2 n^2 numbers.
+    pub fn at(&self, lambda: f64) -> Result<Option<HeldOut>, Error> {
+        let mut matrix = memory::copy("the kernel of leave-one-out", self.kernel)?;
+        if let Some(roots) = self.roots {
+            for (j, mut column) in matrix.column_iter_mut().enumerate() {
+                column.component_mul_assign(roots);
+                column *= roots[j];
+            }
+        }
+        for i in 0..matrix.nrows() {
+            matrix[(i, i)] += lambda;
+        }
+        let Some(factor) = Cholesky::new(matrix)? else {
+            return Ok(None);
+        };
+        let right = self
+            .roots
+            .map_or_else(|| self.labels.clone(), |roots| self.labels.component_mul(roots));
+        let dual = factor.solve(&right);
+        memory::check("the inverse of leave-one-out", 1, dual.len())?;
+        let inverse = factor.into_inverse_factor();
+        let found = self.judge(lambda, dual, &inverse);
+        Ok(Some(found).filter(|found| found.mean_square.is_finite() && found.variance.is_finite()))
+    }
+
+    fn judge(&self, lambda: f64, dual: DVector<f64>, inverse: &DMatrix<f64>) -> HeldOut {
+        let n = dual.len();
+        // [A^-1]_ij = sum_k M_ki M_kj for the lower triangular M = L^-1.
+        let entry = |i: usize, j: usize| {
+            let first = i.max(j);
+            inverse.view_range(first.., i).dot(&inverse.view_range(first.., j))
+        };
+        let mut errors = DVector::zeros(n);
+        let mut variance = 0.0;
+        for i in 0..n {
+            let diagonal = entry(i, i);
+            errors[i] = dual[i] / diagonal;
+            variance += dual[i] * dual[i] / diagonal;
+        }
+        for group in self.groups {
+            let block = DMatrix::from_fn(group.len(), group.len(), |i, j| entry(group[i], group[j]));
+            let right = DVector::from_fn(group.len(), |i, _| dual[group[i]]);
+            if let Some(left_out) = nalgebra::Cholesky::new(block).map(|factor| factor.solve(&right)) {
+                group.iter().zip(&left_out).for_each(|(&i, &e)| errors[i] = e);
+            }
+        }
+        let coefficients = self
+            .roots
+            .map_or_else(|| dual.clone(), |roots| dual.component_mul(roots));
+        let total = self.roots.map_or(n as f64, DVector::norm_squared);
+        let counted = self
+            .roots
+            .map_or(n, |roots| roots.iter().filter(|&&root| root > 0.0).count());
+        let mean_square = match self.validation {
+            None => errors.norm_squared() / total,
+            Some(Validation { cross, labels }) => {
+                (cross.tr_mul(&coefficients) - labels).norm_squared() / labels.len() as f64
+            }
+        };
+        HeldOut {
+            lambda,
+            mean_square,
+            coefficients,
+            variance: variance / counted as f64,
+        }
+    }
+
+    /// The lambda with the smallest leave-one-out error, and its power of ten relative to the mean of the diagonal.
+    ///
+    /// Descends on a grid from `guess`, a power of ten, to a local minimum, which two parabolas refine, to within about a percent of the error: about five evaluations of
+    /// [`at`](Self::at). Without a guess a coarse scan of the whole range comes first, with seven more.
+    ///
+    /// Errors: no memory; a kernel that is singular with every lambda.
+    pub fn best(&self, guess: Option<f64>) -> Result<(HeldOut, f64), Error> {
+        let mean = self.kernel.diagonal().mean();
+        let mut search = Search {
+            problem: self,
+            unit: if mean > 0.0 { mean } else { 1.0 },
+            tried: Vec::new(),
+            best: None,
+        };
+        let start = match guess {
+            Some(guess) => guess.clamp(*RANGE.start(), *RANGE.end()),
+            None => search.scan()?,
+        };
+        search.descend(start)?;
+        for _ in 0..REFINEMENTS {
+            search.refine()?;
+        }
+        search.best.ok_or_else(|| Error::Singular {
+            what: "the kernel of the training points, with every lambda tried",
+            condition: f64::INFINITY,
+            cause: "its entries are not those of a positive definite matrix".into(),
+            remedy: "check the points for extreme values".into(),
+        })
+    }
+}
+
+/// The state of a search over powers of ten.
+struct Search<'a> {
+    problem: &'a LeaveOneOut<'a>,
+    unit: f64,
+    /// Power and ln of the error, in order of the power.
+    tried: Vec<(f64, f64)>,
+    best: Option<(HeldOut, f64)>,
+}
+
+impl Search<'_> {
+    /// ln of the error at a power, infinite where there is no fit.
+    fn evaluate(&mut self, power: f64) -> Result<f64, Error> {
+        if let Some(&(_, error)) = self.tried.iter().find(|&&(other, _)| other == power) {
+            return Ok(error);
+        }
+        let found = self.problem.at(self.unit * 10.0_f64.powf(power))?;
+        let error = found
+            .as_ref()
+            .map_or(f64::INFINITY, |found| found.mean_square.max(f64::MIN_POSITIVE).ln());
+        let position = self.tried.partition_point(|&(other, _)| other < power);
+        self.tried.insert(position, (power, error));
+        if let Some(found) = found
+            && self
+                .best
+                .as_ref()
+                .is_none_or(|(best, _)| found.mean_square < best.mean_square)
+        {
+            self.best = Some((found, power));
+        }
+        Ok(error)
+    }
+
+    /// The power with the smallest error on a coarse grid over the whole range.
+    fn scan(&mut self) -> Result<f64, Error> {
+        let mut power = *RANGE.start();
+        while RANGE.contains(&power) {
+            self.evaluate(power)?;
+            power += SCAN;
+        }
+        Ok(self.best.as_ref().map_or(*RANGE.start(), |&(_, power)| power))
+    }
+
+    /// Goes downhill on the grid until both neighbours are worse, or the range ends.
+    fn descend(&mut self, start: f64) -> Result<(), Error> {
+        let here = self.evaluate(start)?;
+        for direction in [-GRID, GRID] {
+            let (mut power, mut last) = (start, here);
+            while RANGE.contains(&(power + direction)) {
+                power += direction;
+                let error = self.evaluate(power)?;
+                // A fit that does not exist says nothing: go on.
+                if error >= last && error.is_finite() {
+                    break;
+                }
+                last = error;
+            }
+            if last < here {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries the vertex of the parabola through the best power and its neighbours.
+    fn refine(&mut self) -> Result<(), Error> {
+        let Some((_, best)) = &self.best else { return Ok(()) };
+        let Some(at) = self.tried.iter().position(|(power, _)| power == best) else {
+            return Ok(());
+        };
+        if at == 0 || at + 1 == self.tried.len() {
+            return Ok(());
+        }
+        let [(x0, y0), (x1, y1), (x2, y2)] = [self.tried[at - 1], self.tried[at], self.tried[at + 1]];
+        let (left, right) = ((y1 - y0) / (x1 - x0), (y2 - y1) / (x2 - x1));
+        let curvature = (right - left) / (x2 - x0);
+        let vertex = (x0 + x1) / 2.0 - left / (2.0 * curvature);
+        let new = |x: f64| [x0, x1, x2].iter().all(|other| (x - other).abs() > RESOLUTION);
+        if vertex > x0 && vertex < x2 && new(vertex) {
+            self.evaluate(vertex)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem() -> (DMatrix<f64>, DVector<f64>) {
+        let points = DMatrix::from_fn(3, 12, |k, i| ((1 + i) as f64 * (0.7 + k as f64)).sin());
+        let kernel = crate::kernel::limit_kernel(&points, 0.6).unwrap();
+        (kernel, DVector::from_fn(12, |i, _| (1.3 * i as f64).cos()))
+    }
+
+    /// The error at `left` of fits without the samples in `left`, by plain linear algebra.
+    fn refit(
+        kernel: &DMatrix<f64>,
+        labels: &DVector<f64>,
+        weights: &DVector<f64>,
+        lambda: f64,
+        left: &[usize],
+    ) -> Vec<f64> {
+        let kept: Vec<usize> = (0..labels.len()).filter(|i| !left.contains(i)).collect();
+        let system = DMatrix::from_fn(kept.len(), kept.len(), |i, j| {
+            weights[kept[i]] * kernel[(kept[i], kept[j])] + if i == j { lambda } else { 0.0 }
+        });
+        let right = DVector::from_fn(kept.len(), |i, _| weights[kept[i]] * labels[kept[i]]);
+        let coefficients = system.lu().solve(&right).unwrap();
+        let error = |&i: &usize| {
+            labels[i]
+                - kept
+                    .iter()
+                    .zip(&coefficients)
+                    .map(|(&j, c)| kernel[(i, j)] * c)
+                    .sum::<f64>()
+        };
+        left.iter().map(error).collect()
+    }
+
+    #[test]
+    fn equals_refitting_without_each_sample() {
+        let (kernel, labels) = problem();
+        let groups = [vec![2, 7], vec![3, 4, 9]];
+        let weights = DVector::from_fn(12, |i, _| (i % 4) as f64);
+        let roots = weights.map(f64::sqrt);
+        let ones = DVector::from_element(12, 1.0);
+        for lambda in [1e-3, 0.1, 10.0] {
+            for (groups, weights, roots) in [
+                (&groups[..0], &ones, None),
+                (&groups[..], &ones, None),
+                (&groups[..], &weights, Some(&roots)),
+            ] {
+                let problem = LeaveOneOut {
+                    kernel: &kernel,
+                    labels: &labels,
+                    roots,
+                    groups,
+                    validation: None,
+                };
+                let found = problem.at(lambda).unwrap().unwrap();
+                let alone = (0..12)
+                    .filter(|i| !groups.iter().any(|group| group.contains(i)))
+                    .map(|i| vec![i]);
+                let sets: Vec<Vec<usize>> = groups.iter().cloned().chain(alone).collect();
+                let sum: f64 = sets
+                    .iter()
+                    .flat_map(|set| set.iter().copied().zip(refit(&kernel, &labels, weights, lambda, set)))
+                    .map(|(i, e)| weights[i] * e * e)
+                    .sum();
+                let expected = sum / weights.sum();
+                assert!(
+                    (found.mean_square / expected - 1.0).abs() < 1e-9,
+                    "{lambda} {found:?} {expected}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_search_finds_the_minimum_of_a_fine_grid() {
+        let (kernel, labels) = problem();
+        let noisy = DVector::from_fn(12, |i, _| labels[i] + 0.5 * ((i * i) as f64).sin());
+        for labels in [&labels, &noisy] {
+            let problem = LeaveOneOut {
+                kernel: &kernel,
+                labels,
+                roots: None,
+                groups: &[],
+                validation: None,
+            };
+            let mean = kernel.diagonal().mean();
+            let error = |power: f64| problem.at(mean * 10.0_f64.powf(power)).unwrap().unwrap().mean_square;
+            let smallest = (0..=380)
+                .map(|j| error(-7.0 + f64::from(j) / 40.0))
+                .fold(f64::INFINITY, f64::min);
+            let (found, power) = problem.best(None).unwrap();
+            assert!(found.mean_square < 1.02 * smallest, "{} {smallest}", found.mean_square);
+            assert!((found.lambda / mean / 10.0_f64.powf(power) - 1.0).abs() < 1e-12);
+            for guess in [-6.5, -3.0, 0.0, 2.0, 99.0] {
+                let (found, power) = problem.best(Some(guess)).unwrap();
+                let beside = error((power - 0.3).max(-7.0)).min(error((power + 0.3).min(2.5)));
+                assert!(
+                    found.mean_square <= 1.0001 * beside,
+                    "{guess}: a local minimum at least"
+                );
+                assert!(found.mean_square <= error(f64::min(guess, 2.5)));
+            }
+        }
+    }
+
+    #[test]
+    fn samples_without_weight_count_for_nothing() {
+        let (kernel, labels) = problem();
+        let roots = DVector::from_fn(12, |i, _| if i < 9 { 1.0 } else { 0.0 });
+        let all = LeaveOneOut {
+            kernel: &kernel,
+            labels: &labels,
+            roots: Some(&roots),
+            groups: &[],
+            validation: None,
+        };
+        let (kernel, labels) = (kernel.view((0, 0), (9, 9)).into_owned(), labels.rows(0, 9).into_owned());
+        let fewer = LeaveOneOut {
+            kernel: &kernel,
+            labels: &labels,
+            roots: None,
+            groups: &[],
+            validation: None,
+        };
+        let (all, fewer) = (all.at(0.1).unwrap().unwrap(), fewer.at(0.1).unwrap().unwrap());
+        assert!((all.mean_square / fewer.mean_square - 1.0).abs() < 1e-12);
+        assert!((all.variance / fewer.variance - 1.0).abs() < 1e-12);
+        assert!((all.coefficients.rows(0, 9) - &fewer.coefficients).amax() < 1e-12);
+        assert_eq!(all.coefficients.rows(9, 3).amax(), 0.0);
+    }
+}

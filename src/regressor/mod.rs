@@ -1,0 +1,21 @@
+//! Regressors that take raw data: scaling, the choice of settings, training and prediction behind `fit` and `predict`.
+//!
+//! | file | purpose |
+//! |---|---|
+//! | `exp` | [`ExpRegressor`]: a network |
+//! | `options` | its settings |
+//! | `run` | the way from settings and data to a fitted network |
+//! | `kernel` | [`KernelRegressor`]: the network of infinite width |
+//! | `points` | what they predict for |
+//! | `file` | saving and loading |
+
+mod exp;
+mod file;
+mod options;
+mod points;
+mod run;
+
+pub use exp::ExpRegressor;
+pub use options::{RegressorOptions, Training};
+pub use points::RawPoints;
+pub use run::RegressorRun;

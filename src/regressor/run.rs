@@ -1,0 +1,277 @@
+//! From settings and data to a fitted network.
+
+use super::exp::ExpRegressor;
+use super::options::{RegressorOptions, Training, VALIDATION};
+use crate::dataset::{Dataset, column_name};
+use crate::error::Error;
+use crate::float::Float;
+use crate::init::Initializer;
+use crate::kernel::{LeaveOneOut, Validation, copies, empirical_kernel};
+use crate::method::GaussNewton;
+use crate::network::ExpNetwork;
+use crate::observer::Observer;
+use crate::report::Termination;
+use crate::scaling::Scaling;
+use crate::selection::{Choice, Problem, Selection};
+use crate::trainer::Trainer;
+
+/// Up to this many samples the n x n kernel is formed; for more, Gauss-Newton works with products.
+const MAX_DENSE: usize = 4096;
+/// Steps of Gauss-Newton unless given.
+const RIDGE_STEPS: usize = 8;
+/// Steps of gradient descent unless given.
+const DESCENT_STEPS: usize = 1000;
+/// Steps without improvement of the validation loss unless given.
+const PATIENCE: usize = 100;
+/// Gauss-Newton has converged when a step reduces the loss by less than this fraction.
+const CONVERGED: f64 = 0.02;
+
+/// A fit about to begin: made by [`RegressorOptions::on`], run by [`fit`](Self::fit).
+#[derive(Debug)]
+#[must_use = "call `fit`"]
+pub struct RegressorRun<'a, T: Float> {
+    options: RegressorOptions,
+    data: &'a Dataset<T>,
+    validation: Option<&'a Dataset<T>>,
+    earlier: Option<&'a ExpRegressor<T>>,
+    trainer: Trainer<'a, T>,
+}
+
+impl<'a, T: Float> RegressorRun<'a, T> {
+    pub(super) fn new(options: RegressorOptions, data: &'a Dataset<T>) -> Self {
+        Self {
+            options,
+            data,
+            validation: None,
+            earlier: None,
+            trainer: Trainer::default(),
+        }
+    }
+
+    /// Validation data of your own, raw, in place of [`RegressorOptions::validation`]: with ridge they decide which settings are best,
+    /// with early stopping when to stop.
+    pub fn validation(mut self, data: &'a Dataset<T>) -> Self {
+        self.validation = Some(data);
+        self
+    }
+
+    /// Adds an observer of training, as [`Trainer::observe`] does: a [`ProgressBar`](crate::observer), a log, your own.
+    pub fn observe(mut self, observer: impl Observer<T> + 'a) -> Self {
+        self.trainer = self.trainer.observe(observer);
+        self
+    }
+
+    /// Adds an observer by reference, so that you can read it after the fit: a [`History`](crate::observer::History).
+    pub fn observe_mut(mut self, observer: &'a mut (impl Observer<T> + 'a)) -> Self {
+        self.trainer = self.trainer.observe_mut(observer);
+        self
+    }
+
+    /// A warm start: keeps the scaling and the settings chosen for `model`, and trains on from its weights. The ridge then holds the
+    /// weights near those. Width, sigma and scaling of the options do not matter.
+    pub fn warm_start(mut self, model: &'a ExpRegressor<T>) -> Self {
+        self.earlier = Some(model);
+        self
+    }
+
+    /// Chooses settings, initialises and trains. See [`RegressorOptions::fit`].
+    ///
+    /// Cost, for n samples, d columns and m neurons: the choice takes about 40 factorisations of p x p matrices, p = min(n, 250 +
+    /// n / 4, 1500). Up to n = 4096, training takes a few steps of n^2 m + n^3 / 3 multiply-adds; beyond, some 100 passes of
+    /// 4 n d m flops and n m exponentials, with memory O(n (d + k) + d m) for k <= 100 products kept.
+    ///
+    /// Errors: those of [`RegressorOptions::fit`]; validation data whose columns have other names, or another number of columns.
+    pub fn fit(self) -> Result<ExpRegressor<T>, Error> {
+        let Self {
+            options,
+            data,
+            validation,
+            earlier,
+            trainer,
+        } = self;
+        options.check_settings()?;
+        let fraction = if validation.is_some() {
+            None
+        } else {
+            options.fraction(data.samples())?
+        };
+        let parts = fraction
+            .map(|fraction| data.split(1.0 - fraction, options.seed))
+            .transpose()?;
+        let (train, validation) = match &parts {
+            Some((train, validation)) => (train, Some(validation)),
+            None => (data, validation),
+        };
+        let Choice {
+            scaling,
+            mut selection,
+            power,
+        } = options.choose(train, validation, earlier)?;
+        let train = scaling.apply(train)?;
+        let validation = validation.map(|data| scaling.apply(data)).transpose()?;
+        let mut network = options.start(train.dimension(), earlier)?;
+        let mut trainer = trainer.max_steps(options.step_limit());
+        if let Some(limit) = options.max_time {
+            trainer = trainer.max_time(limit);
+        }
+        match options.training {
+            Training::Ridge => {
+                if options.lambda.is_none() && earlier.is_none() && train.samples() <= MAX_DENSE {
+                    selection.lambda = ridge_of_start(&network, &train, validation.as_ref(), power)?;
+                }
+                trainer = trainer
+                    .method(method(&network, &train, selection.lambda))
+                    .stall(1, CONVERGED);
+            }
+            Training::EarlyStopping => {
+                if let Some(validation) = &validation {
+                    trainer = trainer.validation(validation, options.patience.unwrap_or(PATIENCE));
+                }
+            }
+        }
+        let mut report = trainer.fit(&mut network, &train)?;
+        report
+            .problems
+            .extend(problems(&scaling, data, &options, report.termination()));
+        Ok(ExpRegressor {
+            network,
+            scaling,
+            selection,
+            report,
+        })
+    }
+}
+
+/// What the user should know about a fit.
+fn problems<T: Float>(
+    scaling: &Scaling,
+    data: &Dataset<T>,
+    options: &RegressorOptions,
+    termination: Termination,
+) -> Vec<String> {
+    let left_out = |k| format!("{} is constant and was left out", column_name(k, data.names()));
+    let mut problems: Vec<String> = scaling.dropped().into_iter().map(left_out).collect();
+    if termination == Termination::MaxSteps && options.step_limit() > 0 {
+        problems.push(format!(
+            "training was cut short after {} steps, while the loss still fell; raise `RegressorOptions::max_steps`",
+            options.step_limit()
+        ));
+    }
+    problems
+}
+
+/// Gauss-Newton whose ridge corresponds to `lambda` in kernel ridge regression: G = sum_r a_r^2 K.
+fn method<T: Float>(network: &ExpNetwork<T>, train: &Dataset<T>, lambda: f64) -> GaussNewton {
+    let scale: f64 = network.output_weights().iter().map(|a| a.as_f64().powi(2)).sum();
+    let method = if train.samples() <= MAX_DENSE {
+        GaussNewton::default()
+    } else {
+        GaussNewton::matrix_free()
+    };
+    method.ridge(lambda * scale)
+}
+
+/// The best ridge for the tangent kernel of the start itself, which at finite width differs from the limit kernel.
+fn ridge_of_start<T: Float>(
+    network: &ExpNetwork<T>,
+    train: &Dataset<T>,
+    validation: Option<&Dataset<T>>,
+    power: f64,
+) -> Result<f64, Error> {
+    let kernel = empirical_kernel(network, train.points())?;
+    let cross = validation
+        .map(|data| crate::kernel::empirical_cross(network, train.points(), data.points()))
+        .transpose()?;
+    let validation_labels = validation.map(|data| data.labels().map(Float::as_f64));
+    let validation = cross.as_ref().zip(validation_labels.as_ref());
+    let problem = LeaveOneOut {
+        kernel: &kernel,
+        labels: &train.labels().map(Float::as_f64),
+        roots: None,
+        groups: &copies(train),
+        validation: validation.map(|(cross, labels)| Validation { cross, labels }),
+    };
+    Ok(problem.best(Some(power))?.0.lambda)
+}
+
+impl RegressorOptions {
+    fn step_limit(&self) -> usize {
+        self.max_steps.unwrap_or(match self.training {
+            Training::Ridge => RIDGE_STEPS,
+            Training::EarlyStopping => DESCENT_STEPS,
+        })
+    }
+
+    /// The scaling and ridge: chosen, or those of an earlier model.
+    fn choose<T: Float>(
+        &self,
+        train: &Dataset<T>,
+        validation: Option<&Dataset<T>>,
+        earlier: Option<&ExpRegressor<T>>,
+    ) -> Result<Choice, Error> {
+        if let Some(earlier) = earlier {
+            let mut selection = earlier.selection.clone();
+            selection.lambda = self.lambda.unwrap_or(selection.lambda);
+            return Ok(Choice {
+                scaling: earlier.scaling.clone(),
+                selection,
+                power: 0.0,
+            });
+        }
+        if self.training == Training::EarlyStopping && !self.length_scales.unwrap_or(false) {
+            let scaling = self.scaling.fit(train)?;
+            return Ok(Choice {
+                selection: Selection::given(train.samples()),
+                scaling,
+                power: 0.0,
+            });
+        }
+        let mut choice = Problem {
+            data: train,
+            validation,
+            scaling: self.scaling,
+            length_scales: self.length_scales.unwrap_or(true),
+            std_dev: self.std_dev,
+            seed: self.seed,
+        }
+        .choose()?;
+        choice.selection.lambda = self.lambda.unwrap_or(choice.selection.lambda);
+        Ok(choice)
+    }
+
+    /// The network before training.
+    fn start<T: Float>(&self, dimension: usize, earlier: Option<&ExpRegressor<T>>) -> Result<ExpNetwork<T>, Error> {
+        match earlier {
+            Some(earlier) => Ok(earlier.network.clone()),
+            None => Initializer::new(dimension, self.width)
+                .std_dev(self.std_dev)
+                .antisymmetric(true)
+                .seed(self.seed)
+                .build(),
+        }
+    }
+
+    /// The fraction of the samples to set aside, or `None`.
+    fn fraction(&self, samples: usize) -> Result<Option<f64>, Error> {
+        let default = match self.training {
+            Training::Ridge => 0.0,
+            Training::EarlyStopping => VALIDATION,
+        };
+        let validation = self.validation.unwrap_or(default);
+        let train = ((1.0 - validation) * samples as f64).round();
+        if validation == 0.0 || (self.validation.is_none() && train >= samples as f64) {
+            return Ok(None);
+        }
+        if train >= 1.0 && train < samples as f64 {
+            return Ok(Some(validation));
+        }
+        Err(Error::Setting {
+            setting: "`RegressorOptions::validation`",
+            value: format!(
+                "{validation:?}, which leaves {train} of {samples} samples to train on and {} to validate",
+                samples as f64 - train
+            ),
+            expected: "such that both parts get at least one sample, or 0 for no validation",
+        })
+    }
+}
