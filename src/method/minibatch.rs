@@ -163,3 +163,16 @@ impl<T: Float> Method<T> for Minibatch {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_beyond_64_bits_is_restored() {
+        let mut shuffle = Shuffle::new(3, 1);
+        shuffle.rng.set_word_pos((5 << 64) + 48);
+        let restored = Shuffle::restore(&shuffle.save(), 1).unwrap();
+        assert_eq!(restored.rng.get_word_pos(), (5 << 64) + 48);
+    }
+}

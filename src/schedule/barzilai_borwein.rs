@@ -101,7 +101,7 @@ impl BarzilaiBorwein {
         } else {
             last * previous / curvature
         };
-        (last > 0.0 && curvature > 0.0 && size.is_finite() && size > 0.0).then_some(size)
+        (curvature > 0.0 && size.is_finite() && size > 0.0).then_some(size)
     }
 }
 

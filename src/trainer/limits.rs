@@ -197,3 +197,43 @@ impl Ending {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The look at which a run with these losses stalls, and why.
+    fn stalls(window: usize, relative: f64, losses: &[f64]) -> Option<(usize, String)> {
+        let limits = Limits {
+            stall: Some(Stall { window, relative }),
+            ..Limits::default()
+        };
+        let mut ending = Ending::default();
+        for (looks, &loss) in losses.iter().enumerate() {
+            let look = Look {
+                step: looks,
+                looks,
+                loss,
+                asked: false,
+                late: false,
+                impatient: false,
+            };
+            ending.decide(&limits, &look);
+            if ending.termination == Some(Termination::Stalled) {
+                return Some((looks, ending.reason.unwrap()));
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn a_run_stalls_where_the_loss_has_not_fallen_by_more_than_the_fraction() {
+        let (look, reason) = stalls(3, 0.0, &[1.0; 9]).unwrap();
+        assert_eq!(look, 3);
+        assert!(reason.contains("did not fall within 3 steps"), "{reason}");
+        let (look, reason) = stalls(3, 0.5, &[8.0, 6.0, 4.0, 4.0, 4.0]).unwrap();
+        assert_eq!(look, 3);
+        assert!(reason.contains("by the fraction 5e-1 within 3 steps"), "{reason}");
+        assert_eq!(stalls(3, 0.5, &[8.0, 7.0, 3.9, 3.0, 2.0, 1.0]), None);
+    }
+}

@@ -2,6 +2,8 @@
 
 mod dense;
 mod model;
+#[cfg(test)]
+mod tests;
 
 use super::{Direction, DirectionKind, Evaluation, Method, Outcome, Verdict};
 use crate::error::Error;

@@ -145,4 +145,15 @@ mod tests {
         }
         assert!(damping.mu >= f64::EPSILON * 100.0);
     }
+
+    #[test]
+    fn damping_grows_up_to_its_bound() {
+        let mut damping = Damping::new(1e-2, 100.0);
+        assert!(damping.can_grow());
+        for _ in 0..400 {
+            damping.rejected();
+        }
+        assert!(damping.mu == MAX && !damping.can_grow());
+        assert!(!Damping::new(1e-2, f64::INFINITY).can_grow());
+    }
 }

@@ -66,6 +66,19 @@ fn an_empty_field() {
 }
 
 #[test]
+fn commas_in_numbers() {
+    for (field, words) in [
+        ("1,234", "remove the commas"),
+        ("-12,345,678.5", "remove the commas"),
+        ("1234,567", "decimal point instead of a comma"),
+        ("x,567", "not a number"),
+        ("1,234,5", "not a number"),
+    ] {
+        refused(read(&format!("a,y\n\"{field}\",2\n")), &["line 2", field, words]);
+    }
+}
+
+#[test]
 fn a_decimal_comma() {
     let result = Dataset::<f64>::from_csv_with("a;y\n7,4;5\n".as_bytes(), "y", b';');
     refused(result, &["line 2", "\"7,4\"", "decimal point instead of a comma"]);

@@ -2,10 +2,10 @@
 
 use super::table_problem;
 use crate::support::refused;
-use expnet::Trainer;
 use expnet::certificate::NarrowestSearch;
 use expnet::method::{GaussNewton, GradientDescent, Minibatch};
 use expnet::schedule::{Certified, Schedule};
+use expnet::{Float, Trainer};
 
 #[test]
 fn a_certified_run_keeps_its_number_of_steps() {
@@ -49,4 +49,19 @@ fn certified_is_for_plain_gradient_descent() {
         Schedule::<f64>::restore(&mut other, &record),
         &["`size` of `Certified`"],
     );
+}
+
+#[test]
+fn certified_sizes_are_rounded_down_in_f32() {
+    let data = table_problem(6, 8).cast::<f32>().unwrap();
+    let mut inexact = 0;
+    for seed in 0..6 {
+        let (mut net, proved) = NarrowestSearch::default().seed(seed).search(&data).unwrap();
+        let trainer = Trainer::new(Certified::new(&proved).unwrap()).max_steps(1);
+        let size = trainer.fit(&mut net, &data).unwrap().last_step_size().unwrap();
+        let (size, most) = (f64::from(size), proved.max_step_size());
+        assert!(size <= most && size >= most * (1.0 - 2.0 * f64::from(f32::EPSILON)));
+        inexact += usize::from(most < f64::from(f32::lit(most)));
+    }
+    assert!(inexact > 0, "one of them is rounded up by a plain conversion");
 }

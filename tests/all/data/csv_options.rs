@@ -330,6 +330,8 @@ fn fields_between_blanks() {
         read(&options(), "a  quality\n1  2\n"),
         &["line 1", "contains ' '", "blank_aligned"],
     );
+    let one_column = read(&options(), "grade\n1\n").unwrap_err().to_string();
+    assert!(!one_column.contains("delimiter"), "{one_column}");
     refused(
         read(&aligned.clone().delimiter(b';'), "a quality\n1 2\n"),
         &["blank_aligned", "delimiter", "leave one of them out"],
@@ -393,10 +395,13 @@ fn columns_in_json() {
     let json = serde_json::to_string(&columns).unwrap();
     assert_eq!(serde_json::from_str::<CsvColumns>(&json).unwrap(), columns);
     assert_eq!(columns.options(), &options);
+    let (begin, end) = (json.find("\"columns\":[").unwrap(), json.rfind(']').unwrap());
+    let listed = &json[begin..=end];
     for (old, new, words) in [
         ("[\"red\",\"white\"]", "[\"white\",\"red\"]", "sorted categories"),
         ("[\"red\",\"white\"]", "[]", "sorted categories"),
         ("\"in_file\":3", "\"in_file\":2", "fewer than the columns of the file"),
+        (listed, "\"columns\":[]", "at least one"),
         ("\"name\":\"sugar\"", "\"name\":\"quality\"", "not that of the labels"),
         ("\"name\":\"sugar\"", "\"name\":\"colour=red\"", "different names"),
         ("\"delimiter\":44", "\"delimiter\":46", "CsvOptions::delimiter"),

@@ -134,3 +134,16 @@ fn cast_there_and_back() {
     assert_eq!(data.cast::<f32>().unwrap(), numbered::<f32>(9));
     assert_eq!(data.cast::<f32>().unwrap().cast::<f64>().unwrap(), data);
 }
+
+#[test]
+fn a_data_set_comes_apart() {
+    let names = || vec!["east".to_owned(), "north".to_owned()];
+    let (points, labels, none) = numbered::<f64>(3).into_parts();
+    assert_eq!(
+        points,
+        DMatrix::from_column_slice(2, 3, &[0.0, 0.0, 1.0, -1.0, 2.0, -2.0])
+    );
+    assert_eq!((labels.as_slice(), none), (&[0.0, 10.0, 20.0][..], None));
+    let named = numbered::<f64>(3).with_names(names()).unwrap();
+    assert_eq!(named.into_parts(), (points, labels, Some(names())));
+}

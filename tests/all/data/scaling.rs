@@ -1,6 +1,6 @@
 //! `Scaling`: each of its steps, and predictions in raw units.
 
-use crate::support::on_both;
+use crate::support::{on_both, refused};
 use expnet::{Dataset, ExpNetwork, Float, Initializer, Scaling, ScalingOptions};
 use nalgebra::{DMatrix, DVector};
 
@@ -290,4 +290,23 @@ fn labels_come_back_f64() {
 #[test]
 fn labels_come_back_f32() {
     labels_come_back::<f32>();
+}
+
+#[test]
+fn a_point_that_cannot_be_scaled_is_named() {
+    let narrow = Dataset::from_rows(&[[0.0_f64, 0.0], [1.0, 1e-300]], &[0.0, 1.0]).unwrap();
+    let scaling = only().standardise(true).fit(&narrow).unwrap();
+    let far = DMatrix::from_column_slice(2, 3, &[0.0, 0.0, 1.0, 0.0, 1.0, 1e300]);
+    refused(scaling.apply_points(&far), &["point 2, coordinate 1", "inf"]);
+}
+
+#[test]
+fn means_are_accurate_to_the_last_digits() {
+    // One 0 and 10^5 times 0.1: a plain sum is off by 1e-12.
+    let n = 100_001;
+    let labels = DVector::from_fn(n, |i, _| if i == 0 { 0.0 } else { 0.1 });
+    let data = Dataset::new(DMatrix::from_fn(1, n, |_, i| i as f64), labels).unwrap();
+    let mean = Scaling::fit(&data).unwrap().unscale_labels(&DVector::<f64>::zeros(1))[0];
+    let exact = 0.1 * 1e5 / 100_001.0;
+    assert!((mean - exact).abs() <= 4.0 * f64::EPSILON * exact, "{mean} {exact}");
 }

@@ -179,3 +179,13 @@ fn spectra_serialise_exactly() {
     assert_eq!(huge["eigenvalues"][0], "inf");
     assert_eq!(huge["eigenvectors"], Value::Null);
 }
+
+#[test]
+fn settings_left_out_have_their_documented_defaults() {
+    let cycle: OneCycle = serde_json::from_str(r#"{"peak":1.0,"steps":100}"#).unwrap();
+    let spelt = OneCycle::new(1.0, 100).unwrap().start_share(0.3).div_factor(25.0);
+    assert_eq!(cycle, spelt.final_div_factor(1e4));
+    let plateau: ReduceOnPlateau = serde_json::from_str(r#"{"initial":0.1}"#).unwrap();
+    let spelt = ReduceOnPlateau::new(0.1).unwrap().factor(0.1).patience(10);
+    assert_eq!(plateau, spelt.threshold(1e-4).cooldown(0).min_size(0.0));
+}

@@ -50,6 +50,19 @@ fn one_rank_may_watch_and_stop_the_run() {
 }
 
 #[test]
+fn where_all_ranks_watch_one_may_stop_the_run() {
+    for answer in three(|rank, trainer| {
+        trainer.observe(move |progress: &Progress<'_, f64>| match progress.steps() {
+            7 if rank == 2 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        })
+    }) {
+        let report = answer.unwrap();
+        assert_eq!((report.termination(), report.steps()), (Termination::Stopped, 7));
+    }
+}
+
+#[test]
 fn one_clock_ends_the_run() {
     for answer in three(|rank, trainer| {
         if rank == 1 {

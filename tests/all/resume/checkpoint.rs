@@ -3,8 +3,10 @@
 use super::{momentum, start};
 use crate::support::problems::sines;
 use crate::support::{Folder, safetensors};
-use expnet::{Error, Trainer};
+use expnet::schedule::{Schedule, StepState};
+use expnet::{Error, Record, Trainer};
 use serde_json::json;
+use std::cell::Cell;
 use std::fs;
 use std::path::PathBuf;
 
@@ -90,4 +92,32 @@ fn a_checkpoint_that_cannot_be_written_is_an_error() {
         .unwrap_err();
     assert!(matches!(error, Error::Io { .. }), "{error}");
     assert!(net == start(3), "no step was taken");
+}
+
+#[test]
+fn a_step_is_written_once() {
+    let folder = Folder::new("once");
+    let asked = Cell::new(0);
+    let counted = Counted(&asked);
+    let trainer = Trainer::new(counted).max_steps(6).checkpoint(folder.join("run"), 2);
+    trainer.fit(&mut start::<f64>(3), &sines(12, 3)).unwrap();
+    // Whether it can be saved is asked before the first step; then after steps 2, 4 and 6, and not again at the end.
+    let before = Cell::new(0);
+    let session = Trainer::new(Counted(&before)).checkpoint(folder.join("other"), 2);
+    drop(session.start(&mut start::<f64>(3), &sines(12, 3)).unwrap());
+    assert_eq!(asked.get(), before.get() + 3);
+}
+
+/// A constant step size that counts how often it is saved.
+struct Counted<'a>(&'a Cell<usize>);
+
+impl Schedule<f64> for Counted<'_> {
+    fn step_size(&mut self, _: &mut StepState<'_, f64>) -> f64 {
+        1e-3
+    }
+
+    fn save(&self) -> Option<Record> {
+        self.0.set(self.0.get() + 1);
+        Some(Record::new("counted"))
+    }
 }

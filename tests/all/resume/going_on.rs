@@ -6,7 +6,8 @@ use crate::support::{Folder, on_threads};
 use expnet::method::{GaussNewton, Minibatch};
 use expnet::observer::History;
 use expnet::schedule::{self, Backtracking, StepState};
-use expnet::{FitReport, Memory, Termination, Trainer};
+use expnet::{Dataset, FitReport, Memory, Termination, Trainer};
+use nalgebra::{DMatrix, DVector};
 
 /// The bits of a run may not depend on who looks, how often it is saved, the memory or the threads.
 #[test]
@@ -123,4 +124,30 @@ fn a_step_that_fails_leaves_the_checkpoint_before_it() {
     session.finish().unwrap();
     let session = trainer().resume(&path).start(&mut net, &data).unwrap();
     assert_eq!(session.steps(), 4);
+}
+
+/// The words come from the checkpoint: the resumed run takes no step in which it could find them again.
+#[test]
+fn a_run_that_has_stalled_keeps_its_reason() {
+    let folder = Folder::new("reason");
+    let path = folder.join("run");
+    let points = DMatrix::from_fn(3, 6, |k, i| (0.9 * (1 + k + 3 * (i % 5)) as f64).sin());
+    let labels = DVector::from_column_slice(&[1.0, 0.2, -0.3, 0.4, -0.5, 3.0]);
+    let contrary = Dataset::new(points, labels).unwrap();
+    let run = |trainer: Trainer<'_, f64>| {
+        trainer
+            .method(GaussNewton::default())
+            .fit(&mut start(3), &contrary)
+            .unwrap()
+    };
+    let first = run(Trainer::default().checkpoint(&path, 3));
+    let again = run(Trainer::default().resume(&path));
+    for report in [&first, &again] {
+        assert_eq!(report.termination(), Termination::Stalled, "{report}");
+    }
+    assert!(first.reason().is_some());
+    assert_eq!((again.reason(), again.steps()), (first.reason(), first.steps()));
+    let short = run(Trainer::default().max_steps(2).checkpoint(&path, 1));
+    let again = run(Trainer::default().max_steps(2).resume(&path));
+    assert_eq!((again.reason(), again.steps()), (None, short.steps()));
 }

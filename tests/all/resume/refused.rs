@@ -3,10 +3,23 @@
 use super::{momentum, start};
 use crate::support::problems::sines;
 use crate::support::{Answers, Folder, refused, says};
-use expnet::method::Minibatch;
-use expnet::schedule::{self, Backtracking, Cosine, Schedule, StepState};
-use expnet::{Dataset, ExpNetwork, Float, Initializer, Trainer};
+use expnet::method::{Direction, Evaluation, Method, Minibatch};
+use expnet::schedule::{self, Backtracking, Constant, Cosine, Schedule, StepState};
+use expnet::{Dataset, Error, ExpNetwork, Float, Initializer, Record, Trainer};
 use nalgebra::DVector;
+
+/// A method that saves its state and cannot restore it.
+struct OnlySaves;
+
+impl Method<f64> for OnlySaves {
+    fn direction(&mut self, _: &mut Evaluation<'_, f64>, _: &mut Direction<f64>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn save(&self) -> Option<Record> {
+        Some(Record::new("mine"))
+    }
+}
 
 /// That the run of `keep` does not go on with other parts, and why.
 #[track_caller]
@@ -86,6 +99,12 @@ fn other_parts_are_refused_by_name() {
         Trainer::new(2e-3),
         &["`size` of `a number` is 0.001 in the record and 0.002 here"],
     );
+    let constant = |size| Trainer::new(Constant::new(size).unwrap());
+    refused(
+        constant(1e-3),
+        constant(2e-3),
+        &["`size` of `Constant` is 0.001 in the record and 0.002 here"],
+    );
     let (one, two) = (Cosine::new(1e-3, 9).unwrap(), Cosine::new(1e-3, 9).unwrap().alpha(0.1));
     refused(
         Trainer::new(one.warmup(2)),
@@ -126,6 +145,14 @@ fn other_parts_are_refused_by_name() {
     );
     let closure = Trainer::new(schedule::from_fn(|_: &mut StepState<'_, f64>| 1e-3));
     refused(plain(), closure, &["the record of `a number` cannot be restored"]);
+    let stateless = Trainer::new(schedule::stateless(|_: &mut StepState<'_, f64>| 1e-3));
+    refused(
+        plain(),
+        stateless,
+        &["the kind is `a number` in the record and `stateless` here"],
+    );
+    let saves = || plain().method(OnlySaves);
+    refused(saves(), saves(), &["the record of `mine` cannot be restored"]);
 }
 
 #[test]

@@ -3,13 +3,15 @@
 use super::{close, single_neuron, small, smooth, trace};
 use crate::support::on_both;
 use expnet::schedule::{BarzilaiBorwein, KernelStable, Schedule, StepState, from_fn};
-use expnet::{Dataset, Float, Initializer, Termination, Trainer};
+use expnet::{Dataset, ExpNetwork, Float, Initializer, Termination, Trainer};
+use nalgebra::{dmatrix, dvector};
 
 on_both!(
     barzilai_borwein_is_several_times_faster,
     barzilai_borwein_survives_duplicates,
     barzilai_borwein_falls_back_where_curvature_is_negative,
     barzilai_borwein_falls_back_after_steps_of_zero,
+    barzilai_borwein_doubles_what_is_lost_in_rounding,
     barzilai_borwein_halves_what_overflows,
 );
 
@@ -82,6 +84,18 @@ fn barzilai_borwein_falls_back_after_steps_of_zero<T: Float>() {
     // Nothing is to be learnt from steps of 0: the last good size, that of step 2, is offered again.
     assert_eq!(asked[3..6], [asked[2]; 3]);
     assert!(asked.iter().all(|size| size.is_finite() && *size > 0.0));
+}
+
+fn barzilai_borwein_doubles_what_is_lost_in_rounding<T: Float>() {
+    let at_one = ExpNetwork::from_parts(dmatrix![T::one()], dvector![T::one()]).unwrap();
+    let (_, data) = single_neuron::<T>(2.0);
+    let schedule = BarzilaiBorwein::default().initial(1e-20);
+    let run = trace(Trainer::<T>::new(schedule).max_steps(50), (at_one, data));
+    let lost = run.losses.iter().take_while(|loss| **loss == run.losses[0]).count() - 1;
+    assert!((10..50).contains(&lost), "{lost}");
+    for (t, size) in run.sizes[..lost].iter().enumerate() {
+        close::<T>(*size, 1e-20 * 2.0_f64.powf(t as f64));
+    }
 }
 
 fn barzilai_borwein_halves_what_overflows<T: Float>() {

@@ -3,7 +3,7 @@
 use super::{close, single_neuron, smooth, trace};
 use crate::support::on_both;
 use expnet::schedule::{DeltaBarDelta, KernelStable};
-use expnet::{Float, Termination, Trainer};
+use expnet::{Dataset, Float, Initializer, Termination, Trainer};
 
 on_both!(
     delta_bar_delta_grows,
@@ -56,4 +56,14 @@ fn delta_bar_delta_converges<T: Float>() {
         steps(Trainer::new(KernelStable::default())),
     );
     assert!(own <= stable, "{own} against {stable}");
+}
+
+#[test]
+fn delta_bar_delta_keeps_its_size_where_the_product_is_zero() {
+    // Gradients of about 1e-170, whose product is 0 in f64.
+    let data = Dataset::from_rows(&[[1e-20], [2e-20]], &[1e-150, -1e-150]).unwrap();
+    let net = Initializer::new(1, 8).antisymmetric(true).build().unwrap();
+    let schedule = DeltaBarDelta::default().initial(1e-4).growth(0.5);
+    let run = trace(Trainer::<f64>::new(schedule).max_steps(2), (net, data));
+    assert_eq!(run.sizes, [1e-4; 2]);
 }

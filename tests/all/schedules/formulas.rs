@@ -260,3 +260,10 @@ fn every_value_of_the_table() {
     assert_eq!(seen.len(), 13, "{seen:?}");
     assert!(seen.values().all(|&n| n >= 3), "{seen:?}");
 }
+
+/// As in optax, whose bound is a lower one for rates below 1 only.
+#[test]
+fn exponential_decay_at_rate_1_is_bounded_from_above() {
+    let schedule = |end| ExponentialDecay::new(1.0, 1.0, 5).unwrap().end(end);
+    assert_eq!((schedule(0.5).at(3), schedule(2.0).at(3)), (0.5, 1.0));
+}

@@ -164,3 +164,24 @@ fn a_method_may_go_over_to_batches() {
     expected.step(&one, size).unwrap();
     assert_close(&net, expected.weights());
 }
+
+#[test]
+fn two_epochs_that_move_no_weight_are_a_stall() {
+    let (data, mut net, _) = problem();
+    let trainer = Trainer::new(1e-40).method(Minibatch::new(4));
+    let report = trainer.fit(&mut net, &data).unwrap();
+    assert_eq!((report.termination(), report.steps()), (Termination::Stalled, 6));
+    let reason = report.reason().unwrap();
+    assert!(reason.contains("steps of size 1e-40 move no weight"), "{reason}");
+}
+
+#[test]
+fn an_epoch_takes_a_further_pass_only_if_its_loss_decides() {
+    let (data, start, size) = problem();
+    let passes = |tolerance| {
+        let trainer = Trainer::new(size).method(Minibatch::new(4)).tolerance(tolerance);
+        let report = trainer.max_steps(9).fit(&mut start.clone(), &data).unwrap();
+        report.passes()
+    };
+    assert_eq!(passes(1e-12), passes(0.0) + 3);
+}

@@ -4,6 +4,7 @@ mod batches;
 mod bits;
 mod divergence;
 mod ending;
+mod feasible;
 mod momentum;
 mod observers;
 mod passes;

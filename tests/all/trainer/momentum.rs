@@ -1,8 +1,8 @@
 //! Momentum, clipping and a pull towards the start, against the same steps by hand.
 
 use super::{assert_close, problem, with_weights};
-use crate::support::Answers;
-use expnet::method::{GradientDescent, Method};
+use crate::support::{Answers, Scripted};
+use expnet::method::{Direction, GradientDescent, Method};
 use expnet::{Dataset, ExpNetwork, Trainer, schedule};
 use nalgebra::{DMatrix, dmatrix, dvector};
 use std::cell::Cell;
@@ -121,4 +121,63 @@ fn a_method_may_pull_towards_the_start() {
         });
         assert_close(&fitted(&start, &data, size, ridge), &expected);
     }
+}
+
+#[test]
+fn a_multiple_of_the_residual_may_have_a_pull_beside_it() {
+    let (data, start, size) = problem();
+    let pull = 0.2 / size;
+    let expected = by_hand(&start, &data, 12, |w, g, k| {
+        w - (g * 0.5 + (w - start.weights()) * pull) * changing(size, k)
+    });
+    let halved = Answers::new(|evaluation, direction| {
+        assert!(evaluation.gradient_norm_squared() > 0.0); // J^T e is there, and the step follows half of it
+        direction.dual.iter_mut().for_each(|v| *v *= 0.5);
+        direction.pull = pull;
+        Ok(())
+    });
+    assert_close(&fitted(&start, &data, size, halved), &expected);
+}
+
+#[test]
+fn small_duals_that_are_no_multiple_of_the_residual_are_followed() {
+    let (data, start, size) = problem();
+    let labels = start.forward(data.points()).unwrap() + data.labels() * 1e-9;
+    let close = Dataset::new(data.points().clone(), labels).unwrap();
+    let mut duals = start.residual(&close).unwrap();
+    let smallest = duals.iamin();
+    duals[smallest] *= 1.0 + 1e-8;
+    let change = |direction: &mut Direction<f64>| direction.dual[smallest] *= 1.0 + 1e-8;
+    let moved = |method: Answers<'_, f64>| {
+        let mut net = start.clone();
+        let trainer = Trainer::new(1e6 * size).method(method).max_steps(1);
+        trainer.fit(&mut net, &close).unwrap();
+        net
+    };
+    assert_ne!(moved(Answers::changing(change)), moved(Answers::plain()));
+}
+
+#[test]
+fn a_dual_may_move_where_the_residual_is_zero() {
+    let (data, start, size) = problem();
+    let mut labels = data.labels().clone();
+    labels[5] = start.forward(data.points()).unwrap()[5];
+    let data = Dataset::new(data.points().clone(), labels).unwrap();
+    let mut net = start.clone();
+    // Sample 5 alone, whose residual is 0, and a dual of 1: the outputs fall along its activations.
+    let method = Scripted::new()
+        .dealing(|_, batch| batch.push(5))
+        .changing(|direction| direction.dual.fill(1.0));
+    Trainer::new(size)
+        .method(method)
+        .max_steps(1)
+        .fit(&mut net, &data)
+        .unwrap();
+    let x = data.points().column(5);
+    let mut expected = start.weights().clone();
+    for (mut w, a) in expected.column_iter_mut().zip(start.output_weights()) {
+        let factor = size * a * w.dot(&x).exp();
+        w.axpy(-factor, &x, 1.0);
+    }
+    assert_close(&net, &expected);
 }

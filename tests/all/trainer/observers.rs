@@ -236,3 +236,15 @@ fn observers_are_shown_the_tolerance() {
         .unwrap();
     assert_eq!(seen, [1e-5]);
 }
+
+#[test]
+fn two_observers_may_stop_the_run_at_once() {
+    let (data, mut net, size) = problem();
+    let stop = |progress: &Progress<'_, f64>| match progress.steps() {
+        3 => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    let trainer = Trainer::new(size).observe(stop).observe(stop).max_steps(9);
+    let report = trainer.fit(&mut net, &data).unwrap();
+    assert_eq!((report.termination(), report.steps()), (Termination::Stopped, 3));
+}

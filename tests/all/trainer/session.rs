@@ -2,6 +2,7 @@
 
 use super::problem;
 use expnet::{Termination, Trainer};
+use nalgebra::DMatrix;
 
 #[test]
 fn session_by_hand_equals_fit() {
@@ -39,4 +40,22 @@ fn a_session_left_early_leaves_its_weights() {
     Trainer::new(size).max_steps(2).fit(&mut fitted, &data).unwrap();
     assert_eq!(dropped, fitted);
     assert_eq!(finished, fitted);
+}
+
+#[test]
+fn a_session_shows_its_weights_and_residual_and_may_be_stopped() {
+    let (data, start, size) = problem();
+    let (mut net, mut two) = (start.clone(), start.clone());
+    Trainer::new(size).max_steps(2).fit(&mut two, &data).unwrap();
+    let mut session = Trainer::new(size).start(&mut net, &data).unwrap();
+    session.step().unwrap();
+    session.step().unwrap();
+    let mut weights = DMatrix::zeros(0, 0);
+    session.weights_into(&mut weights).unwrap();
+    assert_eq!(&weights, two.weights());
+    let norm = two.residual(&data).unwrap().norm();
+    assert!((session.residual_norm() - norm).abs() <= 1e-12 * norm);
+    session.stop();
+    assert_eq!(session.step().unwrap(), Some(Termination::Stopped));
+    assert_eq!(session.finish().unwrap().steps(), 2);
 }

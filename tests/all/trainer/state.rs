@@ -1,6 +1,7 @@
 //! What a schedule is told about the run, against the network itself.
 
 use super::{problem, with_weights};
+use crate::support::Answers;
 use expnet::Trainer;
 use expnet::method::GradientDescent;
 use expnet::observer::Progress;
@@ -97,4 +98,22 @@ fn kernel_eigenvalue_is_within_two_percent_from_above() {
     .max_steps(1)
     .fit(&mut net, &data)
     .unwrap();
+}
+
+#[test]
+fn the_slope_of_any_dual_is_the_first_order_of_a_trial() {
+    let (data, start, size) = problem();
+    let method = || Answers::<f64>::changing(|direction| direction.dual.iter_mut().for_each(|v| *v = v.signum()));
+    let check = |state: &mut StepState<'_, f64>| {
+        let slope = state.slope();
+        let h = 1e-4 * (state.loss() / slope).abs();
+        let measured = (state.loss_at(h) - state.loss()) / h;
+        assert!(
+            slope < 0.0 && (measured - slope).abs() <= 0.01 * slope.abs(),
+            "{slope} {measured}"
+        );
+        size * 1e-2
+    };
+    let trainer = Trainer::new(check).method(method()).max_steps(3);
+    trainer.fit(&mut start.clone(), &data).unwrap();
 }

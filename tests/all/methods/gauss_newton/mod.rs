@@ -2,6 +2,7 @@
 //! never a step upwards.
 
 mod convergence;
+mod damping;
 mod passes;
 mod primal;
 mod record;
