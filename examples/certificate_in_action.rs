@@ -163,7 +163,7 @@ fn draw(run: &Run, bound: Curve, certificate: &Certificate, gaps: Vec<(usize, Cu
     let (gaps, layout) = panel(
         gaps.collect(),
         "distance from linear theory",
-        "fraction of the first residual",
+        "fraction of the initial residual",
         LegendPosition::InsideTopRight,
         2.0,
     );
@@ -202,7 +202,7 @@ fn component_panel(run: &Run) -> (Vec<Plot>, Layout) {
         let visible = predicted.into_iter().filter(|point| point.1 > 1e-13);
         plots.push(Plot::Scatter(some_dots(visible.collect(), colour)));
     }
-    let title = "components along eigenvectors of G₀; dots: linear theory";
+    let title = "along eigenvectors of G₀; dots: linear theory";
     let (plots, layout) = panel(plots, title, "component of e", LegendPosition::InsideTopRight, 2.0);
     (plots, layout.with_y_axis_max(4.0))
 }
@@ -214,7 +214,7 @@ fn movement_panel(run: &Run, certificate: &Certificate) -> (Vec<Plot>, Layout) {
         curve(radius, RED, "certified radius"),
         curve(by_step(run.movements.iter().copied()), BLUE, "gradient descent"),
     ];
-    let title = "the neuron that moved furthest";
+    let title = "largest movement of a neuron";
     let (plots, layout) = panel(
         plots,
         title,

@@ -67,6 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .with_log_scale()
         .with_width(800.0)
         .with_height(500.0)
+        .with_force_margins(72.0, 24.0) // room for the last label on the x axis
         .with_legend_position(LegendPosition::InsideBottomLeft);
     common::save("custom_schedule", &render_multiple(lines, layout))
 }

@@ -215,7 +215,7 @@ fn example() -> Result<Vec<(f64, Curve)>, Error> {
 fn draw(setups: &[Setup], example: Vec<(f64, Curve)>) -> Scene {
     let linear = |title: &str, label: &str, curve: &dyn Fn(&Setup) -> Curve| panel(setups, title, label, curve);
     let logarithmic = |title, decades, of: fn(&Point) -> f64| {
-        let (plots, layout) = linear(title, "loss / first loss, median", &|setup| {
+        let (plots, layout) = linear(title, "loss / initial loss, median", &|setup| {
             common::logarithms(setup.medians(of))
         });
         (plots, common::with_powers_of_ten(layout, decades))
@@ -248,7 +248,7 @@ fn loss_panel(example: Vec<(f64, Curve)>) -> (Vec<Plot>, Layout) {
     let layout = Layout::auto_from_plots(&curves)
         .with_title("one problem, (16, 8, 512) antisymmetric")
         .with_x_label("step")
-        .with_y_label("loss / first loss")
+        .with_y_label("loss / initial loss")
         .with_legend_position(LegendPosition::InsideBottomLeft);
     (curves, common::with_powers_of_ten(layout, 2.0))
 }

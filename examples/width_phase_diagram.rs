@@ -382,7 +382,7 @@ fn widths_panel(diagrams: &[Diagram], proved: &[Widths], axis: &SampleAxis) -> (
         let label = format!("{}: slope {:.2}", curve.label, curve.exponent);
         legend.push(common::key(&label, curve.colour));
     }
-    let layout = axis.layout(&plots).with_title("widths needed and certified");
+    let layout = axis.layout(&plots).with_title("widths needed and proved");
     ((plots, common::with_powers_of_ten(layout, 1.0)), legend)
 }
 

@@ -74,7 +74,9 @@ pub fn print_table(header: &[String], rows: &[Vec<String>]) {
     println!();
     print_row(header);
     println!("|{}", "---|".repeat(header.len()));
-    rows.iter().for_each(|row| print_row(row));
+    for row in rows {
+        print_row(row);
+    }
 }
 
 fn print_row(cells: &[String]) {
