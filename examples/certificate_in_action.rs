@@ -2,14 +2,13 @@
 //!
 //!     cargo run --release --example certificate_in_action            # draws target/certificate_in_action.png
 //!     cargo run --release --example certificate_in_action -- --full  # four times as many points
-//!     cargo run --release --example certificate_in_action -- --small # four points
 //!
 //! x uniform on the unit sphere, y = +-1, and the narrowest antisymmetric start with a certificate, trained with the
 //! largest step size that the certificate allows. Linear theory keeps the kernel fixed: e_t = (I - eta G_0)^t e_0.
 
 mod common;
 
-use common::{BLACK, BLUE, Curve, Effort, GREEN, ORANGE, PURPLE, RED, dots, line, logarithms};
+use common::{BLACK, BLUE, Curve, GREEN, ORANGE, PURPLE, RED, dots, line, logarithms};
 use expnet::certificate::{Certificate, NarrowestSearch};
 use expnet::kernel::{Spectrum, empirical_kernel};
 use expnet::observer::Progress;
@@ -22,10 +21,10 @@ use std::ops::ControlFlow;
 const SEED: u64 = 1;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (n, d) = Effort::from_arguments()?.pick((4, 4), (16, 8), (64, 16));
+    let (n, d) = if common::full()? { (64, 16) } else { (16, 8) };
     let data = common::sphere(n, d, SEED)?;
     let (net, certificate) = NarrowestSearch::default().seed(!SEED).search(&data)?;
-    println!("n = {n}, d = {d}, m = {}\n{certificate}\n", net.width());
+    println!("{certificate}");
 
     // Until the certificate guarantees a hundredth of the initial residual.
     let initial = data.labels().norm();
@@ -41,11 +40,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let width = net.width() * wider / narrower / 2 * 2;
         let other = common::start(d, width, true, SEED).build()?;
         let size = certificate.max_step_size() * net.width() as f64 / width as f64;
-        let gap = Run::new(&other, &data, size, steps)?.gap();
-        let largest = gap.iter().map(|point| point.1).fold(0.0, f64::max);
-        println!("m = {width:>6}: distance from linear theory at most {largest:.1e} ||e_0||");
-        gaps.push((width, gap));
+        gaps.push((width, Run::new(&other, &data, size, steps)?.gap()));
     }
+    print_gaps(&gaps);
     common::save("certificate_in_action", &draw(&run, bound, &certificate, gaps))
 }
 
@@ -110,27 +107,52 @@ fn by_step(values: impl Iterator<Item = f64>) -> Curve {
 
 /// Prints how the run compares with its certificate.
 fn print_summary(run: &Run, bound: &Curve, certificate: &Certificate) {
-    let fractions = bound
-        .iter()
-        .zip(&run.residuals)
-        .skip(1)
-        .map(|((_, bound), residual)| residual.norm() / bound);
-    let last = run.residuals.len() - 1;
-    println!(
-        "{last} steps: ||e_t|| is at most {:.3} of its bound, at every step",
-        fractions.fold(0.0, f64::max)
-    );
-    println!(
-        "at the end {:.2e}; linear theory predicts {:.2e}, and the certified bound is {:.2e}",
-        run.residuals[last].norm(),
-        run.linear[last].norm(),
-        bound[last].1
-    );
+    let norms: Vec<f64> = run.residuals.iter().map(DVector::norm).collect();
+    let fractions = bound.iter().zip(&norms).skip(1).map(|((_, bound), norm)| norm / bound);
+    let last = norms.len() - 1;
+    let size = format!("{:.2e}", certificate.max_step_size());
+    let end = format!("‖e‖ after {last} steps, from {:.2}", norms[0]);
     let farthest = run.movements.iter().copied().fold(0.0, f64::max);
-    println!(
-        "no neuron moved further than {farthest:.2e}, which is {:.2} of the certified radius\n",
-        farthest / certificate.radius()
+    let row = |name: &str, certified: &str, observed: &str| common::cells([name, certified, observed]);
+    let rows = [
+        row("step size", &format!("≤ {size}"), &size),
+        row(
+            &end,
+            &format!("≤ {:.2e}", bound[last].1),
+            &format!("{:.2e}", norms[last]),
+        ),
+        row(
+            "largest ‖e‖ / bound in a step",
+            "≤ 1",
+            &format!("{:.3}", fractions.fold(0.0, f64::max)),
+        ),
+        row(
+            "largest movement of a neuron",
+            &format!("≤ {:.2e}", certificate.radius()),
+            &format!("{farthest:.2e}"),
+        ),
+    ];
+    common::print_table(&common::cells(["", "certified", "observed"]), &rows);
+}
+
+/// Prints the largest distance from linear theory for each width.
+fn print_gaps(gaps: &[(usize, Curve)]) {
+    let largest = |gap: &Curve| gap.iter().map(|point| point.1).fold(0.0, f64::max);
+    let largest: Vec<(f64, f64)> = gaps.iter().map(|(width, gap)| (*width as f64, largest(gap))).collect();
+    let row = |name: &str, values: &mut dyn Iterator<Item = String>, slope: &str| -> Vec<String> {
+        std::iter::once(name.into())
+            .chain(values)
+            .chain([slope.into()])
+            .collect()
+    };
+    let header = row(
+        "m",
+        &mut largest.iter().map(|(width, _)| width.to_string()),
+        "slope of ln distance on ln m",
     );
+    let slope = format!("{:.2}", common::slope(largest.iter().copied())).replace('-', "−");
+    let distances = &mut largest.iter().map(|(_, gap)| format!("{gap:.2e}"));
+    common::print_table(&header, &[row("largest distance / ‖e₀‖", distances, &slope)]);
 }
 
 /// Four panels: the residual, its components, the movement, and the distance from linear theory.
@@ -141,7 +163,7 @@ fn draw(run: &Run, bound: Curve, certificate: &Certificate, gaps: Vec<(usize, Cu
     let (gaps, layout) = panel(
         gaps.collect(),
         "distance from linear theory",
-        "fraction of the first residual",
+        "fraction of the initial residual",
         LegendPosition::InsideTopRight,
         2.0,
     );
@@ -180,7 +202,7 @@ fn component_panel(run: &Run) -> (Vec<Plot>, Layout) {
         let visible = predicted.into_iter().filter(|point| point.1 > 1e-13);
         plots.push(Plot::Scatter(some_dots(visible.collect(), colour)));
     }
-    let title = "components along eigenvectors of G₀; dots: linear theory";
+    let title = "along eigenvectors of G₀; dots: linear theory";
     let (plots, layout) = panel(plots, title, "component of e", LegendPosition::InsideTopRight, 2.0);
     (plots, layout.with_y_axis_max(4.0))
 }
@@ -192,7 +214,7 @@ fn movement_panel(run: &Run, certificate: &Certificate) -> (Vec<Plot>, Layout) {
         curve(radius, RED, "certified radius"),
         curve(by_step(run.movements.iter().copied()), BLUE, "gradient descent"),
     ];
-    let title = "the neuron that moved furthest";
+    let title = "largest movement of a neuron";
     let (plots, layout) = panel(
         plots,
         title,

@@ -1,7 +1,6 @@
 //! Custom step-size schedules, as a closure and as a struct, against three built-in ones.
 //!
-//!     cargo run --release --example custom_schedule            # draws target/custom_schedule.png
-//!     cargo run --release --example custom_schedule -- --small # fewer neurons and steps
+//!     cargo run --release --example custom_schedule # draws target/custom_schedule.png
 
 mod common;
 
@@ -38,17 +37,15 @@ impl Schedule<f64> for BoldDriver {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let small = std::env::args().any(|argument| argument == "--small");
-    let (width, steps) = if small { (64, 100) } else { (1024, 1000) };
     let data = smooth_function()?;
-    let start = Initializer::new(data.dimension(), width).antisymmetric(true).build()?;
+    let start = Initializer::new(data.dimension(), 1024).antisymmetric(true).build()?;
 
     let mut lines = Vec::new();
     println!("{:<27} {:>12} {:>7} {:>9}", "schedule", "loss", "passes", "time");
     for ((name, schedule), colour) in schedules().into_iter().zip(COLOURS) {
         let mut curve = Vec::new();
         let report = Trainer::new(schedule)
-            .max_steps(steps)
+            .max_steps(1000)
             .observe(|progress: &Progress<'_, f64>| {
                 curve.push((progress.steps() as f64, progress.loss()));
                 ControlFlow::Continue(())
@@ -70,6 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .with_log_scale()
         .with_width(800.0)
         .with_height(500.0)
+        .with_force_margins(72.0, 24.0) // room for the last label on the x axis
         .with_legend_position(LegendPosition::InsideBottomLeft);
     common::save("custom_schedule", &render_multiple(lines, layout))
 }

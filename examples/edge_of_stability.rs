@@ -2,7 +2,6 @@
 //!
 //!     cargo run --release --example edge_of_stability            # 60 problems per point, draws target/edge_of_stability.png
 //!     cargo run --release --example edge_of_stability -- --full  # 400 problems per point, and more points
-//!     cargo run --release --example edge_of_stability -- --small # 3 problems, three values of k
 //!
 //! x uniform on the unit sphere, y = +-1, w_r ~ N(0, I), 300 steps. According to linear theory, the loss falls for k <
 //! 2 and diverges for k > 2. In fact, for k between 2 and about 3 it first rises, by orders of magnitude, which moves
@@ -12,8 +11,7 @@
 mod common;
 
 use common::{
-    BLUE, BROWN, Curve, Effort, GREEN, GREY, LIGHT_BLUE, LIGHT_GREEN, LIGHT_ORANGE, ORANGE, PINK, PURPLE, RED, line,
-    quantile,
+    BLUE, BROWN, Curve, GREEN, GREY, LIGHT_BLUE, LIGHT_GREEN, LIGHT_ORANGE, ORANGE, PINK, PURPLE, RED, line, quantile,
 };
 use expnet::kernel::{Spectrum, empirical_kernel};
 use expnet::observer::Progress;
@@ -36,11 +34,11 @@ const TABLE: [f64; 9] = [0.5, 1.0, 1.9, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0];
 const BETWEEN: [f64; 11] = [1.5, 1.8, 2.1, 2.2, 2.75, 3.25, 3.5, 3.75, 4.5, 5.0, 7.0];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let effort = Effort::from_arguments()?;
-    let problems = effort.pick(3, 60, 400);
-    let mut factors: Vec<f64> = effort.pick(vec![1.0, 2.5, 6.0], [&TABLE[..], &BETWEEN].concat(), {
-        (2..=32).map(|k| 0.25 * f64::from(k)).chain(TABLE).collect()
-    });
+    let (problems, mut factors) = if common::full()? {
+        (400, (2..=32).map(|k| 0.25 * f64::from(k)).chain(TABLE).collect())
+    } else {
+        (60, [&TABLE[..], &BETWEEN].concat())
+    };
     factors.sort_by(f64::total_cmp);
     factors.dedup();
 
@@ -57,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             setups.push(Setup { name, colour, points });
         }
     }
-    print(&setups);
+    print(&setups, problems);
     common::save("edge_of_stability", &draw(&setups, example()?))
 }
 
@@ -131,11 +129,12 @@ struct Setup {
 /// All problems with one step size.
 struct Point {
     k: f64,
-    /// The fractions of runs whose loss never rose, that overflowed, and, of those that did not overflow, that ended
-    /// with a smaller loss than at the start.
+    /// The fractions of runs whose loss never rose, and that overflowed.
     monotone: f64,
     overflowed: f64,
-    lower: f64,
+    /// The number of runs that did not overflow, and of those that ended with a smaller loss than at the start.
+    finite: usize,
+    lower: usize,
     /// Medians over the runs that did not overflow.
     peak: f64,
     last: f64,
@@ -151,7 +150,8 @@ impl Point {
             k,
             monotone: runs.filter(|run| !run.rose).count() as f64 / all,
             overflowed: 1.0 - finite.len() as f64 / all,
-            lower: finite.iter().filter(|run| run.last < 1.0).count() as f64 / finite.len() as f64,
+            finite: finite.len(),
+            lower: finite.iter().filter(|run| run.last < 1.0).count(),
             peak: median(|run| run.peak),
             last: median(|run| run.last),
             sharpness: median(|run| run.sharpness),
@@ -159,22 +159,35 @@ impl Point {
     }
 }
 
-fn print(setups: &[Setup]) {
-    println!("step size k / lambda_max(G_0), {STEPS} steps: fraction of runs whose loss never rose / that overflowed;");
-    println!("of the others: fraction that ended below the first loss, median of the largest loss / first loss");
-    for setup in setups {
-        println!("\n{}", setup.name);
-        for point in setup.points.iter().filter(|point| TABLE.contains(&point.k)) {
-            let others = match point.overflowed {
-                1.0 => String::new(),
-                _ => format!("; {:.2}, {:.2e}", point.lower, point.peak),
-            };
-            println!(
-                "k = {:.1}: {:.2} / {:.2}{others}",
-                point.k, point.monotone, point.overflowed
-            );
+fn print(setups: &[Setup], problems: u64) {
+    let share = |share: f64| {
+        if share == 0.0 {
+            "0".into()
+        } else {
+            format!("{share:.2}")
         }
-    }
+    };
+    // Both starts of a shape side by side.
+    let shapes = SHAPES.len();
+    let setups: Vec<&Setup> = (0..shapes).flat_map(|k| [&setups[k], &setups[shapes + k]]).collect();
+    let mut header = common::cells(["k"]);
+    header.extend(setups.iter().map(|setup| setup.name.clone()));
+    let row = |&k: &f64| {
+        let points = setups.iter().map(|setup| setup.at(k));
+        let cells = points.map(|point| format!("{} / {}", share(point.monotone), share(point.overflowed)));
+        std::iter::once(format!("{k:.1}")).chain(cells).collect()
+    };
+    common::print_table(&header, &TABLE.iter().map(row).collect::<Vec<_>>());
+
+    let catapults = setups.iter().flat_map(|setup| [setup.at(2.5), setup.at(3.0)]);
+    let finite: usize = catapults.clone().map(|point| point.finite).sum();
+    let lower: usize = catapults.clone().map(|point| point.lower).sum();
+    let peak = catapults.map(|point| point.peak).fold(0.0, f64::max);
+    println!(
+        "\nWith k = 2.5 or 3, {finite} of {} runs did not overflow, and {lower} of these ended below their initial loss.",
+        2 * setups.len() as u64 * problems
+    );
+    println!("The largest loss was up to {peak:.1e} times the initial one (median over a column).");
 }
 
 /// The losses of one wide network relative to the first loss, by k.
@@ -202,7 +215,7 @@ fn example() -> Result<Vec<(f64, Curve)>, Error> {
 fn draw(setups: &[Setup], example: Vec<(f64, Curve)>) -> Scene {
     let linear = |title: &str, label: &str, curve: &dyn Fn(&Setup) -> Curve| panel(setups, title, label, curve);
     let logarithmic = |title, decades, of: fn(&Point) -> f64| {
-        let (plots, layout) = linear(title, "loss / first loss, median", &|setup| {
+        let (plots, layout) = linear(title, "loss / initial loss, median", &|setup| {
             common::logarithms(setup.medians(of))
         });
         (plots, common::with_powers_of_ten(layout, decades))
@@ -235,7 +248,7 @@ fn loss_panel(example: Vec<(f64, Curve)>) -> (Vec<Plot>, Layout) {
     let layout = Layout::auto_from_plots(&curves)
         .with_title("one problem, (16, 8, 512) antisymmetric")
         .with_x_label("step")
-        .with_y_label("loss / first loss")
+        .with_y_label("loss / initial loss")
         .with_legend_position(LegendPosition::InsideBottomLeft);
     (curves, common::with_powers_of_ten(layout, 2.0))
 }
@@ -254,6 +267,11 @@ fn panel(setups: &[Setup], title: &str, label: &str, curve: &dyn Fn(&Setup) -> C
 }
 
 impl Setup {
+    fn at(&self, k: f64) -> &Point {
+        let point = self.points.iter().find(|point| point.k == k);
+        point.expect("all values of k in the table are computed")
+    }
+
     fn fractions(&self, of: fn(&Point) -> f64) -> Curve {
         self.points.iter().map(|point| (point.k, of(point))).collect()
     }

@@ -2,7 +2,6 @@
 //!
 //!     cargo run --release --example gauss_newton_vs_gradient_descent            # draws target/gauss_newton_vs_gradient_descent.png
 //!     cargo run --release --example gauss_newton_vs_gradient_descent -- --full  # ten times the steps
-//!     cargo run --release --example gauss_newton_vs_gradient_descent -- --small # small networks, few steps
 //!
 //! x uniform on the unit sphere, y = +-1, antisymmetric start. Top: a wide network and a moderately conditioned kernel.
 //! Bottom: many points in few dimensions, where the kernel is singular up to rounding. A pass is one evaluation over
@@ -10,7 +9,7 @@
 
 mod common;
 
-use common::{BLUE, BROWN, Curve, Effort, GREEN, GREY, ORANGE, RED};
+use common::{BLUE, BROWN, Curve, GREEN, GREY, ORANGE, RED};
 use expnet::kernel::{Spectrum, empirical_kernel};
 use expnet::method::{GaussNewton, GradientDescent};
 use expnet::observer::{Observer, Progress};
@@ -22,6 +21,9 @@ use std::sync::Arc;
 
 /// The residuals in the table. A run stops at the last one.
 const TARGETS: [f64; 2] = [1e-3, 1e-9];
+
+/// (n, d, m) of the two problems.
+const SHAPES: [(usize, usize, usize); 2] = [(128, 16, 16384), (300, 4, 2000)];
 
 /// A name, a colour and a trainer.
 type Contender = (&'static str, &'static str, fn() -> Trainer<'static, f64>);
@@ -44,38 +46,30 @@ const CONTENDERS: [Contender; 6] = [
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let effort = Effort::from_arguments()?;
-    let shapes = effort.pick(
-        [(16, 8, 256), (40, 3, 200)],
-        [(128, 16, 16384), (300, 4, 2000)],
-        [(128, 16, 16384), (300, 4, 2000)],
-    );
-    let steps = effort.pick(100, 3000, 30_000);
-
+    let steps = if common::full()? { 30_000 } else { 3000 };
     let mut panels = Vec::new();
-    for (n, d, m) in shapes {
+    for (n, d, m) in SHAPES {
         let data = common::sphere(n, d, 1)?;
         let net = common::start(d, m, true, 1).build()?;
         let condition = Spectrum::new(&empirical_kernel(&net, data.points())?)?.condition();
-        println!("\nn = {n}, d = {d}, m = {m}: condition number of the kernel {condition:.1e}");
-        print!("{:<31} {:>6} {:>9}", "", "steps", "residual");
-        for target in TARGETS {
-            print!("   to {target:e}: passes, seconds");
-        }
-        println!();
-        let mut traces = Vec::new();
+        let condition = if condition < 1e4 {
+            format!("{condition:.1}")
+        } else {
+            format!("{condition:.2e}")
+        };
+        println!("\nAt (n, d, m) = ({n}, {d}, {m}), the kernel has condition number {condition}.");
+        let (mut traces, mut rows) = (Vec::new(), Vec::new());
         for (name, colour, trainer) in CONTENDERS {
             let (report, trace) = train(trainer().max_steps(steps), &net, &data)?;
-            print!("{name:<31} {:>6} {:>9.1e}", report.steps(), report.residual_norm());
-            for target in TARGETS {
-                match trace.0.iter().find(|point| point.residual <= target) {
-                    Some(point) => print!("   {:>15} {:>8.4}", point.passes, point.seconds),
-                    None => print!("   {:>15} {:>8}", "-", "-"),
-                }
-            }
-            println!();
+            println!(
+                "{name}: residual {:.1e} after {} steps",
+                report.residual_norm(),
+                report.steps()
+            );
+            rows.push(trace.row(name));
             traces.push((colour, trace));
         }
+        print(&format!("({n}, {d}, {m})"), &rows);
         let title = format!("n = {n}, d = {d}, m = {m}");
         panels.push(panel(&title, "passes", &traces, |point| point.passes as f64));
         panels.push(panel(&title, "seconds", &traces, |point| point.seconds));
@@ -83,6 +77,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let legend = CONTENDERS.map(|(name, colour, _)| common::key(name, colour));
     let picture = common::figure(panels, 2, (620.0, 400.0), legend.to_vec());
     common::save("gauss_newton_vs_gradient_descent", &picture)
+}
+
+fn print(shape: &str, rows: &[Vec<String>]) {
+    let mut header = common::cells([shape, "steps"]);
+    for target in TARGETS {
+        header.extend([format!("to {target:e}: passes"), "seconds".into()]);
+    }
+    common::print_table(&header, rows);
 }
 
 fn train(
@@ -101,6 +103,20 @@ fn train(
 /// A custom observer, which is also called at the start.
 #[derive(Default)]
 struct Trace(Vec<Point>);
+
+impl Trace {
+    /// A row of the table: the steps of the whole run, and what each target took.
+    fn row(&self, name: &str) -> Vec<String> {
+        let mut cells = vec![name.to_string(), (self.0.len() - 1).to_string()];
+        for target in TARGETS {
+            cells.extend(match self.0.iter().find(|point| point.residual <= target) {
+                Some(point) => [point.passes.to_string(), format!("{:.3}", point.seconds)],
+                None => ["-".into(), "-".into()],
+            });
+        }
+        cells
+    }
+}
 
 struct Point {
     passes: usize,

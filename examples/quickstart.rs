@@ -1,7 +1,6 @@
 //! Fits a real data set: the quality of wines as judged by tasters, from eleven measurements.
 //!
-//!     cargo run --release --example quickstart            # prints a table, draws target/quickstart.png
-//!     cargo run --release --example quickstart -- --small # the same with a small network, in a second
+//!     cargo run --release --example quickstart # prints a table, draws target/quickstart.png
 
 mod common;
 
@@ -15,9 +14,6 @@ use std::error::Error;
 use std::fs::File;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let small = std::env::args().any(|argument| argument == "--small");
-    let (width, max_steps) = if small { (64, 200) } else { (512, 1000) };
-
     // 1,599 wines: 80% for training, of which 15% serve as validation data, and 20% for testing.
     let file = File::open(concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -40,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (train, validation) = (scaling.apply(&train)?, scaling.apply(&validation)?);
 
     // Pairs of neurons that cancel, so that the network starts at F = 0.
-    let mut net = Initializer::new(train.dimension(), width)
+    let mut net = Initializer::new(train.dimension(), 512)
         .std_dev(0.5)
         .antisymmetric(true)
         .seed(1)
@@ -48,12 +44,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut history = History::default();
     let report = Trainer::new(KernelStable::default())
-        .max_steps(max_steps)
+        .max_steps(1000)
         .validation(&validation, 100)
         .observe(ProgressBar::default())
         .observe(&mut history)
         .fit(&mut net, &train)?;
-    println!("\n{report}\n");
+    println!("\n{report}");
 
     let predict = |data: &Dataset<f64>| scaling.predict(&net, data.points());
     print_scores(&all_train, &test, predict)?;
@@ -73,17 +69,15 @@ fn print_scores(
     network: impl Fn(&Dataset<f64>) -> Result<DVector<f64>, expnet::Error>,
 ) -> Result<(), Box<dyn Error>> {
     let linear = least_squares(train)?;
-    println!("R²                     train    test");
-    println!(
-        "exponential network   {:6.3}  {:6.3}",
-        r_squared(&network(train)?, train.labels()),
-        r_squared(&network(test)?, test.labels())
-    );
-    println!(
-        "least squares         {:6.3}  {:6.3}",
-        r_squared(&linear(train), train.labels()),
-        r_squared(&linear(test), test.labels())
-    );
+    let row = |name: &str, on_train: &DVector<f64>, on_test: &DVector<f64>| {
+        let score = |predicted, data: &Dataset<f64>| format!("{:.3}", r_squared(predicted, data.labels()));
+        vec![name.to_string(), score(on_train, train), score(on_test, test)]
+    };
+    let rows = [
+        row("exponential network", &network(train)?, &network(test)?),
+        row("least squares", &linear(train), &linear(test)),
+    ];
+    common::print_table(&common::cells(["R²", "train", "test"]), &rows);
     Ok(())
 }
 

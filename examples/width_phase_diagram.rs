@@ -3,17 +3,15 @@
 //!
 //!     cargo run --release --example width_phase_diagram            # draws target/width_phase_diagram.png
 //!     cargo run --release --example width_phase_diagram -- --full  # more sizes, up to n = 128
-//!     cargo run --release --example width_phase_diagram -- --small # two sizes, few problems
 //!
 //! x uniform on the unit sphere of R^16, y = +-1, w_r ~ N(0, I), step size 1 / lambda_max(G_0), and at most 2000 steps
-//! to
-//! ||F(W, X) - y|| <= 0.1. A width passes if 18 of 20 problems are solved, each with its own points, labels and weights. The
-//! smallest such width, m*, is bracketed by increasing factors of sqrt 2, then bisected to 8%. For comparison, the plot
-//! shows the widths for which convergence is proved, as medians over five of these problems.
+//! to ||F(W, X) - y|| <= 0.1. A width passes if 18 of 20 problems are solved, each with its own points, labels and
+//! weights. The smallest such width, m*, is bracketed by increasing factors of sqrt 2, then bisected to 8%. For
+//! comparison, the plot shows the widths for which convergence is proved, as medians over five of these problems.
 
 mod common;
 
-use common::{BLACK, Curve, Effort, GREEN, GREY, ORANGE, PURPLE, RED, line};
+use common::{BLACK, Curve, GREEN, GREY, ORANGE, PURPLE, RED, line, slope};
 use expnet::schedule::KernelStable;
 use expnet::{Dataset, Termination, Trainer, certificate};
 use kuva::prelude::*;
@@ -32,44 +30,70 @@ const MAX_STEPS: usize = 2000;
 /// Rows 2 to 16 of the diagram have the widths 2, …, 256; the search continues to row 24, width 4096.
 const ROWS: std::ops::RangeInclusive<usize> = 2..=16;
 const LAST_ROW: usize = 24;
+/// The number of problems per width.
+const PROBLEMS: usize = 20;
 /// The number of problems for which certified widths are computed. They differ little, and each takes some ten kernels
 /// of that width.
-const CERTIFIED: usize = 5;
+const PROVED: usize = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let effort = Effort::from_arguments()?;
-    let sizes = effort.pick(vec![8, 16], vec![16, 32, 64], vec![16, 23, 32, 45, 64, 91, 128]);
-    let problems = effort.pick(4, 20, 20);
-    let resamples = effort.pick(20, 200, 400);
-
-    println!("smallest width m*, d = {DIMENSION}, {problems} problems per width");
+    let (sizes, resamples) = if common::full()? {
+        (vec![16, 23, 32, 45, 64, 91, 128], 400)
+    } else {
+        (vec![16, 32, 64], 200)
+    };
     let mut diagrams = Vec::new();
     for (start, antisymmetric, colour) in [("antisymmetric", true, RED), ("random signs", false, ORANGE)] {
-        let mut experiment = Experiment::new(antisymmetric, problems);
-        let law = experiment.law(&sizes, resamples)?;
-        for smallest in &law.smallest {
-            let SmallestWidth { samples, width, .. } = smallest;
-            print!("{start:<13}  n = {samples:>3}  m* = {width:>4}");
-            println!(", {:.0} to {:.0} with other problems", smallest.low, smallest.high);
-        }
-        println!("{start:<13}  m* ~ n^p, p = {:.2} +- {:.2}", law.exponent, law.error);
-        let solved = experiment.fractions(&sizes)?;
+        let mut experiment = Experiment::new(antisymmetric, PROBLEMS);
         diagrams.push(Diagram {
             start,
             colour,
-            solved,
-            law,
+            law: experiment.law(&sizes, resamples)?,
+            solved: experiment.fractions(&sizes)?,
         });
     }
-    common::save("width_phase_diagram", &draw(&diagrams, &certified(&sizes)?))
+    let proved = proved(&sizes)?;
+    print(&sizes, &diagrams, &proved);
+    common::save("width_phase_diagram", &draw(&diagrams, &proved))
+}
+
+fn print(sizes: &[usize], diagrams: &[Diagram], proved: &[Widths]) {
+    let mut header = common::cells(["start"]);
+    header.extend(sizes.iter().map(ToString::to_string));
+    header[1].insert_str(0, "n = ");
+    header.push("slope of ln m* on ln n".into());
+    let row = |name: &str, widths: &mut dyn Iterator<Item = f64>, slope: String| {
+        let format = |m| if m < 1e4 { format!("{m}") } else { format!("{m:.2e}") };
+        let name = std::iter::once(name.to_string());
+        name.chain(widths.map(format)).chain([slope]).collect()
+    };
+    let mut rows = Vec::new();
+    for Diagram { start, law, .. } in diagrams {
+        let widths = &mut law.smallest.iter().map(|smallest| smallest.width as f64);
+        rows.push(row(start, widths, format!("{:.2} ± {:.2}", law.exponent, law.error)));
+    }
+    for Widths {
+        label,
+        points,
+        exponent,
+        ..
+    } in proved
+    {
+        rows.push(row(
+            label,
+            &mut points.iter().map(|point| point.1),
+            format!("{exponent:.2}"),
+        ));
+    }
+    common::print_table(&header, &rows);
 }
 
 /// Widths for which convergence is proved, by samples: for the drawn start, and before it is drawn. Medians over
 /// problems.
-fn certified(sizes: &[usize]) -> Result<Vec<Widths>, expnet::Error> {
-    let (mut for_start, mut in_advance) = (Vec::new(), Vec::new());
+fn proved(sizes: &[usize]) -> Result<[Widths; 2], expnet::Error> {
+    let (mut start_seen, mut in_advance) = (Vec::new(), Vec::new());
     for &n in sizes {
-        let problems = (0..CERTIFIED).into_par_iter().map(|problem| {
+        let problems = (0..PROVED).into_par_iter().map(|problem| {
             let (data, seed) = draw_problem(n, problem)?;
             let (net, _) = certificate::NarrowestSearch::default().seed(!seed).search(&data)?;
             let sufficient = certificate::sufficient_width(&data, 1.0, 0.1)?;
@@ -77,21 +101,12 @@ fn certified(sizes: &[usize]) -> Result<Vec<Widths>, expnet::Error> {
         });
         let widths: Result<Vec<_>, expnet::Error> = problems.collect();
         let (mut narrowest, mut sufficient): (Vec<f64>, Vec<f64>) = widths?.into_iter().unzip();
-        let narrowest = common::quantile(&mut narrowest, 0.5);
-        let sufficient = common::quantile(&mut sufficient, 0.5);
-        println!("certified      n = {n:>3}  m = {narrowest:.0} for the drawn start, {sufficient:.2e} in advance");
-        for_start.push((n as f64, narrowest));
-        in_advance.push((n as f64, sufficient));
+        start_seen.push((n as f64, common::quantile(&mut narrowest, 0.5)));
+        in_advance.push((n as f64, common::quantile(&mut sufficient, 0.5)));
     }
-    let widths = |label: &str, colour, points: Curve| {
-        let exponent = slope(points.iter().copied());
-        println!("{label}: m ~ n^p, p = {exponent:.2}");
-        let label = format!("{label}: slope {exponent:.2}");
-        Widths { label, colour, points }
-    };
-    Ok(vec![
-        widths("certified for the start (A to A'')", GREEN, for_start),
-        widths("certified in advance (B to D)", PURPLE, in_advance),
+    Ok([
+        Widths::new("proved, start seen", GREEN, start_seen),
+        Widths::new("proved, in advance", PURPLE, in_advance),
     ])
 }
 
@@ -106,9 +121,21 @@ struct Diagram {
 
 /// A labelled curve of widths by samples.
 struct Widths {
-    label: String,
+    label: &'static str,
     colour: &'static str,
     points: Curve,
+    exponent: f64,
+}
+
+impl Widths {
+    fn new(label: &'static str, colour: &'static str, points: Curve) -> Self {
+        Self {
+            label,
+            colour,
+            exponent: slope(points.iter().copied()),
+            points,
+        }
+    }
 }
 
 /// Which problems gradient descent solves, computed on demand.
@@ -252,20 +279,11 @@ fn width(row: usize) -> usize {
     (1_usize << row).isqrt().div_ceil(2) * 2
 }
 
-/// The slope of the least-squares line through (ln x, ln y).
-fn slope(points: impl Iterator<Item = (f64, f64)>) -> f64 {
-    let logarithms: Vec<(f64, f64)> = points.map(|(x, y)| (x.ln(), y.ln())).collect();
-    let mean = logarithms.iter().map(|(x, _)| x).sum::<f64>() / logarithms.len() as f64;
-    let covariance: f64 = logarithms.iter().map(|(x, y)| (x - mean) * y).sum();
-    let variance: f64 = logarithms.iter().map(|(x, _)| (x - mean).powi(2)).sum();
-    covariance / variance
-}
-
 /// The fractions of problems solved for both starts, and the smallest widths among others.
-fn draw(diagrams: &[Diagram], certified: &[Widths]) -> Scene {
+fn draw(diagrams: &[Diagram], proved: &[Widths]) -> Scene {
     let axis = SampleAxis::new(&diagrams[0].law);
     let mut panels: Vec<_> = diagrams.iter().map(|diagram| solved_panel(diagram, &axis)).collect();
-    let (widths, legend) = widths_panel(diagrams, certified, &axis);
+    let (widths, legend) = widths_panel(diagrams, proved, &axis);
     panels.push(widths);
     common::figure(panels, 3, (460.0, 420.0), legend)
 }
@@ -340,11 +358,7 @@ fn solved_panel(diagram: &Diagram, axis: &SampleAxis) -> (Vec<Plot>, Layout) {
 }
 
 /// The smallest widths among other widths, with the legend of the figure.
-fn widths_panel(
-    diagrams: &[Diagram],
-    certified: &[Widths],
-    axis: &SampleAxis,
-) -> ((Vec<Plot>, Layout), Vec<LegendEntry>) {
+fn widths_panel(diagrams: &[Diagram], proved: &[Widths], axis: &SampleAxis) -> ((Vec<Plot>, Layout), Vec<LegendEntry>) {
     let first_widths = diagrams.iter().map(|diagram| diagram.law.smallest[0].width as f64);
     let geometric_mean = first_widths.product::<f64>().powf(1.0 / diagrams.len() as f64);
     let paper = axis.law(2.0, geometric_mean);
@@ -363,11 +377,12 @@ fn widths_panel(
         dasharray: Some("4 3".into()),
         ..common::key("slope 2, the paper's exponent", GREY)
     });
-    for curve in certified {
+    for curve in proved {
         plots.push(Plot::Line(line(in_powers(&curve.points, f64::log10), curve.colour)));
-        legend.push(common::key(&curve.label, curve.colour));
+        let label = format!("{}: slope {:.2}", curve.label, curve.exponent);
+        legend.push(common::key(&label, curve.colour));
     }
-    let layout = axis.layout(&plots).with_title("widths needed and certified");
+    let layout = axis.layout(&plots).with_title("widths needed and proved");
     ((plots, common::with_powers_of_ten(layout, 1.0)), legend)
 }
 

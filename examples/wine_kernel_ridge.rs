@@ -1,10 +1,11 @@
 //! Kernel ridge regression with the limit kernel against networks of finite width, on the wine data.
 //!
-//!     cargo run --release --example wine_kernel_ridge            # three splits; prints a table
-//!     cargo run --release --example wine_kernel_ridge -- --small # one split and a small network
+//!     cargo run --release --example wine_kernel_ridge # prints a table
 //!
 //! Every model gets the same points: 68% of the wines for training, 12% for validation and 20% for testing. The
 //! validation data chooses the ridge parameter, separately for the kernel and the network, and when the network stops.
+
+mod common;
 
 use expnet::kernel::Predictor;
 use expnet::method::GaussNewton;
@@ -13,6 +14,10 @@ use nalgebra::DVector;
 use std::error::Error;
 use std::fs::File;
 
+/// The number of random splits of the data.
+const SPLITS: u64 = 3;
+/// The number of neurons.
+const WIDTH: usize = 512;
 /// The standard deviation of the initial weights and of the limit kernel.
 const STD_DEV: f64 = 0.5;
 
@@ -26,43 +31,55 @@ struct Split {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let small = std::env::args().any(|argument| argument == "--small");
-    let (splits, width) = if small { (1, 64) } else { (3, 512) };
     let file = File::open(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/examples/data/winequality-red.csv"
     ))?;
     let wines = Dataset::<f64>::from_csv(file, "quality")?;
 
-    println!(
-        "R² on the test wines   least squares   kernel ridge (lambda)   early stopping   network with ridge (lambda)"
-    );
     let mut rows = Vec::new();
-    for seed in 1..=splits {
+    let mut scores = Vec::new();
+    for seed in 1..=SPLITS {
         let split = split(&wines, seed)?;
         let (kernel_lambda, kernel) = kernel_ridge(&split)?;
-        let (lambda, ridge) = network_with_ridge(&split, width, seed)?;
-        let row = [
+        let (lambda, ridge) = network_with_ridge(&split, seed)?;
+        let score = [
             r_squared(&least_squares(&split)?, &split.raw_test),
             r_squared(&kernel, &split.test),
-            r_squared(&early_stopping(&split, width, seed)?, &split.test),
+            r_squared(&early_stopping(&split, seed)?, &split.test),
             r_squared(&ridge, &split.test),
         ];
-        print_row(
-            &format!("split {seed}"),
-            &row,
-            &[kernel_lambda, lambda].map(|lambda| format!("({lambda:.2})")),
-        );
-        rows.push(row);
+        let lambdas = [kernel_lambda, lambda].map(|lambda| format!(" ({lambda:.2})"));
+        rows.push(row(&format!("split {seed}"), &score, &lambdas));
+        scores.push(score);
     }
-    let mean: [f64; 4] = std::array::from_fn(|k| rows.iter().map(|row| row[k]).sum::<f64>() / rows.len() as f64);
-    print_row("mean", &mean, &[String::new(), String::new()]);
-    println!("\n{width} neurons, sigma = {STD_DEV}; lambda between 0.01 and 100, chosen by the validation loss");
+    let mean: [f64; 4] = std::array::from_fn(|k| scores.iter().map(|score| score[k]).sum::<f64>() / SPLITS as f64);
+    rows.push(row("mean", &mean, &[String::new(), String::new()]));
+    let header = [
+        "",
+        "least squares",
+        "kernel ridge (λ)",
+        "network, early stopping",
+        "network with ridge (λ)",
+    ];
+    common::print_table(&common::cells(header), &rows);
+
+    let [linear, kernel, stopped, ridge] = mean;
+    println!(
+        "\nOn the wine data, averaged over three splits, test R² is {linear:.3} for least squares, {stopped:.3} for a network \
+         with early stopping, {ridge:.3} for a network with ridge and {kernel:.3} at infinite width."
+    );
     Ok(())
 }
 
-fn print_row(name: &str, [linear, kernel, stopped, ridge]: &[f64; 4], [kernel_lambda, lambda]: &[String; 2]) {
-    println!("{name:<20}   {linear:13.3}   {kernel:12.3} {kernel_lambda:<8}   {stopped:14.3}   {ridge:18.3} {lambda}");
+fn row(name: &str, [linear, kernel, stopped, ridge]: &[f64; 4], [kernel_lambda, lambda]: &[String; 2]) -> Vec<String> {
+    vec![
+        name.into(),
+        format!("{linear:.3}"),
+        format!("{kernel:.3}{kernel_lambda}"),
+        format!("{stopped:.3}"),
+        format!("{ridge:.3}{lambda}"),
+    ]
 }
 
 fn split(wines: &Dataset<f64>, seed: u64) -> Result<Split, expnet::Error> {
@@ -107,14 +124,14 @@ fn kernel_ridge(split: &Split) -> Result<(f64, DVector<f64>), expnet::Error> {
     })
 }
 
-fn start(split: &Split, width: usize, seed: u64) -> Result<ExpNetwork<f64>, expnet::Error> {
-    let start = Initializer::new(split.train.dimension(), width).std_dev(STD_DEV);
+fn start(split: &Split, seed: u64) -> Result<ExpNetwork<f64>, expnet::Error> {
+    let start = Initializer::new(split.train.dimension(), WIDTH).std_dev(STD_DEV);
     start.antisymmetric(true).seed(seed).build()
 }
 
 /// Gradient descent until the validation loss has not improved for 100 steps.
-fn early_stopping(split: &Split, width: usize, seed: u64) -> Result<DVector<f64>, expnet::Error> {
-    let mut net = start(split, width, seed)?;
+fn early_stopping(split: &Split, seed: u64) -> Result<DVector<f64>, expnet::Error> {
+    let mut net = start(split, seed)?;
     Trainer::default()
         .max_steps(3000)
         .validation(&split.validation, 100)
@@ -124,11 +141,11 @@ fn early_stopping(split: &Split, width: usize, seed: u64) -> Result<DVector<f64>
 
 /// Gauss-Newton on 1/2 ||F - y||^2 + lambda m / 2 ||W - W_0||^2, which converges to kernel ridge regression with lambda
 /// as m tends to infinity.
-fn network_with_ridge(split: &Split, width: usize, seed: u64) -> Result<(f64, DVector<f64>), expnet::Error> {
+fn network_with_ridge(split: &Split, seed: u64) -> Result<(f64, DVector<f64>), expnet::Error> {
     choose(split, |lambda| {
-        let mut net = start(split, width, seed)?;
+        let mut net = start(split, seed)?;
         Trainer::default()
-            .method(GaussNewton::default().ridge(lambda * width as f64))
+            .method(GaussNewton::default().ridge(lambda * WIDTH as f64))
             .max_steps(5)
             .fit(&mut net, &split.train)?;
         Ok([

@@ -1,4 +1,4 @@
-//! Shared by the examples: amount of work, random problems, and plots in a common style.
+//! Shared by the examples: arguments, random problems, tables, and plots in a common style.
 #![allow(dead_code)] // Each example uses only part of it.
 
 use expnet::{Dataset, Error, Initializer};
@@ -23,35 +23,14 @@ pub const LIGHT_GREEN: &str = "#a1d99b";
 /// Points (x, y), sorted by x.
 pub type Curve = Vec<(f64, f64)>;
 
-/// How much work an example does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effort {
-    /// `--small`: seconds, to check that it runs.
-    Small,
-    /// At most a minute on two cores.
-    Usual,
-    /// `--full`: the long version.
-    Full,
-}
-
-impl Effort {
-    pub fn from_arguments() -> Result<Self, String> {
-        std::env::args()
-            .skip(1)
-            .try_fold(Self::Usual, |_, argument| match argument.as_str() {
-                "--small" => Ok(Self::Small),
-                "--full" => Ok(Self::Full),
-                other => Err(format!("unknown argument {other}; use --small or --full")),
-            })
-    }
-
-    pub fn pick<T>(self, small: T, usual: T, full: T) -> T {
-        match self {
-            Self::Small => small,
-            Self::Usual => usual,
-            Self::Full => full,
-        }
-    }
+/// Whether the command line asks for the long version, `--full`.
+pub fn full() -> Result<bool, String> {
+    std::env::args()
+        .skip(1)
+        .try_fold(false, |_, argument| match argument.as_str() {
+            "--full" => Ok(true),
+            other => Err(format!("unknown argument {other}; use --full")),
+        })
 }
 
 /// n points, uniform on the unit sphere of R^d, with random labels +1 or -1.
@@ -79,6 +58,37 @@ pub fn quantile(values: &mut [f64], q: f64) -> f64 {
     let place = q * last as f64;
     let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
     below + place.fract() * (above - below)
+}
+
+/// The slope of the least-squares line through (ln x, ln y).
+pub fn slope(points: impl Iterator<Item = (f64, f64)>) -> f64 {
+    let logarithms: Vec<(f64, f64)> = points.map(|(x, y)| (x.ln(), y.ln())).collect();
+    let mean = logarithms.iter().map(|(x, _)| x).sum::<f64>() / logarithms.len() as f64;
+    let covariance: f64 = logarithms.iter().map(|(x, y)| (x - mean) * y).sum();
+    let variance: f64 = logarithms.iter().map(|(x, _)| (x - mean).powi(2)).sum();
+    covariance / variance
+}
+
+/// Prints a table in Markdown, as it stands in the docs.
+pub fn print_table(header: &[String], rows: &[Vec<String>]) {
+    println!();
+    print_row(header);
+    println!("|{}", "---|".repeat(header.len()));
+    for row in rows {
+        print_row(row);
+    }
+}
+
+fn print_row(cells: &[String]) {
+    for cell in cells {
+        print!("|{}{cell} ", if cell.is_empty() { "" } else { " " });
+    }
+    println!("|");
+}
+
+/// Owned cells of a table.
+pub fn cells<const N: usize>(texts: [&str; N]) -> Vec<String> {
+    texts.map(String::from).to_vec()
 }
 
 pub fn line(points: Curve, colour: &str) -> LinePlot {
