@@ -192,7 +192,8 @@ impl Scaling {
         })
     }
 
-    /// Scales the points and labels of `data`. The bias coordinate comes last and is named `bias`.
+    /// Scales the points and labels of `data`, and keeps its sample weights. The bias coordinate comes last and is named
+    /// `bias`.
     ///
     /// Errors: [`Error::Column`] if both `data` and the training data have column names and they differ or
     /// are in another order, and those of [`apply_points`](Self::apply_points).
@@ -206,7 +207,7 @@ impl Scaling {
         if let (Some(names), true) = (&mut names, self.options.bias) {
             names.push("bias".into());
         }
-        Dataset::checked(points, labels, names)
+        Dataset::checked(points, labels, names)?.with_optional_weights(data.weights().cloned())
     }
 
     /// Checks that the columns of `data` are those of the training data, if both have names.

@@ -34,6 +34,7 @@ mod limit;
 mod pairs;
 mod preconditioner;
 mod predictor;
+mod roots;
 mod solver;
 mod spectrum;
 
