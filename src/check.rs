@@ -78,7 +78,11 @@ pub fn gradient<T: Float>(net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<Grad
     let analytic = net.gradient(data)?;
     let residual = net.residual(data)?;
     let weight = |i: usize| data.weights().map_or(1.0, |weights| weights[i].as_f64());
-    let samples: Vec<_> = residual.iter().enumerate().map(|(i, e)| (e.as_f64(), weight(i))).collect();
+    let samples: Vec<_> = residual
+        .iter()
+        .enumerate()
+        .map(|(i, e)| (e.as_f64(), weight(i)))
+        .collect();
     let points = data.points().map(Float::as_f64);
     let weights = net.weights().map(Float::as_f64);
     let a = net.output_weights().map(Float::as_f64);
@@ -94,7 +98,10 @@ pub fn gradient<T: Float>(net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<Grad
         let at = c * total / compared;
         let (k, r) = (at % weights.nrows(), at / weights.nrows());
         let activations = points.tr_mul(&weights.column(r)).map(f64::exp);
-        let terms = samples.iter().enumerate().map(|(i, (e, s))| (a[r] * s * e * activations[i] * points[(k, i)]).abs());
+        let terms = samples
+            .iter()
+            .enumerate()
+            .map(|(i, (e, s))| (a[r] * s * e * activations[i] * points[(k, i)]).abs());
         report.scale = report.scale.max(terms.sum());
         let numerical = central_difference(&points, &samples, a[r], activations.as_slice(), k);
         report.largest_error = report.largest_error.max((analytic[(k, r)].as_f64() - numerical).abs());

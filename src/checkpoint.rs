@@ -62,7 +62,8 @@ impl Identity {
                 .with("fingerprint of the labels", fingerprint(data.labels().as_slice()))
                 .with(
                     "fingerprint of the sample weights",
-                    data.weights().map_or("none".into(), |weights| fingerprint(weights.as_slice())),
+                    data.weights()
+                        .map_or("none".into(), |weights| fingerprint(weights.as_slice())),
                 )
         };
         let widths = link.widths(network.width())?;

@@ -62,7 +62,9 @@ pub fn r2_weighted<T: Float>(
     let pairs = Pairs::new(labels, predictions, weights)?;
     // From the first label, so that equal labels deviate by exactly 0.
     let shifted = |pair: &(f64, f64)| pair.0 - pairs.list[0].0;
-    let mean: f64 = pairs.weighted(pairs.list.iter().map(|pair| shifted(pair) / pairs.total)).sum();
+    let mean: f64 = pairs
+        .weighted(pairs.list.iter().map(|pair| shifted(pair) / pairs.total))
+        .sum();
     let deviations = || pairs.list.iter().map(|pair| shifted(pair) - mean);
     let unit = largest(deviations());
     if unit == 0.0 {

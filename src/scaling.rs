@@ -28,7 +28,8 @@ const CONSTANT_ROUNDINGS: f64 = 4.0;
 ///    theory of this model assumes.
 ///
 /// Labels become (y - mean) / std, with std = 1 if the labels are all equal, and |mean| if they differ by rounding
-/// alone. Standard deviations are population standard deviations (divided by n). Everything is computed in f64 and then
+/// alone. Standard deviations are population standard deviations (divided by n). Sample weights are kept and do not count
+/// in means and standard deviations, as by default in scikit-learn's `StandardScaler`. Everything is computed in f64 and then
 /// rounded to `T`. Costs O(n d).
 ///
 /// ```

@@ -90,11 +90,21 @@ pub(crate) fn sample_weights<T: Float>(
     check_finite("a sample weight", weights, remedy, |i, _| format!("sample {i}"))?;
     if let Some(i) = weights.iter().position(|w| *w < T::zero()) {
         let value = format!("{:?} at sample {i}", weights[i].as_f64());
-        require(false, setting, value, "at least 0 everywhere: give 0 to leave a sample out")?;
+        require(
+            false,
+            setting,
+            value,
+            "at least 0 everywhere: give 0 to leave a sample out",
+        )?;
     }
     let counts = weights.iter().any(|w| *w > T::zero());
     let value = format_args!("0 at all {samples} samples");
-    require(counts, setting, value, "above 0 at one sample at least, or no data count")
+    require(
+        counts,
+        setting,
+        value,
+        "above 0 at one sample at least, or no data count",
+    )
 }
 
 /// Implements `Serialize` and `Deserialize` for settings that derive both with `#[serde(remote = "Self")]`.

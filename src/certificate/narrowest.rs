@@ -1,8 +1,8 @@
 //! Draw, certify, and widen until the certificate holds.
 
-use super::{WEIGHTS, certify_start};
 use super::neurons::Pairs;
 use super::report::Certificate;
+use super::{WEIGHTS, certify_start};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::float::Float;

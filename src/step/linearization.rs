@@ -105,7 +105,11 @@ impl<T: Float> Linearization<T> {
         });
         let loss = half_square::<T>(entries);
         // In T: what the type cannot hold is an overflow.
-        if next_residual.iter().chain(&*next_difference).all(ComplexField::is_finite) {
+        if next_residual
+            .iter()
+            .chain(&*next_difference)
+            .all(ComplexField::is_finite)
+        {
             loss
         } else {
             f64::INFINITY

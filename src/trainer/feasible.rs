@@ -154,7 +154,9 @@ pub(super) fn check_residual<T: Float>(
 }
 
 fn weights_out_of_range<T: Float>(data: &Dataset<T>, size: &str, consequence: &str) -> Error {
-    let largest = data.weights().map_or(0.0, |weights| largest(weights.iter().map(|s| s.as_f64())));
+    let largest = data
+        .weights()
+        .map_or(0.0, |weights| largest(weights.iter().map(|s| s.as_f64())));
     Error::Setting {
         setting: "the largest weight of `Dataset::with_weights`",
         value: format!("{largest:e}, so {size} that {consequence} in {}", T::NAME),

@@ -67,7 +67,10 @@ fn the_loss_over_ranks_is_weighted() {
     let recipe = Initializer::new(3, 50);
     let expected = recipe.build::<f64>().unwrap().loss(&data).unwrap();
     for loss in Threads::run(2, move |world| {
-        recipe.shard(world.rank(), world.size()).build::<f64>()?.loss_over(&world, &data)
+        recipe
+            .shard(world.rank(), world.size())
+            .build::<f64>()?
+            .loss_over(&world, &data)
     }) {
         assert!((loss.unwrap() - expected).abs() <= 1e-12 * expected);
     }
@@ -78,7 +81,7 @@ fn the_loss_over_ranks_is_weighted() {
 fn equal_weights_are_none() {
     let data = problems::data::<f64>(20, 3, 1);
     let ones = data.clone().with_weights(DVector::from_element(20, 1.0)).unwrap();
-    let net = problems::net::<f64>(3, 40, 1);
+    let net = net::<f64>(3, 40, 1);
     assert_eq!(net.loss(&data).unwrap(), net.loss(&ones).unwrap());
     assert_eq!(net.gradient(&data).unwrap(), net.gradient(&ones).unwrap());
 }

@@ -3,8 +3,8 @@
 mod data;
 mod kernel;
 mod loss;
-mod metrics;
 mod methods;
+mod metrics;
 mod refused;
 mod runs;
 mod schedules;
@@ -25,7 +25,8 @@ fn problem<T: Float>(d: usize, m: usize) -> (Dataset<T>, Dataset<T>, ExpNetwork<
 }
 
 fn weighted<T: Float>(data: Dataset<T>) -> Dataset<T> {
-    data.with_weights(DVector::from_iterator(9, COPIES.iter().map(|&s| T::lit(s as f64)))).unwrap()
+    data.with_weights(DVector::from_iterator(9, COPIES.iter().map(|&s| T::lit(s as f64))))
+        .unwrap()
 }
 
 /// The samples of a batch, each as often as it counts.
@@ -60,7 +61,10 @@ fn same_runs<T: Float>(name: &str, steps: usize, trainers: [&dyn Fn() -> Trainer
         assert_eq!(losses.len(), all.len(), "{name}");
         for (step, (loss, other)) in losses.iter().zip(&all).enumerate() {
             let off = (loss - other).abs();
-            assert!(off <= tolerance * other, "{name}, d = {d}, step {step}: {loss:e} {other:e}");
+            assert!(
+                off <= tolerance * other,
+                "{name}, d = {d}, step {step}: {loss:e} {other:e}"
+            );
         }
         assert!(losses[steps.min(losses.len() - 1)] < losses[0], "{name}: {losses:?}");
         assert_eq!(report.passes(), expected.passes(), "{name}");
