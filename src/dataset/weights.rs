@@ -46,10 +46,11 @@ impl<T: Float> Dataset<T> {
     /// assert!(error.to_string().contains("-2.0 at sample 1"));
     /// # Ok::<(), expnet::Error>(())
     /// ```
-    pub fn with_weights(mut self, weights: DVector<T>) -> Result<Self, Error> {
+    pub fn with_weights(mut self, mut weights: DVector<T>) -> Result<Self, Error> {
         sample_weights(SETTING, &weights, self.samples())?;
         // Adding 0 turns -0 into 0, so that equal weights have equal bits.
-        self.weights = Some(weights.map(|s| s + T::zero()));
+        weights.iter_mut().for_each(|s| *s += T::zero());
+        self.weights = Some(weights);
         Ok(self)
     }
 

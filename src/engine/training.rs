@@ -305,11 +305,9 @@ impl<T: Float> Engine<T> {
     fn product(&mut self, along: Along, product: &mut [f64]) -> Result<(), Error> {
         self.make_room()?;
         self.sweep(Job::Product(along), Scope::Nothing);
-        let slots = &self.batches.current().slots;
-        gather(&self.chunks, product.len(), 0, slots, &mut self.outputs.evaluated);
-        self.ranks
-            .link()
-            .sum(Exchange::TangentProduct, &mut self.outputs.evaluated)?;
+        let (slots, evaluated) = (&self.batches.current().slots, &mut self.outputs.evaluated);
+        gather(&self.chunks, product.len(), 0, slots, evaluated);
+        self.ranks.link().sum(Exchange::TangentProduct, evaluated)?;
         for (p, sum) in product.iter_mut().zip(&self.outputs.evaluated) {
             *p = sum * std::f64::consts::LN_2;
         }
