@@ -76,7 +76,13 @@ impl fmt::Display for GradientReport {
 /// Errors: those of [`ExpNetwork::gradient`].
 pub fn gradient<T: Float>(net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<GradientReport, Error> {
     let analytic = net.gradient(data)?;
-    let residual = net.residual(data)?.map(Float::as_f64);
+    let residual = net.residual(data)?;
+    let weight = |i: usize| data.weights().map_or(1.0, |weights| weights[i].as_f64());
+    let samples: Vec<_> = residual
+        .iter()
+        .enumerate()
+        .map(|(i, e)| (e.as_f64(), weight(i)))
+        .collect();
     let points = data.points().map(Float::as_f64);
     let weights = net.weights().map(Float::as_f64);
     let a = net.output_weights().map(Float::as_f64);
@@ -92,30 +98,34 @@ pub fn gradient<T: Float>(net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<Grad
         let at = c * total / compared;
         let (k, r) = (at % weights.nrows(), at / weights.nrows());
         let activations = points.tr_mul(&weights.column(r)).map(f64::exp);
-        let terms = (0..points.ncols()).map(|i| (a[r] * residual[i] * activations[i] * points[(k, i)]).abs());
+        let terms = samples
+            .iter()
+            .enumerate()
+            .map(|(i, (e, s))| (a[r] * s * e * activations[i] * points[(k, i)]).abs());
         report.scale = report.scale.max(terms.sum());
-        let numerical = central_difference(&points, residual.as_slice(), a[r], activations.as_slice(), k);
+        let numerical = central_difference(&points, &samples, a[r], activations.as_slice(), k);
         report.largest_error = report.largest_error.max((analytic[(k, r)].as_f64() - numerical).abs());
     }
     Ok(report)
 }
 
 /// (L(w + h) - L(w - h)) / 2h for coordinate k of a neuron, without cancellation: only the output of this neuron
-/// changes, so if the outputs change by d+ and d-, the losses differ by sum (d+ - d-) (e + (d+ + d-) / 2).
-fn central_difference(points: &DMatrix<f64>, residual: &[f64], a: f64, activations: &[f64], k: usize) -> f64 {
+/// changes, so if the outputs change by d+ and d-, the losses differ by sum s (d+ - d-) (e + (d+ + d-) / 2) over `samples`
+/// with residual e and weight s.
+fn central_difference(points: &DMatrix<f64>, samples: &[(f64, f64)], a: f64, activations: &[f64], k: usize) -> f64 {
     let largest = points.row(k).amax();
     if largest == 0.0 {
         return 0.0;
     }
     let h = 1e-7 / largest;
-    let sum: f64 = (0..residual.len())
-        .map(|i| {
+    let sum: f64 = (samples.iter().enumerate())
+        .map(|(i, (e, s))| {
             let x = points[(k, i)];
             let (up, down) = (
                 a * activations[i] * (h * x).exp_m1(),
                 a * activations[i] * (-h * x).exp_m1(),
             );
-            (up - down) * (residual[i] + 0.5 * (up + down))
+            s * (up - down) * (e + 0.5 * (up + down))
         })
         .sum();
     sum / (2.0 * h)

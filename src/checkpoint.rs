@@ -60,6 +60,11 @@ impl Identity {
                 .with("samples", data.samples())
                 .with("fingerprint of the points", fingerprint(data.points().as_slice()))
                 .with("fingerprint of the labels", fingerprint(data.labels().as_slice()))
+                .with(
+                    "fingerprint of the sample weights",
+                    data.weights()
+                        .map_or("none".into(), |weights| fingerprint(weights.as_slice())),
+                )
         };
         let widths = link.widths(network.width())?;
         let output_weights = link.checksum(|checksum| checksum.feed(network.output_weights().as_slice()))?;

@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 #[cfg(feature = "csv")]
 mod csv;
+mod weights;
 
 #[cfg(feature = "csv")]
 pub use csv::{CsvColumns, CsvOptions, Missing, UnknownCategory};
@@ -20,6 +21,7 @@ pub use csv::{CsvColumns, CsvOptions, Missing, UnknownCategory};
 /// Every constructor checks that there is at least one point with at least one coordinate, that each
 /// point has a label, and that all numbers are finite. The coordinates (the columns of a table) may be
 /// named; error messages then include the names, and [`Scaling`](crate::Scaling) checks that they match.
+/// Samples may have weights: see [`with_weights`](Self::with_weights).
 ///
 /// ```
 /// use expnet::Dataset;
@@ -35,6 +37,8 @@ pub struct Dataset<T: Float> {
     points: DMatrix<T>,
     labels: DVector<T>,
     names: Option<Vec<String>>,
+    /// Sample weights, as [`Dataset::with_weights`] checks them.
+    weights: Option<DVector<T>>,
 }
 
 impl<T: Float> Dataset<T> {
@@ -94,7 +98,12 @@ impl<T: Float> Dataset<T> {
             "give one label per point; points are the columns of a d x n matrix",
         )?;
         check_finite("a label", &labels, FINITE_REMEDY, |i, _| format!("point {i}"))?;
-        Ok(Self { points, labels, names })
+        Ok(Self {
+            points,
+            labels,
+            names,
+            weights: None,
+        })
     }
 
     /// Names the d coordinates.
@@ -122,7 +131,8 @@ impl<T: Float> Dataset<T> {
         Ok(self)
     }
 
-    /// Consumes the data set and returns its points (d x n), labels (n) and names.
+    /// Consumes the data set and returns its points (d x n), labels (n) and names. Sample weights, if any, are dropped:
+    /// see [`weights`](Self::weights).
     pub fn into_parts(self) -> (DMatrix<T>, DVector<T>, Option<Vec<String>>) {
         (self.points, self.labels, self.names)
     }
@@ -157,8 +167,8 @@ impl<T: Float> Dataset<T> {
     ///
     /// The same `seed` gives the same split on every machine and for every scalar type.
     ///
-    /// Errors: [`Error::Setting`] unless 0 < `fraction` < 1 and both parts get at least one point.
-    /// Copies the data.
+    /// Errors: [`Error::Setting`] unless 0 < `fraction` < 1 and both parts get at least one point, and, with sample
+    /// weights, at least one whose weight is above 0. Copies the data.
     ///
     /// ```
     /// # use expnet::Dataset;
@@ -191,7 +201,8 @@ impl<T: Float> Dataset<T> {
     ///
     /// The same `seed` gives the same folds on every machine and for every scalar type.
     ///
-    /// Errors: [`Error::Setting`] unless `k` is from 2 to n. Copies the data k times.
+    /// Errors: [`Error::Setting`] unless `k` is from 2 to n, or for a part whose sample weights are all 0. Copies the data
+    /// k times.
     ///
     /// ```
     /// use expnet::{Dataset, ExpRegressor};
@@ -224,7 +235,8 @@ impl<T: Float> Dataset<T> {
         (0..k).map(fold).collect()
     }
 
-    /// Iterates over the samples (x_i, y_i): a view of each point, and its label.
+    /// Iterates over the samples (x_i, y_i): a view of each point, and its label. Sample weights are in
+    /// [`weights`](Self::weights), in the same order.
     ///
     /// ```
     /// # use expnet::Dataset;
@@ -239,8 +251,8 @@ impl<T: Float> Dataset<T> {
 
     /// The samples with the given `indices` (from 0), in that order. An index may be repeated.
     ///
-    /// Errors: [`Error::Empty`] if there are no indices, [`Error::Setting`] for an index of n or more.
-    /// Copies d + 1 numbers per index.
+    /// Errors: [`Error::Empty`] if there are no indices, [`Error::Setting`] for an index of n or more, or if the sample
+    /// weights of all these samples are 0. Copies d + 1 numbers per index.
     ///
     /// ```
     /// # use expnet::Dataset;
@@ -268,12 +280,14 @@ impl<T: Float> Dataset<T> {
             points: self.points.select_columns(indices),
             labels: self.labels.select_rows(indices),
             names: self.names.clone(),
+            weights: self.selected_weights(indices)?,
         })
     }
 
     /// Converts the data to another scalar type, rounding each number to the nearest.
     ///
-    /// Errors: [`Error::NotFinite`] with the value and its place if a number is out of range for `U`.
+    /// Errors: [`Error::NotFinite`] with the value and its place if a number is out of range for `U`; [`Error::Setting`] if
+    /// all sample weights vanish there.
     ///
     /// ```
     /// # use expnet::Dataset;
@@ -297,7 +311,7 @@ impl<T: Float> Dataset<T> {
         if let Some(i) = labels.iter().position(|value| !value.is_finite()) {
             return Err(too_large(self.labels[i], format!("the label of point {i}")));
         }
-        Dataset::checked(points, labels, self.names.clone())
+        Dataset::checked(points, labels, self.names.clone())?.with_optional_weights(self.cast_weights())
     }
 }
 

@@ -66,6 +66,7 @@
 //! | a | [`output_weights`](ExpNetwork::output_weights) | m, fixed; +1 or -1 unless given |
 //! | F(W, X) | [`forward`](ExpNetwork::forward) | n |
 //! | e = F - y | [`residual`](ExpNetwork::residual) | n |
+//! | s | sample [`weights`](Dataset::weights), if any: e_i stands for sqrt(s_i) (F(x_i) - y_i) in all below | n |
 //! | L | [`loss`](ExpNetwork::loss) | 1 |
 //! | grad L | [`gradient`](ExpNetwork::gradient) | d x m |
 //! | eps, on the 2-norm of e | [`tolerance`](Trainer::tolerance) | 1 |

@@ -182,7 +182,7 @@ impl<T: Float> ExpNetwork<T> {
     /// The loss of the whole network of which this is the share on this rank of `world`; see
     /// [`forward_over`](Self::forward_over).
     pub fn loss_over(&self, world: &dyn Communicator, data: &Dataset<T>) -> Result<T, Error> {
-        finite_loss(&(self.forward_over(world, data.points())? - data.labels()))
+        finite_loss(data, &(self.forward_over(world, data.points())? - data.labels()))
     }
 
     fn outputs_in_f64(&self, points: &DMatrix<T>) -> Result<Vec<f64>, Error> {
@@ -192,30 +192,37 @@ impl<T: Float> ExpNetwork<T> {
         engine::outputs(&self.weights, &self.output_weights, points)
     }
 
-    /// The residual e = F(W, X) - y, n numbers. Costs the same as [`forward`](Self::forward).
+    /// The residual e = F(W, X) - y, n numbers, whatever the sample weights. Costs the same as
+    /// [`forward`](Self::forward).
     pub fn residual(&self, data: &Dataset<T>) -> Result<DVector<T>, Error> {
         Ok(self.forward(data.points())? - data.labels())
     }
 
-    /// The loss L = 1/2 ||F(W, X) - y||^2 (a sum over samples, not a mean).
+    /// The loss L = 1/2 ||F(W, X) - y||^2 (a sum over samples, not a mean); with sample weights,
+    /// 1/2 sum_i s_i (F(W, x_i) - y_i)^2.
     ///
     /// Costs the same as [`forward`](Self::forward).
     ///
     /// Errors: those of `forward`, a loss that overflows.
     pub fn loss(&self, data: &Dataset<T>) -> Result<T, Error> {
-        finite_loss(&self.residual(data)?)
+        finite_loss(data, &self.residual(data)?)
     }
 
-    /// The gradient of the loss, d x m: column r is a_r sum_i e_i exp(<w_r, x_i>) x_i.
+    /// The gradient of the loss, d x m: column r is a_r sum_i e_i exp(<w_r, x_i>) x_i, with s_i e_i in place of e_i if the
+    /// samples have weights.
     ///
     /// Costs 4 n d m flops and 2 n m exponentials.
     pub fn gradient(&self, data: &Dataset<T>) -> Result<DMatrix<T>, Error> {
         let residual = self.residual(data)?;
-        self.pull_back(data, &residual)
+        self.pull_back(data, residual)
     }
 
-    /// J^T v for the dual vector v.
-    fn pull_back(&self, data: &Dataset<T>, dual: &DVector<T>) -> Result<DMatrix<T>, Error> {
+    /// The gradient of the loss with this residual.
+    fn pull_back(&self, data: &Dataset<T>, residual: DVector<T>) -> Result<DMatrix<T>, Error> {
+        let dual = match data.weights() {
+            Some(weights) => residual.component_mul(weights),
+            None => residual,
+        };
         let gradient = engine::gradient(&self.weights, &self.output_weights, data.points(), dual.as_slice())?;
         match gradient.iter().position(|g| !g.is_finite()) {
             Some(at) => Err(overflow::<T>(
@@ -241,8 +248,8 @@ impl<T: Float> ExpNetwork<T> {
             });
         }
         let residual = self.residual(data)?;
-        let loss = finite_loss(&residual)?;
-        let mut weights = self.pull_back(data, &residual)?;
+        let loss = finite_loss(data, &residual)?;
+        let mut weights = self.pull_back(data, residual)?;
         weights.zip_apply(&self.weights, |g, w| *g = w - step_size * *g);
         if weights.iter().any(|w| !w.is_finite()) {
             return Err(Error::Diverged {
@@ -329,8 +336,9 @@ fn finite_outputs<T: Float>(outputs: &[f64]) -> Result<DVector<T>, Error> {
     }
 }
 
-fn finite_loss<T: Float>(residual: &DVector<T>) -> Result<T, Error> {
-    let loss = T::lit(half_square::<T>(residual.iter().map(|e| e.as_f64())));
+fn finite_loss<T: Float>(data: &Dataset<T>, residual: &DVector<T>) -> Result<T, Error> {
+    let residual = residual.iter().map(|e| e.as_f64());
+    let loss = T::lit(half_square::<T>(data.weighted(residual)));
     if loss.is_finite() {
         Ok(loss)
     } else {

@@ -35,7 +35,8 @@ const CONSTANT_ROUNDINGS: f64 = 4.0;
 /// coordinate that keeps its length: the larger beta, the closer the sphere is to a plane, and the smoother the fit.
 ///
 /// Labels become (y - mean) / std, with std = 1 if the labels are all equal, and |mean| if they differ by rounding
-/// alone. Standard deviations are population standard deviations (divided by n). Everything is computed in f64 and then
+/// alone. Standard deviations are population standard deviations (divided by n). Sample weights are kept and do not count
+/// in means and standard deviations, as by default in scikit-learn's `StandardScaler`. Everything is computed in f64 and then
 /// rounded to `T`. Costs O(n d).
 ///
 /// ```
@@ -302,7 +303,8 @@ impl Scaling {
         })
     }
 
-    /// Scales the points and labels of `data`. The bias coordinate comes last and is named `bias`.
+    /// Scales the points and labels of `data`, and keeps its sample weights. The bias coordinate comes last and is named
+    /// `bias`.
     ///
     /// Errors: [`Error::Column`] if both `data` and the training data have column names and they differ or
     /// are in another order, and those of [`apply_points`](Self::apply_points).
@@ -316,7 +318,7 @@ impl Scaling {
         if let (Some(names), true) = (&mut names, self.options.bias) {
             names.push("bias".into());
         }
-        Dataset::checked(points, labels, names)
+        Dataset::checked(points, labels, names)?.with_optional_weights(data.weights().cloned())
     }
 
     /// Checks that columns are those of the training data, if both have names.

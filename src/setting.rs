@@ -2,6 +2,8 @@
 
 use crate::error::Error;
 use crate::float::Float;
+use crate::numbers::check_finite;
+use nalgebra::DVector;
 use std::fmt;
 
 /// Returns an [`Error::Setting`] unless the setting `holds`: `setting` is `value` and must be `expected`.
@@ -68,6 +70,41 @@ pub(crate) fn below_one(setting: &'static str, x: f64) -> Result<(), Error> {
 
 pub(crate) fn at_least_one(setting: &'static str, x: usize) -> Result<(), Error> {
     require(x > 0, setting, x, "at least 1")
+}
+
+/// Checks sample weights: one per sample, each finite and at least 0, not all 0. `setting` is where they were given.
+pub(crate) fn sample_weights<T: Float>(
+    setting: &'static str,
+    weights: &DVector<T>,
+    samples: usize,
+) -> Result<(), Error> {
+    if weights.len() != samples {
+        return Err(Error::Shape {
+            what: format!("the number of {setting}"),
+            expected: samples,
+            found: weights.len(),
+            remedy: "give one weight per sample",
+        });
+    }
+    let remedy = "give a finite weight, or 0 to leave the sample out";
+    check_finite("a sample weight", weights, remedy, |i, _| format!("sample {i}"))?;
+    if let Some(i) = weights.iter().position(|w| *w < T::zero()) {
+        let value = format!("{:?} at sample {i}", weights[i].as_f64());
+        require(
+            false,
+            setting,
+            value,
+            "at least 0 everywhere: give 0 to leave a sample out",
+        )?;
+    }
+    let counts = weights.iter().any(|w| *w > T::zero());
+    let value = format_args!("0 at all {samples} samples");
+    require(
+        counts,
+        setting,
+        value,
+        "above 0 at one sample at least, or no data count",
+    )
 }
 
 /// Implements `Serialize` and `Deserialize` for settings that derive both with `#[serde(remote = "Self")]`.

@@ -13,7 +13,8 @@
 //! [`theory`] has the statements and the proofs. All constants are explicit, everything is computed in `f64`, and
 //! possible rounding errors are counted against the claim: an ill-conditioned kernel is not certified by luck. The
 //! promises hold for gradient descent in exact arithmetic; [`schedule::Certified`](crate::schedule::Certified) takes
-//! its step size from a certificate.
+//! its step size from a certificate. Data with [sample weights](crate::Dataset::with_weights) are refused: the theorems
+//! are about the loss without them.
 //!
 //! ```
 //! use expnet::schedule::Certified;
@@ -61,6 +62,10 @@ use nalgebra::{DMatrix, DVector};
 use neurons::{Neurons, OfNetwork};
 use start::Start;
 
+/// Why sample weights are refused.
+const WEIGHTS: &str =
+    "the theorems are about the loss without weights; give the data without them (`Dataset::without_weights`)";
+
 /// Tries to prove that gradient descent from `net` on all of `data` converges, and returns what is proved.
 ///
 /// Of theorems A, A' and A'', the one that holds with the largest margin is used. Output weights other than +-1 are
@@ -72,9 +77,10 @@ use start::Start;
 ///
 /// Costs 8 n^2 m flops, 3 n m exponentials and O(n^3), on one thread; memory O(n^2 + m).
 ///
-/// Errors: data whose dimension is not the network's; a kernel that overflows.
+/// Errors: data whose dimension is not the network's; data with sample weights; a kernel that overflows.
 pub fn certify<T: Float>(net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<Certificate, Error> {
     net.check_dimension(data.points())?;
+    data.refuse_weights("`certificate::certify`", WEIGHTS)?;
     let points = data.points().map(T::as_f64);
     let labels = data.labels().map(T::as_f64);
     certify_start(

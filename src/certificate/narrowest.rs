@@ -1,8 +1,8 @@
 //! Draw, certify, and widen until the certificate holds.
 
-use super::certify_start;
 use super::neurons::Pairs;
 use super::report::Certificate;
+use super::{WEIGHTS, certify_start};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::float::Float;
@@ -93,10 +93,11 @@ impl NarrowestSearch {
 
     /// The network and its certificate. Costs O(n^2 m + n^3) per width, and tries about 10 to 20 widths.
     ///
-    /// Errors: [`Error::NotProved`], with the largest width tried and what failed there; a kernel that overflows; a
-    /// setting out of range.
+    /// Errors: [`Error::NotProved`], with the largest width tried and what failed there; data with sample weights; a kernel
+    /// that overflows; a setting out of range.
     pub fn search<T: Float>(&self, data: &Dataset<T>) -> Result<(ExpNetwork<T>, Certificate), Error> {
         self.check_settings()?;
+        data.refuse_weights("`NarrowestSearch`", WEIGHTS)?;
         let default = || WIDEST.min(2 * (ACTIVATIONS / data.samples()));
         let widest = self.widest.unwrap_or_else(default);
         let mut search = Search::new(data, self.std_dev, self.seed);

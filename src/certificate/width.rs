@@ -1,5 +1,6 @@
 //! Sufficient widths, known before anything is drawn.
 
+use super::WEIGHTS;
 use super::a_priori::{Sufficient, TheoremB, TheoremsCAndD, saturating};
 use super::moments::Moments;
 use super::report::{Theorem, steps};
@@ -28,8 +29,8 @@ use std::fmt;
 ///
 /// Costs O(n^3), or O(n^4) for up to 200 points (the relative second moment of theorem C).
 ///
-/// Errors: a `delta` outside (0, 1); a `std_dev` that is negative or not finite; a limit kernel that overflows or is
-/// not proved to be positive definite (points that coincide or vanish are named).
+/// Errors: a `delta` outside (0, 1); a `std_dev` that is negative or not finite; data with sample weights; a limit kernel
+/// that overflows or is not proved to be positive definite (points that coincide or vanish are named).
 ///
 /// ```
 /// use expnet::{Dataset, certificate};
@@ -51,6 +52,7 @@ pub fn sufficient_width<T: Float>(data: &Dataset<T>, std_dev: f64, delta: f64) -
         });
     }
     not_negative("`std_dev` of `sufficient_width`", std_dev)?;
+    data.refuse_weights("`certificate::sufficient_width`", WEIGHTS)?;
     let points = data.points().map(T::as_f64);
     let moments = Moments::new(&points, &data.labels().map(T::as_f64), std_dev)?;
     let matrix_bernstein = TheoremsCAndD {

@@ -19,6 +19,13 @@ pub(super) struct Batch<T> {
     pub slots: Vec<usize>,
 }
 
+impl<T> Batch<T> {
+    /// The sample of entry `slot` of the caller's vectors.
+    fn sample(&self, slot: usize) -> usize {
+        self.chosen.get(slot).copied().unwrap_or(slot)
+    }
+}
+
 /// All samples, and two batches in turn: that of the current activations and that of the next ones.
 #[derive(Debug)]
 pub(super) struct Batches<T> {
@@ -34,6 +41,8 @@ pub(super) struct Batches<T> {
     current: usize,
     next: usize,
     permuted: Vec<T>,
+    /// The factor of row i of the Jacobian, one per sample; empty if all are 1.
+    pub roots: Vec<f64>,
     validation: Option<Points<T>>,
 }
 
@@ -69,6 +78,7 @@ impl<T: Float> Batches<T> {
             current: 0,
             next: 0,
             permuted: Vec::new(),
+            roots: Vec::new(),
             validation: validation.transpose()?,
         })
     }
@@ -130,11 +140,40 @@ impl<T: Float> Batches<T> {
         self.validation.as_ref()
     }
 
+    /// Multiplies entry i of a product with the Jacobian, one per current sample, by the factor of its row.
+    pub fn scale(&self, product: &mut [f64]) {
+        if self.roots.is_empty() {
+            return;
+        }
+        for (slot, p) in product.iter_mut().enumerate() {
+            *p *= self.roots[self.current().sample(slot)];
+        }
+    }
+
+    /// The same for the rows and the columns of J J^T. Entry (i, j) gets the bits of entry (j, i).
+    pub fn scale_both(&self, gram: &mut DMatrix<f64>) {
+        if self.roots.is_empty() {
+            return;
+        }
+        let root = |slot| self.roots[self.current().sample(slot)];
+        for (j, mut column) in gram.column_iter_mut().enumerate() {
+            for (i, g) in column.iter_mut().enumerate() {
+                *g *= root(i) * root(j);
+            }
+        }
+    }
+
     /// Packs the dual, one number per current sample, for the backward half.
     pub fn pack_dual(&mut self, dual: &[T]) {
         let batch = &mut self.packed[self.current];
         self.permuted.clear();
-        self.permuted.extend(batch.slots.iter().map(|&slot| dual[slot]));
+        if self.roots.is_empty() {
+            self.permuted.extend(batch.slots.iter().map(|&slot| dual[slot]));
+        } else {
+            let root = |slot| self.roots[batch.sample(slot)];
+            let scaled = |&slot: &usize| T::lit(dual[slot].as_f64() * root(slot));
+            self.permuted.extend(batch.slots.iter().map(scaled));
+        }
         batch.points.pack_dual(&self.permuted);
     }
 
@@ -150,7 +189,7 @@ impl<T: Float> Batches<T> {
     /// The column of the coordinates for each packed row of the current batch.
     pub fn columns(&self) -> Vec<usize> {
         let batch = self.current();
-        let column = |&slot: &usize| self.place[batch.chosen.get(slot).copied().unwrap_or(slot)];
+        let column = |&slot: &usize| self.place[batch.sample(slot)];
         batch.slots.iter().map(column).collect()
     }
 

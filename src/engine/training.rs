@@ -106,10 +106,16 @@ impl<T: Float> Engine<T> {
         })
     }
 
-    /// The engine of a rank.
-    pub fn joined(mut self, link: Link<'static>) -> Self {
+    /// The engine of a rank, with row i of the Jacobian J, and so of J J^T, multiplied by `roots[i]`; by 1 if it is empty.
+    pub fn joined(mut self, link: Link<'static>, roots: Vec<f64>) -> Self {
         self.ranks = Ranks::new(link);
+        self.batches.roots = roots;
         self
+    }
+
+    /// The factors of the rows of the Jacobian; empty if all are 1.
+    pub fn roots(&self) -> &[f64] {
+        &self.batches.roots
     }
 
     pub fn link(&self) -> &Link<'static> {
@@ -299,14 +305,13 @@ impl<T: Float> Engine<T> {
     fn product(&mut self, along: Along, product: &mut [f64]) -> Result<(), Error> {
         self.make_room()?;
         self.sweep(Job::Product(along), Scope::Nothing);
-        let slots = &self.batches.current().slots;
-        gather(&self.chunks, product.len(), 0, slots, &mut self.outputs.evaluated);
-        self.ranks
-            .link()
-            .sum(Exchange::TangentProduct, &mut self.outputs.evaluated)?;
+        let (slots, evaluated) = (&self.batches.current().slots, &mut self.outputs.evaluated);
+        gather(&self.chunks, product.len(), 0, slots, evaluated);
+        self.ranks.link().sum(Exchange::TangentProduct, evaluated)?;
         for (p, sum) in product.iter_mut().zip(&self.outputs.evaluated) {
             *p = sum * std::f64::consts::LN_2;
         }
+        self.batches.scale(product);
         Ok(())
     }
 
@@ -320,6 +325,7 @@ impl<T: Float> Engine<T> {
         let mut gram = self.link().leave_on_error(own)?;
         self.link().sum(Exchange::TangentGram, gram.as_mut_slice())?;
         gram::multiply_by_products(&mut gram, &self.batches.points());
+        self.batches.scale_both(&mut gram);
         Ok(gram)
     }
 

@@ -17,6 +17,8 @@ const MAX_ERROR: f64 = 0.01;
 /// f_t = K* K^-1 (I - exp(-t K)) y,   K = Hcts of the training points, K* = Hcts of other points with them
 /// ```
 ///
+/// With sample weights s_i, K is R K R for R = diag(sqrt(s_i)), y is R y and K* is K* R; samples of weight 0 are left out.
+///
 /// This is the limit of a wide network that starts at F = 0 (antisymmetric) and follows dW/ds = -grad L. Its residual
 /// obeys de/ds = -G e with G = m H, so that its time is t = m s. A gradient descent step of size eta adds eta to s,
 /// thus
@@ -55,17 +57,27 @@ pub struct GradientFlow {
     eigenvectors: DMatrix<f64>,
     /// The labels in the basis of eigenvectors.
     components: DVector<f64>,
+    /// The samples that K is about, if it is not about all.
+    counted: Option<Vec<usize>>,
 }
 
 impl GradientFlow {
     pub(super) fn new(limit: Limit, kernel: &DMatrix<f64>, labels: &DVector<f64>) -> Result<Self, Error> {
-        let (spectrum, eigenvectors) = Spectrum::decompose(kernel)?;
-        let components = eigenvectors.tr_mul(labels);
+        let counted = limit.roots.counted();
+        let (spectrum, eigenvectors) = match &counted {
+            Some(counted) => Spectrum::decompose(&kernel.select_rows(counted).select_columns(counted))?,
+            None => Spectrum::decompose(kernel)?,
+        };
+        let components = match &counted {
+            Some(counted) => eigenvectors.tr_mul(&labels.select_rows(counted)),
+            None => eigenvectors.tr_mul(labels),
+        };
         Ok(Self {
             limit,
             spectrum,
             eigenvectors,
             components,
+            counted,
         })
     }
 
@@ -84,7 +96,7 @@ impl GradientFlow {
     pub fn at(&self, t: f64) -> Result<Fit, Error> {
         check_time("`t` of `GradientFlow::at`", t)?;
         let resolution = self.spectrum.resolution();
-        let singular_kernel = self.spectrum.rank() < self.limit.samples();
+        let singular_kernel = self.spectrum.rank() < self.components.len();
         if singular_kernel && t * resolution > MAX_ERROR {
             return Err(singular(
                 &self.limit,
@@ -105,10 +117,19 @@ impl GradientFlow {
             .zip_map(self.spectrum.eigenvalues(), |component, lambda| {
                 component * factor(lambda)
             });
-        Ok(Fit::new(self.limit.clone(), &self.eigenvectors * scaled, 0))
+        let solution = &self.eigenvectors * scaled;
+        let solution = match &self.counted {
+            Some(counted) => {
+                let mut all = DVector::zeros(self.limit.samples());
+                counted.iter().zip(&solution).for_each(|(&i, c)| all[i] = *c);
+                all
+            }
+            None => solution,
+        };
+        Ok(Fit::new(self.limit.clone(), self.limit.roots.scale(solution), 0))
     }
 
-    /// ||e_t|| = ||exp(-t K) y|| on the training points at time `t` >= 0, which predicts the residual norm of a wide
+    /// ||e_t|| = ||exp(-t K) y|| on the training points, the square root of twice the loss, at time `t` >= 0, which predicts the residual norm of a wide
     /// network in the lazy regime. Costs n exponentials.
     ///
     /// Errors: a time that is negative or NaN.

@@ -35,6 +35,7 @@ mod limit;
 mod pairs;
 mod preconditioner;
 mod predictor;
+mod roots;
 mod solver;
 mod spectrum;
 

@@ -3,13 +3,14 @@
 use super::fit::{Fit, singular};
 use super::flow::GradientFlow;
 use super::limit::Limit;
+use super::roots::Roots;
 use super::solver::{ConjugateGradient, Solver};
 use super::{limit_kernel, pairs};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::float::Float;
 use crate::linalg::{Cholesky, norm_1};
-use crate::setting::not_negative;
+use crate::setting::{not_negative, require};
 use nalgebra::DVector;
 
 /// [`Solver::Auto`] forms an n x n matrix for up to this many points: 128 MiB.
@@ -19,7 +20,8 @@ const MAX_DIRECT: usize = 4096;
 ///
 /// [`ridge`](Self::ridge) is kernel ridge regression, and [`gradient_flow`](Self::gradient_flow) is training by
 /// gradient flow for a given time. Both result in a [`Fit`], which predicts. There is no intercept: scale points and
-/// labels first, as for a network (see [`Scaling`](crate::Scaling)).
+/// labels first, as for a network (see [`Scaling`](crate::Scaling)). Samples count by their
+/// [weights](Dataset::with_weights), if the data have any.
 ///
 /// ```
 /// use expnet::{Dataset, kernel::Predictor};
@@ -42,6 +44,7 @@ const MAX_DIRECT: usize = 4096;
 #[must_use]
 pub struct Predictor {
     limit: Limit,
+    /// R y.
     labels: DVector<f64>,
     solver: Solver,
 }
@@ -50,11 +53,25 @@ impl Predictor {
     /// A regression problem with the points and labels of `data`; `std_dev` is sigma as in [`limit_kernel`]. Costs n d
     /// flops.
     ///
-    /// Errors: a `std_dev` that is negative or not finite; a point whose kernel entry overflows.
+    /// Errors: a `std_dev` that is negative or not finite; a point whose kernel entry overflows, by itself or times its
+    /// sample weight.
     pub fn new<T: Float>(data: &Dataset<T>, std_dev: f64) -> Result<Self, Error> {
+        let mut limit = Limit::new(data.points(), std_dev)?;
+        limit.roots = Roots::new(data);
+        let labels = limit.roots.scale(data.labels().map(Float::as_f64));
+        let diagonal = limit.diagonal();
+        let mut sizes = diagonal.iter().zip(&labels);
+        if let Some(i) = sizes.position(|(entry, label)| !(entry.is_finite() && label.is_finite())) {
+            require(
+                false,
+                "a weight of `Dataset::with_weights`",
+                format_args!("so large at sample {i} that its product with the kernel or the label overflows"),
+                "smaller: divide all weights, and lambda, by the largest weight",
+            )?;
+        }
         Ok(Self {
-            limit: Limit::new(data.points(), std_dev)?,
-            labels: data.labels().map(Float::as_f64),
+            limit,
+            labels,
             solver: Solver::default(),
         })
     }
@@ -67,8 +84,13 @@ impl Predictor {
 
     /// Kernel ridge regression: coefficients c = (Hcts + lambda I)^-1 y.
     ///
+    /// ```text
+    /// minimises     sum_i s_i (f(x_i) - y_i)^2 + lambda ||f||^2          s_i = 1, or the sample weights, with which
+    /// c = R (R Hcts R + lambda I)^-1 R y                                 R = diag(sqrt(s_i))
+    /// ```
+    ///
     /// `lambda` >= 0 is called `alpha` in scikit-learn. A network of width m with a_r = +-1 that minimises
-    /// 1/2 ||F - y||^2 + mu/2 ||W - W_0||^2 from an antisymmetric start approaches this fit for lambda = mu / m. For
+    /// 1/2 ||F - y||^2 + mu/2 ||W - W_0||^2 (with the same sample weights) from an antisymmetric start approaches this fit for lambda = mu / m. For
     /// the cost see [`Solver`].
     ///
     /// Errors: a `lambda` that is negative or not finite; [`Error::Singular`] if the condition number of Hcts + lambda
@@ -83,11 +105,13 @@ impl Predictor {
             Solver::Auto | Solver::Cholesky => (self.solve_directly(lambda)?, 0),
             Solver::ConjugateGradient(settings) => settings.solve(&self.limit, lambda, &self.labels)?,
         };
+        let coefficients = self.limit.roots.scale(coefficients);
         Ok(Fit::new(self.limit.clone(), coefficients, iterations))
     }
 
     fn solve_directly(&self, lambda: f64) -> Result<DVector<f64>, Error> {
         let mut matrix = pairs::lower_triangle(self.limit.points(), self.limit.std_dev())?;
+        self.limit.roots.scale_kernel(&mut matrix);
         let n = matrix.nrows() as f64;
         for i in 0..matrix.nrows() {
             matrix[(i, i)] += lambda;
@@ -116,7 +140,9 @@ impl Predictor {
     ///
     /// Errors: those of [`limit_kernel`]; [`Error::NotConverged`] from the eigenvalue iteration.
     pub fn gradient_flow(&self) -> Result<GradientFlow, Error> {
-        let kernel = limit_kernel(self.limit.points(), self.limit.std_dev())?;
+        let mut kernel = limit_kernel(self.limit.points(), self.limit.std_dev())?;
+        self.limit.roots.scale_kernel(&mut kernel);
+        kernel.fill_upper_triangle_with_lower_triangle();
         GradientFlow::new(self.limit.clone(), &kernel, &self.labels)
     }
 }

@@ -167,14 +167,15 @@ impl<T: Float> Progress<'_, T> {
         T::lit(self.position.at().loss())
     }
 
-    /// ||e||_2 at the current weights.
+    /// ||e||_2 at the current weights, the square root of twice the loss.
     pub fn residual_norm(&self) -> T {
         T::lit((2.0 * self.position.at().loss()).sqrt())
     }
 
-    /// The residual e at the current weights.
+    /// The residual F - y at the current weights (with minibatches, on the next batch), whatever the sample weights: these
+    /// enter [`loss`](Self::loss) and [`residual_norm`](Self::residual_norm).
     pub fn residual(&self) -> &[T] {
-        self.position.at().residual()
+        self.position.at().difference()
     }
 
     /// The size of the step just taken; `None` before the first.

@@ -11,8 +11,8 @@ use serde::Serialize;
 /// The largest step size that a certificate allows, at every step: `size(t) = max_step_size`.
 ///
 /// The guarantees of a [`Certificate`] hold for plain full-batch gradient descent from the certified network on the
-/// certified data. The schedule therefore refuses momentum, clipping, minibatches and other methods; using the same
-/// network and data is up to the caller. In `f32` the size is rounded down, and the run itself is subject to rounding.
+/// certified data. The schedule therefore refuses momentum, clipping, minibatches, sample weights (in the first step) and
+/// other methods; using the same network and data is up to the caller. In `f32` the size is rounded down, and the run itself is subject to rounding.
 ///
 /// ```
 /// use expnet::schedule::Certified;
@@ -49,7 +49,15 @@ impl Certified {
 }
 
 impl<T: Float> Schedule<T> for Certified {
-    fn step_size(&mut self, _: &mut StepState<'_, T>) -> T {
+    fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
+        if state.is_weighted() {
+            return state.refuse(Error::Incompatible {
+                what: "`Certified`",
+                with: "sample weights",
+                reason: "its proof is about the loss without weights; use another schedule, such as `KernelStable`, or train \
+                         without weights (`Dataset::without_weights`)",
+            });
+        }
         let size = T::lit(self.size);
         if size.as_f64() <= self.size {
             size

@@ -73,7 +73,8 @@ impl<T: Float> Schedule<T> for KernelStable {
     fn step_size(&mut self, state: &mut StepState<'_, T>) -> T {
         let due = self.refresh > 0 && state.iteration().is_multiple_of(self.refresh);
         let eigenvalue = match self.measured {
-            Some(eigenvalue) if !due => eigenvalue,
+            // After a batch without gradient, of samples with weight 0 for example, the estimate is made on the next.
+            Some(eigenvalue) if !due && eigenvalue > 0.0 => eigenvalue,
             _ => *self.measured.insert(state.largest_kernel_eigenvalue().as_f64()),
         };
         // If G = 0, no direction moves the outputs, and the step is stationary anyway.

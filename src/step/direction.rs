@@ -17,7 +17,7 @@ use nalgebra::DMatrix;
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Direction<T> {
-    /// The dual vector v, one number per sample of the current batch.
+    /// The dual vector v, one number per sample of the current batch, as in [`Evaluation`].
     pub dual: Vec<T>,
     /// The momentum coefficient beta, in [0, 1). The velocity starts at 0, and a step with momentum 0 resets it to 0.
     pub momentum: f64,
@@ -28,6 +28,10 @@ pub struct Direction<T> {
 }
 
 /// What a [`Method`](crate::method::Method) can query before it writes a direction.
+///
+/// With sample weights s_i, everything here and the dual vector v refer to e_i = sqrt(s_i) (F(x_i) - y_i) and its derivative
+/// J: row i of J is multiplied by sqrt(s_i), G = J J^T from both sides. L = 1/2 ||e||^2 and grad L = J^T e then hold as
+/// without weights, and a method written in these terms needs to know nothing about weights.
 #[derive(Debug)]
 pub struct Evaluation<'a, T: Float> {
     at: &'a mut Linearization<T>,
@@ -44,7 +48,7 @@ impl<'a, T: Float> Evaluation<'a, T> {
         self.at.iteration()
     }
 
-    /// The residual e = F - y on the current batch.
+    /// The residual e = F - y on the current batch; with sample weights, sqrt(s_i) (F(x_i) - y_i).
     pub fn residual(&self) -> &[T] {
         self.at.residual()
     }

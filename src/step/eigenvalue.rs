@@ -48,7 +48,12 @@ fn start_vector<T: Float>(engine: &Engine<T>) -> Result<DVector<f64>, Error> {
         return Ok(fixed_vector(n));
     }
     let (mean, covariance) = engine.weight_moments()?;
-    let guess = GaussianKernel::new(points, &mean, covariance).leading_eigenvector();
+    let mut kernel = GaussianKernel::new(points, &mean, covariance);
+    if let (roots @ [_, ..], batch) = (engine.roots(), engine.batch()) {
+        let root = |i: usize| roots[batch.get(i).copied().unwrap_or(i)];
+        kernel.scale.iter_mut().enumerate().for_each(|(i, s)| *s *= root(i));
+    }
+    let guess = kernel.leading_eigenvector();
     Ok((guess + SCATTER * scattered(n)).normalize())
 }
 
@@ -64,7 +69,7 @@ struct GaussianKernel {
     points: DMatrix<f64>,
     /// C times the points.
     spread: DMatrix<f64>,
-    /// exp(h(x)), scaled so that the largest is 1.
+    /// exp(h(x)), scaled so that the largest is 1, times the factor of the sample's row of J.
     scale: DVector<f64>,
 }
 

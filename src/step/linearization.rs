@@ -12,8 +12,11 @@ use nalgebra::{ComplexField, DMatrix, DVector};
 pub(crate) struct Linearization<T: Float> {
     engine: Engine<T>,
     labels: DVector<T>,
+    /// F - y; with sample weights, sqrt(s_i) (F(x_i) - y_i).
     residual: Vec<T>,
     next_residual: Vec<T>,
+    /// With sample weights, F - y at the current and at the proposed weights; otherwise empty, and F - y is the residual.
+    differences: [Vec<T>; 2],
     loss: f64,
     iteration: usize,
     /// Dimension and width of the whole network.
@@ -41,6 +44,7 @@ impl<T: Float> Linearization<T> {
             labels,
             residual: Vec::with_capacity(n),
             next_residual: Vec::with_capacity(n),
+            differences: [Vec::new(), Vec::new()],
             loss: f64::NAN,
             iteration: 0,
             shape,
@@ -72,6 +76,7 @@ impl<T: Float> Linearization<T> {
 
     fn enter(&mut self, loss: f64) {
         std::mem::swap(&mut self.residual, &mut self.next_residual);
+        self.differences.swap(0, 1);
         self.loss = loss;
         self.facts = Facts::default();
     }
@@ -82,18 +87,29 @@ impl<T: Float> Linearization<T> {
             engine,
             labels,
             next_residual,
+            differences: [_, next_difference],
             ..
         } = self;
-        let batch = engine.next_batch();
+        let (batch, roots) = (engine.next_batch(), engine.roots());
         next_residual.clear();
+        next_difference.clear();
         let entries = engine.outputs().iter().enumerate().map(|(i, f)| {
-            let e = f - labels[batch.get(i).copied().unwrap_or(i)].as_f64();
+            let sample = batch.get(i).copied().unwrap_or(i);
+            let mut e = f - labels[sample].as_f64();
+            if let Some(root) = roots.get(sample) {
+                next_difference.push(T::lit(e));
+                e *= root;
+            }
             next_residual.push(T::lit(e));
             e
         });
         let loss = half_square::<T>(entries);
         // In T: what the type cannot hold is an overflow.
-        if next_residual.iter().all(ComplexField::is_finite) {
+        if next_residual
+            .iter()
+            .chain(&*next_difference)
+            .all(ComplexField::is_finite)
+        {
             loss
         } else {
             f64::INFINITY
@@ -124,8 +140,9 @@ impl<T: Float> Linearization<T> {
 
     /// The error that says where the current loss overflowed.
     pub fn overflow(&self) -> Error {
-        match self.residual.iter().position(|e| !e.is_finite()) {
-            Some(i) => overflow::<T>(format!("sample {i}"), self.residual[i].as_f64()),
+        let difference = self.difference();
+        match difference.iter().position(|e| !e.is_finite()) {
+            Some(i) => overflow::<T>(format!("sample {i}"), difference[i].as_f64()),
             None => overflow::<T>("the sum over all samples", f64::INFINITY),
         }
     }
@@ -152,8 +169,23 @@ impl<T: Float> Linearization<T> {
         self.loss
     }
 
+    /// e_i = F(x_i) - y_i; with sample weights, sqrt(s_i) (F(x_i) - y_i). Its squares add up to twice the loss.
     pub fn residual(&self) -> &[T] {
         &self.residual
+    }
+
+    /// F - y on the current batch, whatever the sample weights.
+    pub fn difference(&self) -> &[T] {
+        if self.is_weighted() {
+            &self.differences[0]
+        } else {
+            &self.residual
+        }
+    }
+
+    /// Whether the samples have weights.
+    pub fn is_weighted(&self) -> bool {
+        !self.engine.roots().is_empty()
     }
 
     pub fn dimension(&self) -> usize {
@@ -175,9 +207,14 @@ impl<T: Float> Linearization<T> {
 
     /// The loss on all samples. A pass.
     pub fn loss_of_all(&mut self) -> Result<f64, Error> {
+        let roots = self.engine.roots().to_vec();
         let outputs = self.engine.evaluate_all()?;
         let residual = outputs.iter().zip(&self.labels).map(|(f, y)| f - y.as_f64());
-        Ok(half_square::<T>(residual))
+        Ok(if roots.is_empty() {
+            half_square::<T>(residual)
+        } else {
+            half_square::<T>(residual.zip(&roots).map(|(e, root)| e * root))
+        })
     }
 
     /// ||J^T e||^2. The first call takes a backward sweep.

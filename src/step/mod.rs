@@ -9,13 +9,15 @@ pub use direction::{Direction, Evaluation, Outcome};
 pub(crate) use linearization::Linearization;
 pub(crate) use position::{Position, Proposal};
 
+use crate::error::Error;
 use crate::float::Float;
 
 /// What a [`Schedule`](crate::schedule::Schedule) can query before it returns a step size.
 ///
 /// The method has already chosen the direction d of the step (for gradient descent d = -grad L). Quantities that cost a
 /// pass over the neurons are computed on demand and kept for the rest of the step. With minibatches everything here
-/// refers to the current batch.
+/// refers to the current batch. With sample weights s_i, e_i stands for sqrt(s_i) (F(x_i) - y_i) and J for its derivative,
+/// so that every formula is that of the weighted loss.
 ///
 /// Queries that cost a pass return NaN if the engine fails (out of memory, or another rank has failed). Whatever the
 /// schedule then returns, the step returns the engine's error.
@@ -136,6 +138,16 @@ impl<'a, T: Float> StepState<'a, T> {
     /// copies of the weights.
     pub fn gradient_dot_previous(&mut self) -> Option<T> {
         self.position.gradient_dot_previous().map(T::lit)
+    }
+
+    /// Whether the samples have weights.
+    pub(crate) fn is_weighted(&self) -> bool {
+        self.position.at().is_weighted()
+    }
+
+    /// Ends the step with this error, whatever the schedule returns.
+    pub(crate) fn refuse(&mut self, error: Error) -> T {
+        T::lit(self.position.at_mut().fail(error))
     }
 
     /// Declares that there is no step to take from here, and returns 0, for the schedule to return in turn: the method may

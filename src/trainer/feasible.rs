@@ -14,7 +14,7 @@ use crate::engine::outputs;
 use crate::error::Error;
 use crate::float::Float;
 use crate::network::ExpNetwork;
-use crate::numbers::largest;
+use crate::numbers::{half_square, largest};
 use nalgebra::{DMatrix, DVector};
 
 /// The number of neurons whose weights are copied at a time.
@@ -119,21 +119,49 @@ fn too_large<T: Float>(network: &ExpNetwork<T>, data: &Dataset<T>, i: usize, pro
 
 /// Checks that squares of the labels are in the range of T, since losses are.
 pub(super) fn check_labels<T: Float>(data: &Dataset<T>) -> Result<(), Error> {
-    let square = data.labels().iter().map(|y| y.as_f64() * y.as_f64()).sum::<f64>();
+    let labels = || data.labels().iter().map(|y| y.as_f64());
+    let square = data.weighted(labels()).map(|y| y * y).sum::<f64>();
     if T::lit(square).as_f64().is_finite() {
         return Ok(());
     }
+    check_weights(data, labels())?;
     Err(labels_out_of_range(data, "so large that the loss overflows"))
 }
 
-/// Checks that the squares of a residual that is not zero do not vanish in T.
-pub(super) fn check_residual<T: Float>(data: &Dataset<T>, residual: impl Iterator<Item = f64>) -> Result<(), Error> {
-    let largest = largest(residual);
-    // Below the smallest normal number, of which eps is the smallest part.
-    if largest > 0.0 && T::lit(largest * largest * T::EPSILON.as_f64()) == T::zero() {
-        return Err(labels_out_of_range(data, "so small that the loss vanishes"));
+/// Blames the sample weights for a sum of weighted squares of `numbers` that overflows, if their plain sum does not.
+pub(super) fn check_weights<T: Float>(data: &Dataset<T>, numbers: impl Iterator<Item = f64>) -> Result<(), Error> {
+    if data.weights().is_some() && half_square::<T>(numbers).is_finite() {
+        return Err(weights_out_of_range(data, "large", "the loss overflows"));
     }
     Ok(())
+}
+
+/// Checks that the squares of a residual that is not zero do not vanish in T; `difference` is F - y, without weights.
+pub(super) fn check_residual<T: Float>(
+    data: &Dataset<T>,
+    residual: impl Iterator<Item = f64>,
+    difference: impl Iterator<Item = f64>,
+) -> Result<(), Error> {
+    // Below the smallest normal number, of which eps is the smallest part.
+    let vanishes = |largest: f64| largest > 0.0 && T::lit(largest * largest * T::EPSILON.as_f64()) == T::zero();
+    if !vanishes(largest(residual)) {
+        return Ok(());
+    }
+    if data.weights().is_some() && !vanishes(largest(difference)) {
+        return Err(weights_out_of_range(data, "small", "the loss vanishes"));
+    }
+    Err(labels_out_of_range(data, "so small that the loss vanishes"))
+}
+
+fn weights_out_of_range<T: Float>(data: &Dataset<T>, size: &str, consequence: &str) -> Error {
+    let largest = data
+        .weights()
+        .map_or(0.0, |weights| largest(weights.iter().map(|s| s.as_f64())));
+    Error::Setting {
+        setting: "the largest weight of `Dataset::with_weights`",
+        value: format!("{largest:e}, so {size} that {consequence} in {}", T::NAME),
+        expected: "nearer to 1: only ratios matter to the minimum, so divide all weights by the largest",
+    }
 }
 
 fn labels_out_of_range<T: Float>(data: &Dataset<T>, problem: &'static str) -> Error {

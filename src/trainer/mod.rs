@@ -111,7 +111,8 @@ impl<'a, T: Float> Trainer<'a, T> {
         self
     }
 
-    /// Stops the run once ||F - y||_2 over all samples is at most `tolerance`; 0 by default.
+    /// Stops the run once ||F - y||_2 over all samples, the square root of twice the loss (with sample weights too), is at
+    /// most `tolerance`; 0 by default.
     ///
     /// Tested before each step and after the last one; with minibatches, at the start and once per epoch.
     pub fn tolerance(mut self, tolerance: f64) -> Self {
@@ -127,6 +128,8 @@ impl<'a, T: Float> Trainer<'a, T> {
 
     /// Early stopping: stops the run when the loss on `data` has not improved for `patience` steps, and
     /// restores the weights with the smallest loss on `data`, whatever stops the run.
+    ///
+    /// The sample weights of `data` count, if it has any: those of the training data do not apply.
     ///
     /// With minibatches the loss is evaluated once per epoch, and `patience` counts epochs. Steps of size 0, as at the start of
     /// a warm-up, do not count. Costs 2 k d m flops per step for k points.
@@ -175,7 +178,7 @@ impl<'a, T: Float> Trainer<'a, T> {
 
     /// Resumes from the checkpoint at `path`, to the same bits as if the run had never stopped.
     ///
-    /// Schedule, method, data, validation data and output weights must be the same as before; others are refused by name.
+    /// Schedule, method, data (with sample weights), validation data and output weights must be the same as before; others are refused by name.
     /// What may change: the limits (steps, time, tolerance, stall, patience), the observers, [`memory`](Self::memory), and the
     /// numbers of threads and ranks. On another SIMD level the run continues from the same weights with the rounding of that
     /// level. The weights of the network passed to [`fit`](Self::fit) do not matter: the checkpoint holds the current ones

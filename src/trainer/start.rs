@@ -78,9 +78,10 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         let packed = Packed::new(&trainer, network, data, identity.as_ref(), link.rank());
         let Packed { engine, resumed } = link.leave_on_error(packed)?;
         let shape = (network.dimension(), width);
+        let roots = data.roots().unwrap_or_default();
         let mut session = Self {
             network,
-            position: Position::new(engine.joined(link), data.labels().clone(), shape),
+            position: Position::new(engine.joined(link, roots), data.labels().clone(), shape),
             schedule,
             method: trainer.method,
             observers: Observers::new(trainer.observers, vote),
@@ -111,15 +112,17 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             self.position.at().loss()
         };
         (self.state.initial_loss, self.state.epoch.loss) = (initial, initial);
-        if !self.position.at().loss().is_finite() {
-            return Err(self.position.at().overflow());
+        let at = self.position.at();
+        let difference = || at.difference().iter().map(|e| e.as_f64());
+        if !at.loss().is_finite() {
+            feasible::check_weights(data, difference())?;
+            return Err(at.overflow());
         }
         if !initial.is_finite() {
             return Err(overflow::<T>("the loss over all points", initial));
         }
-        let residual = || self.position.at().residual().iter().map(|e| e.as_f64());
-        activations.check(self.network, data, residual())?;
-        feasible::check_residual(data, residual())?;
+        activations.check(self.network, data, difference())?;
+        feasible::check_residual(data, at.residual().iter().map(|e| e.as_f64()), difference())?;
         self.validate(!self.state.epoch.batched)?;
         self.announce()
     }
@@ -170,6 +173,8 @@ fn greet<T: Float>(
         replicated.word(data.samples() as u64);
         replicated.feed(data.points().as_slice());
         replicated.feed(data.labels().as_slice());
+        replicated.word(u64::from(data.weights().is_some()));
+        replicated.feed(data.weights().map_or(&[][..], |weights| weights.as_slice()));
     }
     trainer.settings().iter().for_each(|&setting| replicated.word(setting));
     replicated.word(size_of::<T>() as u64);

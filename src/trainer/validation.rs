@@ -37,7 +37,7 @@ impl<T: Float> Validation<'_, T> {
             check::<T>(outputs)?;
         }
         let residual = outputs.iter().zip(self.data.labels()).map(|(f, y)| f - y.as_f64());
-        let loss = half_square::<T>(residual);
+        let loss = half_square::<T>(self.data.weighted(residual));
         if step == 0 && !loss.is_finite() {
             return Err(overflow::<T>("the sum over all validation points", loss));
         }
