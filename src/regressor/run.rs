@@ -162,13 +162,17 @@ fn problems<T: Float>(
 
 /// Gauss-Newton whose ridge corresponds to `lambda` in kernel ridge regression: G = sum_r a_r^2 K.
 fn method<T: Float>(network: &ExpNetwork<T>, train: &Dataset<T>, lambda: f64) -> GaussNewton {
-    let scale: f64 = network.output_weights().iter().map(|a| a.as_f64().powi(2)).sum();
     let method = if train.samples() <= MAX_DENSE {
         GaussNewton::default()
     } else {
         GaussNewton::matrix_free()
     };
-    method.ridge(lambda * scale)
+    method.ridge(lambda * squares(network))
+}
+
+/// sum_r a_r^2.
+fn squares<T: Float>(network: &ExpNetwork<T>) -> f64 {
+    network.output_weights().iter().map(|a| a.as_f64().powi(2)).sum()
 }
 
 /// The best ridge for the tangent kernel of the start itself, which at finite width differs from the limit kernel.
@@ -191,7 +195,8 @@ fn ridge_of_start<T: Float>(
         groups: &copies(train),
         validation: validation.map(|(cross, labels)| Validation { cross, labels }),
     };
-    Ok(problem.best(Some(power))?.0.lambda)
+    // H = G / m, so relative to the mean of a_r^2.
+    Ok(problem.best(Some(power))?.0.lambda * network.width() as f64 / squares(network))
 }
 
 impl RegressorOptions {
@@ -246,6 +251,7 @@ impl RegressorOptions {
             None => Initializer::new(dimension, self.width)
                 .std_dev(self.std_dev)
                 .antisymmetric(true)
+                .output_scale(std::env::var("OSCALE").map_or(1.0, |v| v.parse().unwrap()))
                 .seed(self.seed)
                 .build(),
         }
