@@ -18,7 +18,8 @@ impl<T: Float> Dataset<T> {
     /// so that a whole number s_i has the effect of s_i copies of sample i, and 0 that of leaving it out (its output is
     /// still computed, and must not overflow). For measurements with standard deviations sigma_i, use
     /// s_i = 1 / sigma_i^2. Only the ratios matter to the minimum; multiplying all weights by c multiplies losses by c, and
-    /// the step sizes that are stable by 1 / c.
+    /// the step sizes that are stable by 1 / c. Keep the largest near 1: conjugate gradients square products with the kernel,
+    /// which leave the range of f64 for weights beyond about 1e-150 and 1e150.
     ///
     /// All methods and schedules of [`Trainer`](crate::Trainer) minimise this loss, except
     /// [`Certified`](crate::schedule::Certified), and validation data have weights of their own.
