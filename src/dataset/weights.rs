@@ -39,7 +39,7 @@ impl<T: Float> Dataset<T> {
     ///
     /// let data = Dataset::from_rows(&[[0.0, 1.0], [1.0, 0.0]], &[0.5, -0.5])?;
     /// let weighted = data.clone().with_weights(dvector![3.0, 0.0])?;
-    /// let net = Initializer::new(2, 64).antisymmetric(true).build()?; // F = 0
+    /// let net = Initializer::new(2, 64).antisymmetric(true).build::<f64>()?; // F = 0
     /// assert_eq!(net.loss(&data)?, 0.5 * (0.5 * 0.5 + 0.5 * 0.5));
     /// assert!((net.loss(&weighted)? - 0.5 * (3.0 * 0.5 * 0.5)).abs() < 1e-15);
     ///
