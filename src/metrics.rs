@@ -48,10 +48,10 @@ pub fn r2<T: Float>(labels: &DVector<T>, predictions: &DVector<T>) -> Result<T, 
 /// use nalgebra::dvector;
 ///
 /// let (labels, predictions) = (dvector![3.0, -0.5, 2.0, 7.0], dvector![2.5, 0.0, 2.0, 8.0]);
-/// let weighted = r2_weighted(&labels, &predictions, Some(&dvector![1.0, 2.0, 1.0, 0.0]))?;
+/// let weighted: f64 = r2_weighted(&labels, &predictions, Some(&dvector![1.0, 2.0, 1.0, 0.0]))?;
 /// // The second sample twice, and the last left out.
 /// let repeated = r2(&dvector![3.0, -0.5, -0.5, 2.0], &dvector![2.5, 0.0, 0.0, 2.0])?;
-/// assert!((weighted - repeated).abs() < 1e-15);
+/// assert!((weighted - repeated).abs() < 1e-15_f64);
 /// # Ok::<(), expnet::Error>(())
 /// ```
 pub fn r2_weighted<T: Float>(

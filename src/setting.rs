@@ -2,7 +2,6 @@
 
 use crate::error::Error;
 use crate::float::Float;
-use crate::numbers::check_finite;
 use nalgebra::DVector;
 use std::fmt;
 
@@ -86,8 +85,14 @@ pub(crate) fn sample_weights<T: Float>(
             remedy: "give one weight per sample",
         });
     }
-    let remedy = "give a finite weight, or 0 to leave the sample out";
-    check_finite("a sample weight", weights, remedy, |i, _| format!("sample {i}"))?;
+    if let Some(i) = weights.iter().position(|w| !w.is_finite()) {
+        return Err(Error::NotFinite {
+            what: "a sample weight",
+            value: weights[i].as_f64(),
+            place: format!("sample {i}"),
+            remedy: "give a finite weight, or 0 to leave the sample out",
+        });
+    }
     if let Some(i) = weights.iter().position(|w| *w < T::zero()) {
         let value = format!("{:?} at sample {i}", weights[i].as_f64());
         require(

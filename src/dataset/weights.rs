@@ -18,7 +18,8 @@ impl<T: Float> Dataset<T> {
     /// so that a whole number s_i has the effect of s_i copies of sample i, and 0 that of leaving it out (its output is
     /// still computed, and must not overflow). For measurements with standard deviations sigma_i, use
     /// s_i = 1 / sigma_i^2. Only the ratios matter to the minimum; multiplying all weights by c multiplies losses by c, and
-    /// the step sizes that are stable by 1 / c.
+    /// the step sizes that are stable by 1 / c. Keep the largest near 1: conjugate gradients square products with the kernel,
+    /// which leave the range of f64 for weights beyond about 1e-150 and 1e150.
     ///
     /// All methods and schedules of [`Trainer`](crate::Trainer) minimise this loss, except
     /// [`Certified`](crate::schedule::Certified), and validation data have weights of their own.
@@ -38,7 +39,7 @@ impl<T: Float> Dataset<T> {
     ///
     /// let data = Dataset::from_rows(&[[0.0, 1.0], [1.0, 0.0]], &[0.5, -0.5])?;
     /// let weighted = data.clone().with_weights(dvector![3.0, 0.0])?;
-    /// let net = Initializer::new(2, 64).antisymmetric(true).build()?; // F = 0
+    /// let net = Initializer::new(2, 64).antisymmetric(true).build::<f64>()?; // F = 0
     /// assert_eq!(net.loss(&data)?, 0.5 * (0.5 * 0.5 + 0.5 * 0.5));
     /// assert!((net.loss(&weighted)? - 0.5 * (3.0 * 0.5 * 0.5)).abs() < 1e-15);
     ///

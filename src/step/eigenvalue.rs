@@ -4,6 +4,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::float::Float;
 use crate::linalg::leading;
+use crate::numbers::{largest, power_of_two};
 use nalgebra::{DMatrix, DVector};
 
 /// How far, relatively, the result may exceed the eigenvalue.
@@ -24,19 +25,28 @@ const COORDINATES: usize = 1024;
 /// Costs 2 m k^2 flops for k coordinates, and a few passes.
 pub(super) fn largest_kernel_eigenvalue<T: Float>(engine: &mut Engine<T>) -> Result<f64, Error> {
     let start = start_vector(engine)?;
+    // The iteration squares products, which must not leave the range of f64 with the scale of the rows.
+    let unit = match engine.roots() {
+        [] => None,
+        roots => Some(power_of_two(largest(roots.iter().copied()).powi(2))),
+    };
     let found = leading(start, TOLERANCE, |v| {
         let mut product = DVector::zeros(v.len());
         engine.tangent_product(v.as_slice(), product.as_mut_slice())?;
+        if let Some(unit) = unit {
+            product /= unit;
+        }
         Ok(product)
     })?;
-    if found.value.is_nan() {
+    let value = unit.map_or(found.value, |unit| found.value * unit);
+    if !value.is_finite() {
         return Err(Error::KernelOverflow {
             what: "the largest eigenvalue of the tangent kernel",
             place: "the current samples".into(),
-            value: found.value,
+            value,
         });
     }
-    Ok(found.value)
+    Ok(value)
 }
 
 /// The start of the Lanczos iteration. It depends only on the data and on sums over all neurons: the same on every
