@@ -8,11 +8,9 @@ use nalgebra::{DMatrix, DVector};
 /// The range of lambda, relative to the mean of the kernel's diagonal, as powers of ten.
 const RANGE: std::ops::RangeInclusive<f64> = -7.0..=2.5;
 /// The distance of the grid on which a search without a guess starts.
-const SCAN: f64 = 1.5;
+const SCAN: f64 = 2.0;
 /// The distance of the grid on which a search descends.
 const GRID: f64 = 0.75;
-/// Parabolas fitted to the three best lambdas.
-const REFINEMENTS: usize = 2;
 /// Powers closer than this are the same.
 const RESOLUTION: f64 = 0.03;
 
@@ -124,11 +122,11 @@ impl LeaveOneOut<'_> {
 
     /// The lambda with the smallest leave-one-out error, and its power of ten relative to the mean of the diagonal.
     ///
-    /// Descends on a grid from `guess`, a power of ten, to a local minimum, which two parabolas refine, to within about a percent of the error: about five evaluations of
-    /// [`at`](Self::at). Without a guess a coarse scan of the whole range comes first, with seven more.
+    /// Descends on a grid from `guess`, a power of ten, to a local minimum, which `parabolas` refine, two of them to within about a percent of the error: three evaluations of
+    /// [`at`](Self::at) and one per parabola. Without a guess a coarse scan of the whole range comes first, with five more.
     ///
     /// Errors: no memory; a kernel that is singular with every lambda.
-    pub fn best(&self, guess: Option<f64>) -> Result<(HeldOut, f64), Error> {
+    pub fn best(&self, guess: Option<f64>, parabolas: usize) -> Result<(HeldOut, f64), Error> {
         let mean = self.kernel.diagonal().mean();
         let mut search = Search {
             problem: self,
@@ -141,7 +139,7 @@ impl LeaveOneOut<'_> {
             None => search.scan()?,
         };
         search.descend(start)?;
-        for _ in 0..REFINEMENTS {
+        for _ in 0..parabolas {
             search.refine()?;
         }
         search.best.ok_or_else(|| Error::Singular {
@@ -328,11 +326,11 @@ mod tests {
             let smallest = (0..=380)
                 .map(|j| error(-7.0 + f64::from(j) / 40.0))
                 .fold(f64::INFINITY, f64::min);
-            let (found, power) = problem.best(None).unwrap();
+            let (found, power) = problem.best(None, 2).unwrap();
             assert!(found.mean_square < 1.02 * smallest, "{} {smallest}", found.mean_square);
             assert!((found.lambda / mean / 10.0_f64.powf(power) - 1.0).abs() < 1e-12);
             for guess in [-6.5, -3.0, 0.0, 2.0, 99.0] {
-                let (found, power) = problem.best(Some(guess)).unwrap();
+                let (found, power) = problem.best(Some(guess), 2).unwrap();
                 let beside = error((power - 0.3).max(-7.0)).min(error((power + 0.3).min(2.5)));
                 assert!(
                     found.mean_square <= 1.0001 * beside,

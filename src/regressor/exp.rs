@@ -91,7 +91,7 @@ impl<T: Float> ExpRegressor<T> {
         self.predict(&columns_of_rows(rows)?)
     }
 
-    /// The coefficient of determination R² on raw data, as [`metrics::r2`] computes it.
+    /// The coefficient of determination R² on raw data, as [`metrics::r2_weighted`] computes it, with the sample weights of `data` if it has any.
     ///
     /// The best possible score is 1. Always predicting the mean of these labels scores 0, and the score can
     /// be negative.
@@ -99,7 +99,7 @@ impl<T: Float> ExpRegressor<T> {
     /// Errors: those of [`predict`](Self::predict), and labels that are all equal, for which R² is
     /// undefined.
     pub fn score(&self, data: &Dataset<T>) -> Result<T, Error> {
-        metrics::r2(data.labels(), &self.predict(data)?)
+        metrics::r2_weighted(data.labels(), &self.predict(data)?, data.weights())
     }
 
     /// Assembles a regressor from a network that was trained on scaled data, the scaling, and the report of the run: to predict

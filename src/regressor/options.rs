@@ -29,7 +29,7 @@ pub enum Training {
 ///
 /// | setting | meaning | range | default |
 /// |---|---|---|---|
-/// | [`width`](Self::width) | m, the number of neurons | even, m >= 2 | 512 |
+/// | [`width`](Self::width) | m, the number of neurons | even, m >= 2 | 1024 |
 /// | [`std_dev`](Self::std_dev) | sigma of the initial weights | sigma > 0 | 1 |
 /// | [`seed`](Self::seed) | seed of the initial weights and of random parts of the data | | 0 |
 /// | [`training`](Self::training) | ridge or early stopping | | ridge |
@@ -72,7 +72,7 @@ pub struct RegressorOptions {
 impl Default for RegressorOptions {
     fn default() -> Self {
         Self {
-            width: 512,
+            width: 1024,
             std_dev: 1.0,
             seed: 0,
             training: Training::default(),
@@ -88,7 +88,7 @@ impl Default for RegressorOptions {
 }
 
 impl RegressorOptions {
-    /// The number m of neurons, which must be even. Defaults to 512. A step costs n^2 m + n^3 / 3 multiply-adds for up to 4096
+    /// The number m of neurons, which must be even. Defaults to 1024. A step costs n^2 m + n^3 / 3 multiply-adds for up to 4096
     /// samples, and some 50 passes of 4 n d m flops and n m exponentials for more.
     pub fn width(mut self, width: usize) -> Self {
         self.width = width;

@@ -6,7 +6,6 @@ use crate::dataset::{Dataset, column_name};
 use crate::error::Error;
 use crate::float::Float;
 use crate::init::Initializer;
-use crate::kernel::{LeaveOneOut, Validation, copies, empirical_kernel};
 use crate::method::GaussNewton;
 use crate::network::ExpNetwork;
 use crate::observer::Observer;
@@ -17,6 +16,9 @@ use crate::trainer::Trainer;
 
 /// Up to this many samples the n x n kernel is formed; for more, Gauss-Newton works with products.
 const MAX_DENSE: usize = 4096;
+/// |a_r|. The larger, the less the weights have to move, and the closer training is to kernel ridge regression: the fit then depends
+/// little on the seed, and Gauss-Newton converges in two or three steps.
+const OUTPUT_SCALE: f64 = 8.0;
 /// Steps of Gauss-Newton unless given.
 const RIDGE_STEPS: usize = 8;
 /// Steps of gradient descent unless given.
@@ -76,7 +78,7 @@ impl<'a, T: Float> RegressorRun<'a, T> {
 
     /// Chooses settings, initialises and trains. See [`RegressorOptions::fit`].
     ///
-    /// Cost, for n samples, d columns and m neurons: the choice takes about 40 factorisations of p x p matrices, p = min(n, 250 +
+    /// Cost, for n samples, d columns and m neurons: the choice takes about 40 factorisations of p x p matrices, p = min(n, 300 +
     /// n / 4, 1500). Up to n = 4096, training takes a few steps of n^2 m + n^3 / 3 multiply-adds; beyond, some 100 passes of
     /// 4 n d m flops and n m exponentials, with memory O(n (d + k) + d m) for k <= 100 products kept.
     ///
@@ -102,11 +104,7 @@ impl<'a, T: Float> RegressorRun<'a, T> {
             Some((train, validation)) => (train, Some(validation)),
             None => (data, validation),
         };
-        let Choice {
-            scaling,
-            mut selection,
-            power,
-        } = options.choose(train, validation, earlier)?;
+        let Choice { scaling, selection, .. } = options.choose(train, validation, earlier)?;
         let train = scaling.apply(train)?;
         let validation = validation.map(|data| scaling.apply(data)).transpose()?;
         let mut network = options.start(train.dimension(), earlier)?;
@@ -116,9 +114,6 @@ impl<'a, T: Float> RegressorRun<'a, T> {
         }
         match options.training {
             Training::Ridge => {
-                if options.lambda.is_none() && earlier.is_none() && train.samples() <= MAX_DENSE {
-                    selection.lambda = ridge_of_start(&network, &train, validation.as_ref(), power)?;
-                }
                 trainer = trainer
                     .method(method(&network, &train, selection.lambda))
                     .stall(1, CONVERGED);
@@ -175,30 +170,6 @@ fn squares<T: Float>(network: &ExpNetwork<T>) -> f64 {
     network.output_weights().iter().map(|a| a.as_f64().powi(2)).sum()
 }
 
-/// The best ridge for the tangent kernel of the start itself, which at finite width differs from the limit kernel.
-fn ridge_of_start<T: Float>(
-    network: &ExpNetwork<T>,
-    train: &Dataset<T>,
-    validation: Option<&Dataset<T>>,
-    power: f64,
-) -> Result<f64, Error> {
-    let kernel = empirical_kernel(network, train.points())?;
-    let cross = validation
-        .map(|data| crate::kernel::empirical_cross(network, train.points(), data.points()))
-        .transpose()?;
-    let validation_labels = validation.map(|data| data.labels().map(Float::as_f64));
-    let validation = cross.as_ref().zip(validation_labels.as_ref());
-    let problem = LeaveOneOut {
-        kernel: &kernel,
-        labels: &train.labels().map(Float::as_f64),
-        roots: None,
-        groups: &copies(train),
-        validation: validation.map(|(cross, labels)| Validation { cross, labels }),
-    };
-    // H = G / m, so relative to the mean of a_r^2.
-    Ok(problem.best(Some(power))?.0.lambda * network.width() as f64 / squares(network))
-}
-
 impl RegressorOptions {
     fn step_limit(&self) -> usize {
         self.max_steps.unwrap_or(match self.training {
@@ -220,7 +191,7 @@ impl RegressorOptions {
             return Ok(Choice {
                 scaling: earlier.scaling.clone(),
                 selection,
-                power: 0.0,
+                variance: 0.0,
             });
         }
         if self.training == Training::EarlyStopping && !self.length_scales.unwrap_or(false) {
@@ -228,7 +199,7 @@ impl RegressorOptions {
             return Ok(Choice {
                 selection: Selection::given(train.samples()),
                 scaling,
-                power: 0.0,
+                variance: 0.0,
             });
         }
         let mut choice = Problem {
@@ -251,7 +222,7 @@ impl RegressorOptions {
             None => Initializer::new(dimension, self.width)
                 .std_dev(self.std_dev)
                 .antisymmetric(true)
-                .output_scale(std::env::var("OSCALE").map_or(1.0, |v| v.parse().unwrap()))
+                .output_scale(OUTPUT_SCALE)
                 .seed(self.seed)
                 .build(),
         }

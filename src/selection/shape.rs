@@ -33,14 +33,17 @@ pub(crate) struct Problem<'a, T: Float> {
 pub(crate) struct Choice {
     pub scaling: Scaling,
     pub selection: Selection,
-    /// The power of ten of the chosen lambda relative to the mean of the kernel's diagonal.
-    pub power: f64,
+    /// The scale of predicted variances, from the leave-one-out errors.
+    pub variance: f64,
 }
 
-/// The number of samples that candidates are compared on: all of up to 333, and of n more, 250 + n / 4, at most 1500. The cost
-/// of the search, about forty factorisations, then stays below that of the final fit.
+/// Up to this many samples lambda is chosen on all of them.
+const MAX_ALL: usize = 4096;
+
+/// The number of samples that candidates are compared on: all of up to 400, and of n more, 300 + n / 4, at most 1500. The cost
+/// of the search, about thirty factorisations, then stays near that of the final fit.
 fn part(samples: usize) -> usize {
-    (250 + samples / 4).min(1500).min(samples)
+    (300 + samples / 4).min(1500).min(samples)
 }
 
 impl<T: Float> Problem<'_, T> {
@@ -53,7 +56,7 @@ impl<T: Float> Problem<'_, T> {
     /// Costs O(p^2 (p + d)) per candidate and lambda, for p compared samples.
     pub fn choose(&self) -> Result<Choice, Error> {
         let base = self.scaling.fit(self.data)?;
-        let search = Search::new(self, &base)?;
+        let search = Search::new(self, &base, part(self.data.samples()))?;
         let columns = base.kept().count();
         let betas = match self.scaling.given_beta() {
             Some(beta) => vec![beta],
@@ -66,7 +69,7 @@ impl<T: Float> Problem<'_, T> {
         let mut best: Option<(Fitted, usize)> = None;
         let mut try_out = |beta: f64, lengths: &[f64], round: usize, best: &mut Option<(Fitted, usize)>| {
             let guess = best.as_ref().map(|(fitted, _)| fitted.power);
-            let fitted = search.fit(beta, lengths, guess)?;
+            let fitted = search.fit(beta, lengths, guess, 1)?;
             candidates.push(Candidate {
                 beta,
                 round,
@@ -81,7 +84,10 @@ impl<T: Float> Problem<'_, T> {
             Ok::<bool, Error>(accepted)
         };
         for beta in betas {
-            try_out(beta, &equal, 0, &mut best)?;
+            // Errors are convex in beta as a rule: past the smallest, larger ones are not tried.
+            if !try_out(beta, &equal, 0, &mut best)? {
+                break;
+            }
         }
         if self.length_scales && equal.len() > 1 {
             for round in 1..=ROUNDS {
@@ -94,10 +100,14 @@ impl<T: Float> Problem<'_, T> {
                 }
             }
         }
-        let (fitted, chosen) = best.ok_or(Error::Empty {
+        let (mut fitted, chosen) = best.ok_or(Error::Empty {
             what: "the list of candidates",
             remedy: "give at least one beta",
         })?;
+        if self.data.samples() <= MAX_ALL {
+            let all = Search::new(self, &base, self.data.samples())?;
+            fitted = all.fit(fitted.beta, &fitted.embedding.lengths, Some(fitted.power), 2)?;
+        }
         let scaling = self.scaling.beta(fitted.beta).fit(self.data)?;
         let mut lengths = vec![1.0; self.data.dimension()];
         for (k, length) in base.kept().zip(&fitted.embedding.lengths) {
@@ -105,7 +115,6 @@ impl<T: Float> Problem<'_, T> {
         }
         Ok(Choice {
             scaling: scaling.with_lengths(&lengths)?,
-            power: fitted.power,
             selection: Selection {
                 candidates,
                 chosen,
@@ -114,6 +123,7 @@ impl<T: Float> Problem<'_, T> {
                 validated: self.validation.is_some(),
                 lambda: fitted.held_out.lambda,
             },
+            variance: fitted.held_out.variance,
         })
     }
 }
@@ -125,6 +135,8 @@ struct Search {
     /// Standardised, d x p.
     coordinates: DMatrix<f64>,
     labels: DVector<f64>,
+    /// Roots of the sample weights.
+    roots: Option<DVector<f64>>,
     groups: Vec<Vec<usize>>,
     /// Standardised coordinates and labels of the validation data.
     validation: Option<(DMatrix<f64>, DVector<f64>)>,
@@ -140,9 +152,9 @@ struct Fitted {
 }
 
 impl Search {
-    fn new<T: Float>(problem: &Problem<'_, T>, base: &Scaling) -> Result<Self, Error> {
+    /// Selects `count` samples.
+    fn new<T: Float>(problem: &Problem<'_, T>, base: &Scaling, count: usize) -> Result<Self, Error> {
         let data = problem.data;
-        let count = part(data.samples());
         let part = if count < data.samples() {
             Some(data.select(&shuffled(data.samples(), problem.seed)[..count])?)
         } else {
@@ -158,12 +170,13 @@ impl Search {
             std_dev: problem.std_dev,
             coordinates: base.standardised(part.points()),
             labels: base.scaled_labels(part.labels()),
+            roots: part.weights().map(|weights| weights.map(|s| s.as_f64().sqrt())),
             groups: copies(part),
             validation: validation.transpose()?,
         })
     }
 
-    fn fit(&self, beta: f64, lengths: &[f64], guess: Option<f64>) -> Result<Fitted, Error> {
+    fn fit(&self, beta: f64, lengths: &[f64], guess: Option<f64>, parabolas: usize) -> Result<Fitted, Error> {
         let embedding = Embedding {
             lengths: lengths.to_vec(),
             bias: self.scaling.beta(beta).bias_coordinate(lengths.len()),
@@ -182,11 +195,11 @@ impl Search {
         let problem = LeaveOneOut {
             kernel: &kernel,
             labels: &self.labels,
-            roots: None,
+            roots: self.roots.as_ref(),
             groups: &self.groups,
             validation: validation.map(|(cross, (_, labels))| Validation { cross, labels }),
         };
-        let (held_out, power) = problem.best(guess)?;
+        let (held_out, power) = problem.best(guess, parabolas)?;
         Ok(Fitted {
             beta,
             embedding,
