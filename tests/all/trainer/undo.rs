@@ -56,3 +56,14 @@ fn a_method_that_takes_back_every_step_stalls() {
     assert_eq!(net, start);
     assert_eq!(report.loss(), start.loss(&data).unwrap());
 }
+
+#[test]
+fn a_step_given_up_counts_as_undone() {
+    let (data, start, size) = problem();
+    let mut net = start.clone();
+    let never = Scripted::new().judging(|_| Verdict::GiveUp);
+    let report = Trainer::new(size).method(never).fit(&mut net, &data).unwrap();
+    assert_eq!((report.termination(), report.steps()), (Termination::Stalled, 0));
+    assert_eq!((report.undone_steps(), report.passes()), (1, 2));
+    assert_eq!(net, start);
+}

@@ -1,6 +1,7 @@
 //! Validation: the best weights are put back.
 
 use super::problem;
+use expnet::method::Minibatch;
 use expnet::observer::History;
 use expnet::{Dataset, ExpNetwork, Termination, Trainer};
 
@@ -57,4 +58,21 @@ fn best_weights_are_put_back_whatever_ends_the_run() {
         Trainer::new(size).max_steps(best).fit(&mut short, &data).unwrap();
         assert_eq!(net, short);
     }
+}
+
+#[test]
+fn minibatches_are_validated_from_the_start() {
+    let (data, start, size) = problem();
+    let validation = halfway(&start, &data);
+    let mut history = History::default();
+    let trainer = Trainer::new(size)
+        .method(Minibatch::new(4))
+        .validation(&validation, 100);
+    let trainer = trainer.observe(&mut history).max_steps(3);
+    trainer.fit(&mut start.clone(), &data).unwrap();
+    let (found, expected) = (
+        history.validation_losses()[0].unwrap(),
+        start.loss(&validation).unwrap(),
+    );
+    assert!((found - expected).abs() <= 1e-12 * expected, "{found} {expected}");
 }

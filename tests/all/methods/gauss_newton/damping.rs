@@ -58,3 +58,17 @@ fn a_raised_shift_becomes_the_damping() {
         assert_relative_eq!(left(method, &net, &twice, 1), expected, max_relative = 1e-6);
     }
 }
+
+#[test]
+fn too_few_products_raise_the_damping_before_the_step() {
+    let (data, net) = linear();
+    // Two products do not solve for ten samples with a damping of 1e-8; more damping makes it easy.
+    let method = |ridge| {
+        GaussNewton::matrix_free()
+            .max_products(2)
+            .initial_damping(1e-8)
+            .ridge(ridge)
+    };
+    let mean = mean_eigenvalue(&net, &data);
+    assert!(left(method(0.0), &net, &data, 1) > 1e-4 * mean);
+}
