@@ -146,7 +146,7 @@ fn small_duals_that_are_no_multiple_of_the_residual_are_followed() {
     let close = Dataset::new(data.points().clone(), labels).unwrap();
     let smallest = start.residual(&close).unwrap().iamin();
     let moved = |change: f64| {
-        let method = Answers::new(move |evaluation, direction| {
+        let method = Answers::<f64>::new(move |evaluation, direction| {
             assert!(evaluation.gradient_norm_squared() > 0.0); // a multiple of the residual would reuse J^T e
             direction.dual[smallest] *= change;
             Ok(())

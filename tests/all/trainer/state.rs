@@ -134,3 +134,18 @@ fn a_trial_of_size_0_is_the_step_of_the_momentum_alone() {
     let trainer = Trainer::new(check).method(method).max_steps(2);
     trainer.fit(&mut start.clone(), &data).unwrap();
 }
+
+#[test]
+fn a_trial_along_another_dual_leaves_the_gradient_as_it_is() {
+    let (data, start, size) = problem();
+    let squared = start.gradient(&data).unwrap().norm_squared();
+    let method = Answers::<f64>::changing(|direction| direction.dual.iter_mut().for_each(|v| *v = v.signum()));
+    let check = |state: &mut StepState<'_, f64>| {
+        assert!(state.loss_at(size * 1e-2) < state.loss());
+        let found = state.gradient_norm_squared();
+        assert!((found - squared).abs() <= 1e-10 * squared, "{found} {squared}");
+        size * 1e-2
+    };
+    let trainer = Trainer::new(check).method(method).max_steps(1);
+    trainer.fit(&mut start.clone(), &data).unwrap();
+}

@@ -74,7 +74,7 @@ fn a_method_is_asked_once_more_where_a_line_search_finds_nothing() {
     let (data, mut net, size) = problem();
     let asked = Cell::new(0);
     // Uphill at first.
-    let method = Scripted::new().changing(|direction| {
+    let method = Scripted::<f64>::new().changing(|direction| {
         asked.set(asked.get() + 1);
         if asked.get() == 1 {
             direction.dual.iter_mut().for_each(|v| *v = -*v);

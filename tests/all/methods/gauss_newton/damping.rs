@@ -1,10 +1,12 @@
 //! The damping that a run leaves in its record.
 
 use super::{antisymmetric, mean_eigenvalue};
+use crate::support::oracle::jacobian;
 use crate::support::problems;
 use approx::assert_relative_eq;
 use expnet::method::{GaussNewton, Method};
 use expnet::{Dataset, ExpNetwork, Trainer};
+use nalgebra::DMatrix;
 
 /// The damping after a run of `steps` steps, of which none is undone.
 fn left(method: GaussNewton, net: &ExpNetwork<f64>, data: &Dataset<f64>, steps: usize) -> f64 {
@@ -71,4 +73,26 @@ fn too_few_products_raise_the_damping_before_the_step() {
     };
     let mean = mean_eigenvalue(&net, &data);
     assert!(left(method(0.0), &net, &data, 1) > 1e-4 * mean);
+}
+
+#[test]
+fn a_frozen_factor_keeps_its_damping() {
+    let (data, net) = linear();
+    let j = jacobian(&net, data.points());
+    let mean = mean_eigenvalue(&net, &data);
+    // Each step leaves shift (G + shift I)^-1 of the residual.
+    let inverse = (&j * j.transpose() + DMatrix::identity(10, 10) * mean)
+        .try_inverse()
+        .unwrap();
+    let expected = &inverse * (&inverse * data.labels()) * (mean * mean);
+    let mut net = net;
+    let method = GaussNewton::frozen().initial_damping(1.0);
+    let report = Trainer::default()
+        .method(method)
+        .max_steps(2)
+        .fit(&mut net, &data)
+        .unwrap();
+    assert_eq!(report.passes(), 1 + 1 + 2, "G is formed once");
+    let left = -net.residual(&data).unwrap();
+    assert!((&left - &expected).norm() < 1e-3 * expected.norm(), "{left} {expected}");
 }
