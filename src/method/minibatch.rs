@@ -175,4 +175,17 @@ mod tests {
         let restored = Shuffle::restore(&shuffle.save(), 1).unwrap();
         assert_eq!(restored.rng.get_word_pos(), (5 << 64) + 48);
     }
+
+    #[test]
+    fn an_order_that_cannot_be_is_damage() {
+        for (order, used) in [(vec![0, 2, 1], 4), (vec![0, 0, 1], 3), (vec![1, 2, 3], 0)] {
+            let shuffle = Shuffle {
+                order,
+                used,
+                ..Shuffle::new(3, 1)
+            };
+            let error = Shuffle::restore(&shuffle.save(), 1).unwrap_err().to_string();
+            assert!(error.contains("is not a permutation of the samples"), "{error}");
+        }
+    }
 }

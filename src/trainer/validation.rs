@@ -90,3 +90,23 @@ impl Best {
         Ok(best)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_best_loss_ahead_of_the_run_is_damage() {
+        let restored = |step, look| {
+            let (loss, last) = (1.0, 2.0);
+            let best = Best { loss, step, look, last };
+            Best::restore(&best.save(), 7, 5)
+        };
+        let best = restored(7, 5).unwrap();
+        assert_eq!((best.loss, best.step, best.look, best.last), (1.0, 7, 5, 2.0));
+        for (step, look) in [(8, 5), (7, 6)] {
+            let error = restored(step, look).unwrap_err().to_string();
+            assert!(error.contains("lies ahead of the run"), "{error}");
+        }
+    }
+}

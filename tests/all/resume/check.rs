@@ -48,8 +48,8 @@ fn a_state_too_deep_for_a_file_is_refused_at_once() {
         }
         schedule
     };
-    let report = check::resume(|| Trainer::new(nested(45)), &start(3), &sines(12, 3), 2).unwrap();
+    let report = check::resume(|| Trainer::new(nested(47)), &start(3), &sines(12, 3), 2).unwrap();
     assert!(report.agrees(), "{report}");
-    let error = check::resume(|| Trainer::new(nested(70)), &start(3), &sines(12, 3), 2).unwrap_err();
+    let error = check::resume(|| Trainer::new(nested(48)), &start(3), &sines(12, 3), 2).unwrap_err();
     assert!(error.to_string().contains("nested more than 48"), "{error}");
 }

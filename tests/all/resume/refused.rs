@@ -4,7 +4,7 @@ use super::{momentum, start};
 use crate::support::problems::sines;
 use crate::support::{Answers, Folder, refused, says};
 use expnet::method::{Direction, Evaluation, Method, Minibatch};
-use expnet::schedule::{self, Backtracking, Constant, Cosine, Schedule, StepState};
+use expnet::schedule::{self, Backtracking, Constant, Cosine, Polyak, Schedule, StepState};
 use expnet::{Dataset, Error, ExpNetwork, Float, Initializer, Record, Trainer};
 use nalgebra::DVector;
 
@@ -104,6 +104,12 @@ fn other_parts_are_refused_by_name() {
         constant(1e-3),
         constant(2e-3),
         &["`size` of `Constant` is 0.001 in the record and 0.002 here"],
+    );
+    let polyak = |max| Trainer::new(Polyak::default().max(max));
+    refused(
+        polyak(1e-3),
+        polyak(2e-3),
+        &["`max` of `Polyak` is 0.001 in the record"],
     );
     let (one, two) = (Cosine::new(1e-3, 9).unwrap(), Cosine::new(1e-3, 9).unwrap().alpha(0.1));
     refused(

@@ -109,3 +109,12 @@ fn barzilai_borwein_halves_what_overflows<T: Float>() {
         assert!(run.losses[t] <= 10.0 * largest * 1.001);
     }
 }
+
+#[test]
+fn barzilai_borwein_short_is_shorter() {
+    let second = |short| {
+        let schedule = BarzilaiBorwein::default().initial(1e-4).short(short);
+        trace(Trainer::<f64>::new(schedule).max_steps(2), smooth()).sizes[1]
+    };
+    assert!(second(true) < second(false));
+}

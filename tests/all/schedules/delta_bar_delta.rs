@@ -67,3 +67,13 @@ fn delta_bar_delta_keeps_its_size_where_the_product_is_zero() {
     let run = trace(Trainer::<f64>::new(schedule).max_steps(2), (net, data));
     assert_eq!(run.sizes, [1e-4; 2]);
 }
+
+#[test]
+fn delta_bar_delta_grows_where_the_loss_stays() {
+    // Steps that move no weight: the gradient keeps its direction, and the loss does not rise.
+    let schedule = DeltaBarDelta::default().initial(1e-100).growth(0.5);
+    let run = trace(Trainer::<f64>::new(schedule).max_steps(4), smooth());
+    for (t, size) in run.sizes.iter().enumerate() {
+        close::<f64>(*size, 1e-100 * (1.0 + 0.5 * t as f64));
+    }
+}

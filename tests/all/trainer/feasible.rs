@@ -2,7 +2,7 @@
 
 use crate::support::refused;
 use expnet::schedule::KernelStable;
-use expnet::{Dataset, ExpNetwork, Float, Trainer};
+use expnet::{Dataset, ExpNetwork, Float, Termination, Trainer};
 use nalgebra::{DMatrix, DVector, dmatrix, dvector};
 
 /// Two neurons of weight w and output weights a and -a, so that F = 0, at the point x.
@@ -26,6 +26,10 @@ fn rounding_beyond_the_labels_is_refused() {
     start_refused(pair(20.0, 1e10, 1.0, 100.0), &["exp(20)", "rounding in f64 exceeds"]);
     let (mut net, data) = pair(20.0, 1e10, 1.0, 1e4);
     Trainer::new(1e-30).max_steps(1).fit(&mut net, &data).unwrap();
+    // Nothing to do.
+    let (mut net, data) = pair(20.0, 1e10, 1.0, 0.0);
+    let report = Trainer::new(1e-30).fit(&mut net, &data).unwrap();
+    assert_eq!((report.termination(), report.steps()), (Termination::Converged, 0));
 }
 
 #[test]
@@ -48,7 +52,8 @@ fn outputs_that_overflow_together_name_their_sample() {
 #[test]
 fn divergence_names_a_remedy_that_was_not_yet_taken() {
     let diverged = |trainer: Trainer<'_, f64>, words: &[&str]| {
-        let (mut net, data) = pair(0.0, 1.0, 1.0, 1.0);
+        // As large as the outputs near the start can be, but not larger.
+        let (mut net, data) = pair(0.0, 1.0, 1.0, 2.0);
         refused(trainer.max_steps(1000).fit(&mut net, &data), words);
     };
     diverged(Trainer::new(1e3), &["for example `schedule::KernelStable`"]);

@@ -248,3 +248,26 @@ fn two_observers_may_stop_the_run_at_once() {
     let report = trainer.fit(&mut net, &data).unwrap();
     assert_eq!((report.termination(), report.steps()), (Termination::Stopped, 3));
 }
+
+/// Counts the steps that it is shown.
+struct Never(usize);
+
+impl Observer<f64> for Never {
+    fn step(&mut self, _: &Progress<'_, f64>) -> ControlFlow<()> {
+        self.0 += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn every(&self) -> usize {
+        0
+    }
+}
+
+#[test]
+fn an_observer_of_every_0_steps_sees_none() {
+    let (data, mut net, size) = problem();
+    let mut never = Never(0);
+    let trainer = Trainer::new(size).observe_mut(&mut never).max_steps(5);
+    trainer.fit(&mut net, &data).unwrap();
+    assert_eq!(never.0, 0);
+}

@@ -117,3 +117,35 @@ fn the_slope_of_any_dual_is_the_first_order_of_a_trial() {
     let trainer = Trainer::new(check).method(method()).max_steps(3);
     trainer.fit(&mut start.clone(), &data).unwrap();
 }
+
+#[test]
+fn a_trial_of_size_0_is_the_step_of_the_momentum_alone() {
+    let (data, start, size) = problem();
+    let mut one = start.clone();
+    Trainer::new(size).max_steps(1).fit(&mut one, &data).unwrap();
+    let drifted = with_weights(&start, one.weights() + (one.weights() - start.weights()) * 0.9);
+    let expected = [start.loss(&data).unwrap(), drifted.loss(&data).unwrap()];
+    let check = |state: &mut StepState<'_, f64>| {
+        let (found, expected) = (state.loss_at(0.0), expected[state.iteration()]);
+        assert!((found - expected).abs() <= 1e-12 * expected, "{found} {expected}");
+        size
+    };
+    let method = GradientDescent::default().momentum(0.9);
+    let trainer = Trainer::new(check).method(method).max_steps(2);
+    trainer.fit(&mut start.clone(), &data).unwrap();
+}
+
+#[test]
+fn a_trial_along_another_dual_leaves_the_gradient_as_it_is() {
+    let (data, start, size) = problem();
+    let squared = start.gradient(&data).unwrap().norm_squared();
+    let method = Answers::<f64>::changing(|direction| direction.dual.iter_mut().for_each(|v| *v = v.signum()));
+    let check = |state: &mut StepState<'_, f64>| {
+        assert!(state.loss_at(size * 1e-2) < state.loss());
+        let found = state.gradient_norm_squared();
+        assert!((found - squared).abs() <= 1e-10 * squared, "{found} {squared}");
+        size * 1e-2
+    };
+    let trainer = Trainer::new(check).method(method).max_steps(1);
+    trainer.fit(&mut start.clone(), &data).unwrap();
+}

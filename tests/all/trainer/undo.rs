@@ -4,6 +4,7 @@ use super::problem;
 use crate::support::Scripted;
 use expnet::method::{DirectionKind, Method, Verdict};
 use expnet::observer::History;
+use expnet::schedule::Backtracking;
 use expnet::{Termination, Trainer, schedule};
 use std::cell::Cell;
 
@@ -55,4 +56,32 @@ fn a_method_that_takes_back_every_step_stalls() {
     assert_eq!((report.termination(), report.steps()), (Termination::Stalled, 0));
     assert_eq!(net, start);
     assert_eq!(report.loss(), start.loss(&data).unwrap());
+}
+
+#[test]
+fn a_step_given_up_counts_as_undone() {
+    let (data, start, size) = problem();
+    let mut net = start.clone();
+    let never = Scripted::new().judging(|_| Verdict::GiveUp);
+    let report = Trainer::new(size).method(never).fit(&mut net, &data).unwrap();
+    assert_eq!((report.termination(), report.steps()), (Termination::Stalled, 0));
+    assert_eq!((report.undone_steps(), report.passes()), (1, 2));
+    assert_eq!(net, start);
+}
+
+#[test]
+fn a_method_is_asked_once_more_where_a_line_search_finds_nothing() {
+    let (data, mut net, size) = problem();
+    let asked = Cell::new(0);
+    // Uphill at first.
+    let method = Scripted::<f64>::new().changing(|direction| {
+        asked.set(asked.get() + 1);
+        if asked.get() == 1 {
+            direction.dual.iter_mut().for_each(|v| *v = -*v);
+        }
+    });
+    let trainer = Trainer::new(Backtracking::default().initial(size)).method(method);
+    let report = trainer.max_steps(1).fit(&mut net, &data).unwrap();
+    assert_eq!((report.steps(), asked.get()), (1, 2));
+    assert!(report.loss() < report.initial_loss());
 }

@@ -1,8 +1,11 @@
 //! Validation: the best weights are put back.
 
 use super::problem;
+use crate::support::refused;
+use expnet::method::Minibatch;
 use expnet::observer::History;
 use expnet::{Dataset, ExpNetwork, Termination, Trainer};
+use nalgebra::{dmatrix, dvector};
 
 #[test]
 fn best_weights_are_put_back_when_validation_only_rises() {
@@ -57,4 +60,31 @@ fn best_weights_are_put_back_whatever_ends_the_run() {
         Trainer::new(size).max_steps(best).fit(&mut short, &data).unwrap();
         assert_eq!(net, short);
     }
+}
+
+#[test]
+fn minibatches_are_validated_from_the_start() {
+    let (data, start, size) = problem();
+    let validation = halfway(&start, &data);
+    let mut history = History::default();
+    let trainer = Trainer::new(size)
+        .method(Minibatch::new(4))
+        .validation(&validation, 100);
+    let trainer = trainer.observe(&mut history).max_steps(3);
+    trainer.fit(&mut start.clone(), &data).unwrap();
+    let (found, expected) = (
+        history.validation_losses()[0].unwrap(),
+        start.loss(&validation).unwrap(),
+    );
+    assert!((found - expected).abs() <= 1e-12 * expected, "{found} {expected}");
+}
+
+#[test]
+fn a_validation_loss_out_of_range_is_refused_at_the_start() {
+    // F = 0 there, and the square of the label is no f32.
+    let data = Dataset::new(dmatrix![1.0_f32], dvector![1.0]).unwrap();
+    let far = Dataset::new(dmatrix![1.0_f32], dvector![1e20]).unwrap();
+    let mut net = ExpNetwork::from_parts(dmatrix![0.0_f32, 0.0], dvector![1.0, -1.0]).unwrap();
+    let result = Trainer::new(0.1).validation(&far, 3).fit(&mut net, &data);
+    refused(result, &["the sum over all validation points", "f32"]);
 }

@@ -1,10 +1,12 @@
 //! The damping that a run leaves in its record.
 
 use super::{antisymmetric, mean_eigenvalue};
+use crate::support::oracle::jacobian;
 use crate::support::problems;
 use approx::assert_relative_eq;
 use expnet::method::{GaussNewton, Method};
 use expnet::{Dataset, ExpNetwork, Trainer};
+use nalgebra::DMatrix;
 
 /// The damping after a run of `steps` steps, of which none is undone.
 fn left(method: GaussNewton, net: &ExpNetwork<f64>, data: &Dataset<f64>, steps: usize) -> f64 {
@@ -57,4 +59,40 @@ fn a_raised_shift_becomes_the_damping() {
         let expected = 0.1 * (1.0 - part) * trusted;
         assert_relative_eq!(left(method, &net, &twice, 1), expected, max_relative = 1e-6);
     }
+}
+
+#[test]
+fn too_few_products_raise_the_damping_before_the_step() {
+    let (data, net) = linear();
+    // Two products do not solve for ten samples with a damping of 1e-8; more damping makes it easy.
+    let method = |ridge| {
+        GaussNewton::matrix_free()
+            .max_products(2)
+            .initial_damping(1e-8)
+            .ridge(ridge)
+    };
+    let mean = mean_eigenvalue(&net, &data);
+    assert!(left(method(0.0), &net, &data, 1) > 1e-4 * mean);
+}
+
+#[test]
+fn a_frozen_factor_keeps_its_damping() {
+    let (data, net) = linear();
+    let j = jacobian(&net, data.points());
+    let mean = mean_eigenvalue(&net, &data);
+    // Each step leaves shift (G + shift I)^-1 of the residual.
+    let inverse = (&j * j.transpose() + DMatrix::identity(10, 10) * mean)
+        .try_inverse()
+        .unwrap();
+    let expected = &inverse * (&inverse * data.labels()) * (mean * mean);
+    let mut net = net;
+    let method = GaussNewton::frozen().initial_damping(1.0);
+    let report = Trainer::default()
+        .method(method)
+        .max_steps(2)
+        .fit(&mut net, &data)
+        .unwrap();
+    assert_eq!(report.passes(), 1 + 1 + 2, "G is formed once");
+    let left = -net.residual(&data).unwrap();
+    assert!((&left - &expected).norm() < 1e-3 * expected.norm(), "{left} {expected}");
 }
