@@ -24,15 +24,16 @@ impl<T: Float> ExpRegressor<T> {
     /// Saves the network, scaling and report in one safetensors file. After [`load`](Self::load), predictions are the
     /// same, bit for bit.
     ///
-    /// The tensors are those of [`ExpNetwork::save`], plus `scaling.means` and `scaling.std_devs`, which are always
-    /// `F64` with one entry per raw coordinate; a standard deviation of 0 marks a column that is left out. The JSON
+    /// The tensors are those of [`ExpNetwork::save`], plus `scaling.means`, `scaling.std_devs` and `scaling.lengths`, which are
+    /// always `F64` with one entry per raw coordinate; a standard deviation of 0 marks a column that is left out. The JSON
     /// object under the key `expnet` has `version` and `tensor_checksums` as in [`ExpNetwork::save`], `kind` is
     /// `regressor`, and
     ///
     /// | key | content |
     /// |---|---|
-    /// | `scaling` | the switches `standardise`, `bias`, `unit_sphere`, `labels`; `label_mean`, `label_std_dev`; |
-    /// | | `columns`, the names of the raw columns or null |
+    /// | `scaling` | `options`: the switches `standardise`, `bias`, `unit_sphere`, `labels`, and `beta` and `clip`, each or null; |
+    /// | | `label_mean`, `label_std_dev`; `columns`, the names of the raw columns or null |
+    /// | `selection` | the [`Selection`] |
     /// | `report` | the [`FitReport`]; floats that are not finite are strings |
     ///
     /// In Python, the prediction with all switches on is
@@ -40,7 +41,9 @@ impl<T: Float> ExpRegressor<T> {
     /// ```python
     /// kept = std_devs > 0                                       # constant columns are left out
     /// x = (raw[:, kept] - means[kept]) / std_devs[kept]         # standardise
-    /// x = np.hstack([x, np.ones((len(x), 1))])                  # bias
+    /// x = np.clip(x, -clip, clip) / lengths[kept]               # clip, length scales
+    /// bias = (beta or 1) * np.sqrt(x.shape[1])
+    /// x = np.hstack([x, np.full((len(x), 1), bias)])            # bias
     /// x = x / np.linalg.norm(x, axis=1, keepdims=True)          # unit_sphere
     /// y = label_mean + label_std_dev * (np.exp(x @ W.T) @ a)    # labels
     /// ```
@@ -52,7 +55,7 @@ impl<T: Float> ExpRegressor<T> {
     /// let rows: Vec<[f64; 1]> = (0..40).map(|i| [f64::from(i) / 10.0]).collect();
     /// let labels: Vec<f64> = rows.iter().map(|[x]| x.sin()).collect();
     /// let data = Dataset::from_rows(&rows, &labels)?;
-    /// let model = ExpRegressor::options().width(128).max_steps(50).fit(&data)?;
+    /// let model = ExpRegressor::options().width(128).fit(&data)?;
     /// model.save(&path)?;
     /// let loaded = ExpRegressor::<f64>::load(&path)?;
     /// assert_eq!(loaded.predict(data.points())?, model.predict(data.points())?);

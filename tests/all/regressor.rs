@@ -2,7 +2,7 @@
 
 use crate::support::problems::plane;
 use crate::support::{Folder, on_both};
-use expnet::{Dataset, Error, ExpRegressor, Float, Scaling};
+use expnet::{Dataset, Error, ExpRegressor, Float, Scaling, Training};
 use nalgebra::{DMatrix, DVector};
 
 fn regressor<T: Float>() -> Result<(), Error> {
@@ -11,6 +11,7 @@ fn regressor<T: Float>() -> Result<(), Error> {
         .width(128)
         .std_dev(0.7)
         .seed(5)
+        .training(Training::EarlyStopping)
         .validation(0.2)
         .patience(50)
         .max_steps(300)
@@ -24,7 +25,8 @@ fn regressor<T: Float>() -> Result<(), Error> {
     );
     assert_eq!(model.scaling().apply(&test)?.dimension(), 3);
 
-    let all = ExpRegressor::options().validation(0.0).fit(&train)?;
+    let early = ExpRegressor::options().training(Training::EarlyStopping);
+    let all = early.validation(0.0).fit(&train)?;
     assert_eq!(all.report().best_step(), None);
     assert!(all.score(&train)? > model.score(&train)?);
     Ok(())
@@ -41,6 +43,7 @@ fn regressor_settings_are_checked() {
     let data = plane::<f64>();
     let message = |options: expnet::RegressorOptions| options.fit(&data).unwrap_err().to_string();
     let options = ExpRegressor::options();
+    let early = options.training(Training::EarlyStopping);
     assert!(message(options.width(0)).contains("`width` of `Initializer::new` is 0"));
     assert!(message(options.width(7)).contains("even"));
     assert!(message(options.std_dev(0.0)).contains("`RegressorOptions::std_dev` is 0;"));
@@ -49,10 +52,13 @@ fn regressor_settings_are_checked() {
     assert!(message(options.validation(-0.1)).contains("`RegressorOptions::validation` is -0.1"));
     assert!(message(options.validation(f64::NAN)).contains("`RegressorOptions::validation` is NaN"));
     assert!(
-        message(options.validation(0.0).patience(3))
+        message(early.validation(0.0).patience(3))
             .contains("`RegressorOptions::patience` cannot be combined with `validation(0.0)`")
     );
-    assert!(message(options.patience(0)).contains("patience"));
+    assert!(message(early.patience(0)).contains("`RegressorOptions::patience` is 0"));
+    assert!(message(options.patience(3)).contains("cannot be combined with `Training::Ridge`"));
+    assert!(message(early.lambda(0.1)).contains("cannot be combined with `Training::EarlyStopping`"));
+    assert!(message(options.lambda(0.0)).contains("`RegressorOptions::lambda` is 0"));
 
     let model = options.width(16).max_steps(5).fit(&data).unwrap();
     let wrong = model.predict(&DMatrix::zeros(5, 1)).unwrap_err().to_string();

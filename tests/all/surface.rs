@@ -154,7 +154,8 @@ fn study<T: Float>() -> Result<(), Error> {
             .method(method)
             .max_steps(30)
             .fit(&mut start.clone(), &train)?;
-        assert!(report.steps() == 30);
+        // A line search along momentum may find no descent before the 30 steps are over.
+        assert!(report.steps() > 10 && report.loss() < report.initial_loss(), "{report}");
     }
 
     let (mut history, mut watch) = (

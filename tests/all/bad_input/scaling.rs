@@ -44,7 +44,7 @@ fn dropped_columns_are_checked_too() {
     );
     // A coordinate that overflows is named by its raw column.
     let small = Dataset::from_rows(&[[7.0, 0.0], [7.0, 1e-30_f32]], &[0.0, 1.0]).unwrap();
-    let scaling = Scaling::options().unit_sphere(false).fit(&small).unwrap();
+    let scaling = Scaling::options().clip(None).unit_sphere(false).fit(&small).unwrap();
     refused(
         scaling.apply_points(&DMatrix::from_element(2, 1, 1e30_f32)),
         &["inf", "point 0, coordinate 1"],
@@ -84,7 +84,7 @@ fn points_that_are_not_finite() {
 #[test]
 fn points_that_overflow() {
     let train = Dataset::from_rows(&[[0.0], [1e-30_f32]], &[0.0, 1.0]).unwrap();
-    let scaling = Scaling::options().unit_sphere(false).fit(&train).unwrap();
+    let scaling = Scaling::options().clip(None).unit_sphere(false).fit(&train).unwrap();
     refused(
         scaling.apply_points(&DMatrix::from_element(1, 1, 1e30_f32)),
         &["inf", "point 0, coordinate 0"],

@@ -66,11 +66,13 @@ fn all_steps_put_points_on_the_sphere<T: Float>() {
         .unwrap()
         .apply(&data)
         .unwrap();
+    // beta sqrt(d) for three columns and beta 1.
+    let bias = T::lit(3.0_f64.sqrt());
     for (point, before) in scaled.points().column_iter().zip(steps.points().column_iter()) {
         assert!((point.norm() - T::one()).abs() < T::lit(4.0) * T::EPSILON);
-        assert_eq!(before[3], T::one());
+        assert_eq!(before[3], bias);
         // The bias is appended before the point is normalised: both keep their ratio.
-        assert!((point[0] - before[0] * point[3]).abs() < T::lit(4.0) * T::EPSILON);
+        assert!((point[0] * bias - before[0] * point[3]).abs() < T::lit(4.0) * T::EPSILON);
     }
 }
 
@@ -98,7 +100,9 @@ fn every_step_works_alone() {
     let scale = |options: ScalingOptions| options.fit(&data).unwrap().apply(&data).unwrap();
     let biased = scale(only().bias(true));
     assert_eq!(biased.points().rows(0, 3), data.points().rows(0, 3));
-    assert_eq!(biased.points().row(3), DMatrix::from_element(1, 40, 1.0));
+    assert_eq!(biased.points().row(3), DMatrix::from_element(1, 40, 3.0_f64.sqrt()));
+    let twice = scale(only().bias(true).beta(2.0));
+    assert_eq!(twice.points().row(3), biased.points().row(3) * 2.0);
     let sphere = scale(only().unit_sphere(true));
     assert!((sphere.points()[(1, 2)] - data.points()[(1, 2)] / data.points().column(2).norm()).abs() < 1e-15);
     assert_eq!(sphere.labels(), data.labels());
@@ -295,7 +299,7 @@ fn labels_come_back_f32() {
 #[test]
 fn a_point_that_cannot_be_scaled_is_named() {
     let narrow = Dataset::from_rows(&[[0.0_f64, 0.0], [1.0, 1e-300]], &[0.0, 1.0]).unwrap();
-    let scaling = only().standardise(true).fit(&narrow).unwrap();
+    let scaling = only().standardise(true).clip(None).fit(&narrow).unwrap();
     let far = DMatrix::from_column_slice(2, 3, &[0.0, 0.0, 1.0, 0.0, 1.0, 1e300]);
     refused(scaling.apply_points(&far), &["point 2, coordinate 1", "inf"]);
 }

@@ -155,6 +155,6 @@ fn a10_a_regressor_with_huge_weights_is_refused() {
     let data = plane_at::<f64>(60);
     refused(
         ExpRegressor::options().std_dev(20.0).fit(&data),
-        &["the activations reach exp(", "std_dev"],
+        &["the limit kernel of points 0 and 0 is inf", "`std_dev`"],
     );
 }

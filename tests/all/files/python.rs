@@ -89,11 +89,15 @@ fn python_reads<T: Float>(python: &str) -> String {
 /// The prediction as the docs of `ExpRegressor::save` give it, for the raw points in the arguments.
 const PREDICTOR: &str = r#"
 scaling = about["scaling"]
-assert about["kind"] == "regressor" and all(scaling[s] for s in ("standardise", "bias", "unit_sphere", "labels"))
-means, std_devs, a, W = map(tensor, ("scaling.means", "scaling.std_devs", "output_weights", "weights"))
+assert about["kind"] == "regressor" and all(scaling["options"][s] for s in ("standardise", "bias", "unit_sphere", "labels"))
+means, std_devs, lengths = map(tensor, ("scaling.means", "scaling.std_devs", "scaling.lengths"))
+a, W = map(tensor, ("output_weights", "weights"))
 d = len(W) // len(a)
 for point in json.loads(sys.argv[2]):
-    x = [(raw - mean) / std_dev for raw, mean, std_dev in zip(point, means, std_devs) if std_dev > 0] + [1.0]
+    limit = scaling["options"]["clip"]
+    x = [max(-limit, min(limit, (raw - mean) / std_dev)) / length
+         for raw, mean, std_dev, length in zip(point, means, std_devs, lengths) if std_dev > 0]
+    x += [(scaling["options"]["beta"] or 1.0) * math.sqrt(max(len(x), 1))]
     norm = math.sqrt(sum(z * z for z in x))
     x = [z / norm for z in x]
     outputs = (b * math.exp(sum(w * z for w, z in zip(W[r * d:], x))) for r, b in enumerate(a))

@@ -83,18 +83,23 @@ fn a_damaged_scaling_or_report_is_refused() {
             json!(["one"]),
             "its scaling is invalid: the number of column names: expected 3, found 1",
         ),
-        ("/scaling/standardise", json!(false), "or 0 and 1 if that step is off"),
+        (
+            "/scaling/options/standardise",
+            json!(false),
+            "or 0 and 1 if that step is off",
+        ),
         (
             "/scaling/label_std_dev",
             json!(-1.0),
             "and -1.0 for the labels; it must be finite, with a positive `std_dev`",
         ),
         (
-            "/scaling/bias",
+            "/scaling/options/bias",
             json!(false),
             "its scaling produces points of dimension 3, but its network has dimension 4",
         ),
-        ("/scaling/unit_sphere", json!("yes"), "its metadata is damaged"),
+        ("/scaling/options/unit_sphere", json!("yes"), "its metadata is damaged"),
+        ("/scaling/options/clip", json!(-1.0), "`ScalingOptions::clip` is -1"),
         (
             "/report/termination",
             json!("bored"),

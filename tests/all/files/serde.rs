@@ -10,7 +10,7 @@ use expnet::schedule::{
     Backtracking, BarzilaiBorwein, Constant, Cosine, Cyclic, DeltaBarDelta, ExponentialDecay, InverseTime,
     KernelStable, OneCycle, Polyak, Polynomial, ReduceOnPlateau, Schedule, StepDecay,
 };
-use expnet::{Dataset, ExpRegressor, FitReport, Initializer, Memory, Scaling, Termination, Trainer};
+use expnet::{Dataset, ExpRegressor, FitReport, Initializer, Memory, Scaling, Termination, Trainer, Training};
 use nalgebra::{DMatrix, dmatrix};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -58,7 +58,13 @@ fn settings_come_back() {
     comes_back(&GaussNewton::frozen());
     comes_back(&Initializer::new(3, 64).std_dev(0.1).seed(u64::MAX).antisymmetric(true));
     comes_back(&Scaling::options().bias(false));
-    comes_back(&ExpRegressor::options().width(64).patience(3));
+    comes_back(
+        &ExpRegressor::options()
+            .width(64)
+            .lambda(0.3)
+            .scaling(Scaling::options().clip(None).beta(2.0)),
+    );
+    comes_back(&ExpRegressor::options().training(Training::EarlyStopping).patience(3));
     comes_back(&Memory::Budget(7));
     comes_back(&Termination::NoImprovement);
 }
