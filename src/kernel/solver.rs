@@ -1,7 +1,7 @@
 //! Solvers for the n x n system of kernel ridge regression.
 
-use super::limit::Limit;
 use super::preconditioner::Preconditioner;
+use super::training_kernel::TrainingKernel;
 use crate::error::Error;
 use crate::linalg::conjugate_gradient;
 use crate::setting::{at_least_one, checked_serde, within_unit};
@@ -97,13 +97,13 @@ impl ConjugateGradient {
     /// The coefficients c and the number of iterations.
     pub(super) fn solve(
         &self,
-        limit: &Limit,
+        kernel: &TrainingKernel,
         lambda: f64,
         right: &DVector<f64>,
     ) -> Result<(DVector<f64>, usize), Error> {
         self.check_settings()?;
-        let preconditioner = Preconditioner::new(limit, lambda, self.rank)?;
-        let product = |vector: &DVector<f64>| limit.product(vector) + vector * lambda;
+        let preconditioner = Preconditioner::new(kernel, lambda, self.rank)?;
+        let product = |vector: &DVector<f64>| kernel.product(vector) + vector * lambda;
         let precondition = |vector: &DVector<f64>| preconditioner.apply(vector);
         let solved = conjugate_gradient(right, self.tolerance, self.max_iterations, product, precondition);
         solved.map_err(|failed| Error::NotConverged {
