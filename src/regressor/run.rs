@@ -6,7 +6,7 @@ use crate::dataset::{Dataset, column_name};
 use crate::error::Error;
 use crate::float::Float;
 use crate::init::Initializer;
-use crate::kernel::{LeaveOneOut, Validation, copies, empirical_kernel};
+use crate::kernel::{LeaveOneOut, Validation, copies, empirical_cross_kernel, empirical_kernel};
 use crate::method::GaussNewton;
 use crate::network::ExpNetwork;
 use crate::observer::Observer;
@@ -184,7 +184,7 @@ fn ridge_of_start<T: Float>(
 ) -> Result<f64, Error> {
     let kernel = empirical_kernel(network, train.points())?;
     let cross = validation
-        .map(|data| crate::kernel::empirical_cross(network, train.points(), data.points()))
+        .map(|data| empirical_cross_kernel(network, train.points(), data.points()))
         .transpose()?;
     let validation_labels = validation.map(|data| data.labels().map(Float::as_f64));
     let validation = cross.as_ref().zip(validation_labels.as_ref());
