@@ -9,7 +9,9 @@ use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::float::Float;
 use crate::init::Initializer;
-use crate::kernel::{Predictor, empirical_kernel, limit_kernel};
+use crate::kernel::{
+    LinearizedNetwork, Predictor, empirical_cross_kernel, empirical_kernel, limit_cross_kernel, limit_kernel,
+};
 use crate::method::{GaussNewton, GradientDescent, Minibatch};
 use crate::network::ExpNetwork;
 use crate::regressor::ExpRegressor;
@@ -41,7 +43,13 @@ fn of<T: Float>(data: &Dataset<T>) -> Result<(), Error> {
     ExpRegressor::<T>::load("")?.score(data)?;
     limit_kernel(data.points(), 1.0)?;
     empirical_kernel(&net, data.points())?;
+    limit_cross_kernel(data.points(), data.points(), 1.0)?;
+    empirical_cross_kernel(&net, data.points(), data.points())?;
     Predictor::new(data, 1.0)?.ridge(0.0)?.predict(data.points())?;
+    Predictor::new(data, 1.0)?.posterior(0.0)?.covariance(data.points())?;
+    let linear = LinearizedNetwork::new(&net)?;
+    let fit = linear.predictor(data)?.ridge(0.0)?;
+    linear.forward(&linear.weights(data.points(), &fit)?, data.points())?;
     let _ = certificate::certify(&net, data)?;
     Ok(())
 }

@@ -47,7 +47,7 @@
 //! | [`observer`] | watching a run: history, logs, progress bar, closures |
 //! | [`ExpRegressor`] | scaling, network and training in one: fit, predict, score |
 //! | [`metrics`] | R², RMSE and MAE of predictions |
-//! | [`kernel`] | tangent kernels of finite and infinite width, their spectra, and regression with them |
+//! | [`kernel`] | tangent kernels of finite and infinite width, their spectra, regression with them, and linearised networks |
 //! | [`certificate`] | proofs of convergence, and widths that suffice for one |
 //! | [`communicator`] | one network spread over many threads or machines |
 //! | [`check`] | checkers for your own data, schedules and methods |
@@ -94,6 +94,8 @@
 //! | proposal | a step that was evaluated, and that the method keeps or undoes |
 //! | movement | the distance of the weights from the start |
 //! | tangent kernel | inner products of the rows of J: G as it is, H per neuron, Hcts in the limit of infinite width |
+//! | cross-kernel | a kernel between the training points and others, n x k |
+//! | conjugate kernel | C, the covariance of F at a start with independent random signs at output scale 1/sqrt(m) |
 //! | validation data | samples that are not trained on, whose loss decides about early stopping |
 //! | certificate | a proof that gradient descent converges from a given start |
 //! | checkpoint | the complete state of a run in a file, from which it is resumed |
@@ -172,7 +174,9 @@ pub use instances::instances;
 pub use nalgebra;
 pub use network::ExpNetwork;
 pub use record::{Record, Stored};
-pub use regressor::{ExpRegressor, RawPoints, RegressorOptions, RegressorRun, Training};
+pub use regressor::{
+    ExpRegressor, KernelOptions, KernelRegressor, RawPoints, RegressorOptions, RegressorRun, Training,
+};
 pub use report::{FitReport, Termination};
 pub use scaling::{Model, Scaling, ScalingOptions};
 pub use selection::{Candidate, Selection};

@@ -1,14 +1,20 @@
-//! Allocation of n x n matrices that returns an error if there is not enough memory.
+//! Allocation of large matrices that returns an error if there is not enough memory.
 
 use crate::error::Error;
 use nalgebra::DMatrix;
 
 /// An n x n matrix of zeros, or [`Error::OutOfMemory`]. `what` names the matrix in the error message.
 pub(crate) fn square(what: &'static str, n: usize) -> Result<DMatrix<f64>, Error> {
-    Ok(DMatrix::from_vec(n, n, zeros(what, n.saturating_mul(n))?))
+    matrix(what, n, n)
 }
 
-/// A copy of a square matrix, or [`Error::OutOfMemory`].
+/// A rows x columns matrix of zeros, or [`Error::OutOfMemory`].
+pub(crate) fn matrix(what: &'static str, rows: usize, columns: usize) -> Result<DMatrix<f64>, Error> {
+    let numbers = zeros(what, rows.saturating_mul(columns))?;
+    Ok(DMatrix::from_vec(rows, columns, numbers))
+}
+
+/// A copy of a matrix, or [`Error::OutOfMemory`].
 pub(crate) fn copy(what: &'static str, matrix: &DMatrix<f64>) -> Result<DMatrix<f64>, Error> {
     let mut numbers = reserve(what, matrix.len())?;
     numbers.extend_from_slice(matrix.as_slice());

@@ -157,10 +157,10 @@ pub fn steps(shape: Shape) -> usize {
 }
 
 /// The folder of the peer programs.
-const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
+pub const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
 
 /// The Python in which the peers are installed.
-fn python() -> Command {
+pub fn python() -> Command {
     let mut python = Command::new(std::env::var("EXPNET_PYTHON").unwrap_or_else(|_| "python3".into()));
     python.env_remove("OPENBLAS_CORETYPE").env_remove("OPENBLAS_L2_SIZE");
     python

@@ -148,19 +148,57 @@ pub(crate) fn outputs<T: Float>(
     points: &DMatrix<T>,
 ) -> Result<Vec<f64>, Error> {
     let mut outputs = Vec::with_capacity(points.ncols());
+    for_blocks(weights, output_weights, points, |engine, _| {
+        engine.forward()?;
+        outputs.extend_from_slice(engine.outputs());
+        Ok(())
+    })?;
+    Ok(outputs)
+}
+
+/// F + J (`moved` - W) at every point, with F and J at the weights W, computed in blocks of points.
+pub(crate) fn linearized_outputs<T: Float>(
+    weights: &DMatrix<T>,
+    output_weights: &DVector<T>,
+    points: &DMatrix<T>,
+    moved: &DMatrix<T>,
+) -> Result<Vec<f64>, Error> {
+    let mut outputs = Vec::with_capacity(points.ncols());
+    let mut product = Vec::new();
+    for_blocks(weights, output_weights, points, |engine, count| {
+        engine.forward()?;
+        product.resize(count, 0.0);
+        engine.movement_product(moved, &mut product)?;
+        // The product is J (W - moved).
+        outputs.extend(engine.outputs().iter().zip(&product).map(|(f, back)| f - back));
+        Ok(())
+    })?;
+    Ok(outputs)
+}
+
+/// Calls `work` for each block of points, with the engine and the number of points.
+fn for_blocks<T: Float>(
+    weights: &DMatrix<T>,
+    output_weights: &DVector<T>,
+    points: &DMatrix<T>,
+    mut work: impl FnMut(&mut Engine<T>, usize) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut engine: Option<Engine<T>> = None;
     for start in (0..points.ncols()).step_by(BLOCK) {
-        let block = points.columns(start, BLOCK.min(points.ncols() - start)).into_owned();
+        let count = BLOCK.min(points.ncols() - start);
+        let block = points.columns(start, count).into_owned();
         match &mut engine {
-            Some(engine) => engine.replace_points(block)?,
-            None => engine = Some(Engine::direct(weights, output_weights, &block, Memory::Recompute)?),
-        }
-        if let Some(engine) = &mut engine {
-            engine.forward()?;
-            outputs.extend_from_slice(engine.outputs());
+            Some(engine) => {
+                engine.replace_points(block)?;
+                work(engine, count)?;
+            }
+            None => {
+                let first = engine.insert(Engine::direct(weights, output_weights, &block, Memory::Recompute)?);
+                work(first, count)?;
+            }
         }
     }
-    Ok(outputs)
+    Ok(())
 }
 
 /// J^T v, d x m.

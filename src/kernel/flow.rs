@@ -1,14 +1,13 @@
 //! Gradient flow of the infinitely wide network.
 
-use super::fit::{Fit, singular};
-use super::limit::Limit;
+use super::ensemble;
+use super::fit::Fit;
+use super::modes::Modes;
 use super::spectrum::Spectrum;
 use crate::error::Error;
+use crate::float::Float;
 use crate::setting::require;
-use nalgebra::{DMatrix, DVector};
-
-/// The largest relative error that eigenvalues lost in rounding may cause in the coefficients.
-const MAX_ERROR: f64 = 0.01;
+use nalgebra::DMatrix;
 
 /// Training by gradient flow in the limit of infinite width, evaluable at any time. Created by
 /// [`Predictor::gradient_flow`].
@@ -17,7 +16,9 @@ const MAX_ERROR: f64 = 0.01;
 /// f_t = K* K^-1 (I - exp(-t K)) y,   K = Hcts of the training points, K* = Hcts of other points with them
 /// ```
 ///
-/// With sample weights s_i, K is R K R for R = diag(sqrt(s_i)), y is R y and K* is K* R; samples of weight 0 are left out.
+/// (or with the kernel given to [`Predictor::from_kernel`], and with y - F_0 in place of y after
+/// [`Predictor::initial_outputs`]). With sample weights s_i, K is R K R for R = diag(sqrt(s_i)), y is R y and K* is K* R;
+/// samples of weight 0 are left out.
 ///
 /// This is the limit of a wide network that starts at F = 0 (antisymmetric) and follows dW/ds = -grad L. Its residual
 /// obeys de/ds = -G e with G = m H, so that its time is t = m s. A gradient descent step of size eta adds eta to s,
@@ -29,7 +30,12 @@ const MAX_ERROR: f64 = 0.01;
 ///
 /// as long as the steps are small, eta m lambda_max(K) << 1. The distance of the network from f_t falls like 1/sqrt(m).
 ///
+/// [`GradientSteps`](super::GradientSteps) is the same for steps of any size. With K = H, the empirical kernel, t = m s
+/// for all output weights.
+///
 /// [`Predictor::gradient_flow`]: super::Predictor::gradient_flow
+/// [`Predictor::from_kernel`]: super::Predictor::from_kernel
+/// [`Predictor::initial_outputs`]: super::Predictor::initial_outputs
 ///
 /// ```
 /// use expnet::{Dataset, kernel::Predictor};
@@ -52,38 +58,17 @@ const MAX_ERROR: f64 = 0.01;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct GradientFlow {
-    limit: Limit,
-    spectrum: Spectrum,
-    eigenvectors: DMatrix<f64>,
-    /// The labels in the basis of eigenvectors.
-    components: DVector<f64>,
-    /// The samples that K is about, if it is not about all.
-    counted: Option<Vec<usize>>,
+    modes: Modes,
 }
 
 impl GradientFlow {
-    pub(super) fn new(limit: Limit, kernel: &DMatrix<f64>, labels: &DVector<f64>) -> Result<Self, Error> {
-        let counted = limit.roots.counted();
-        let (spectrum, eigenvectors) = match &counted {
-            Some(counted) => Spectrum::decompose(&kernel.select_rows(counted).select_columns(counted))?,
-            None => Spectrum::decompose(kernel)?,
-        };
-        let components = match &counted {
-            Some(counted) => eigenvectors.tr_mul(&labels.select_rows(counted)),
-            None => eigenvectors.tr_mul(labels),
-        };
-        Ok(Self {
-            limit,
-            spectrum,
-            eigenvectors,
-            components,
-            counted,
-        })
+    pub(super) fn new(modes: Modes) -> Self {
+        Self { modes }
     }
 
     /// The spectrum of K: 1 / lambda is the time in which a component of the residual falls by a factor of e.
     pub fn spectrum(&self) -> &Spectrum {
-        &self.spectrum
+        self.modes.spectrum()
     }
 
     /// The fit at time `t` >= 0, which may be infinite: coefficients K^-1 (I - exp(-t K)) y. Costs 2 n^2 flops.
@@ -95,55 +80,54 @@ impl GradientFlow {
     /// it matters, t > 0.01 / resolution.
     pub fn at(&self, t: f64) -> Result<Fit, Error> {
         check_time("`t` of `GradientFlow::at`", t)?;
-        let resolution = self.spectrum.resolution();
-        let singular_kernel = self.spectrum.rank() < self.components.len();
-        if singular_kernel && t * resolution > MAX_ERROR {
-            return Err(singular(
-                &self.limit,
-                "the limit kernel of the training points",
-                self.spectrum.condition(),
-                format!(
-                    "stop at a time below {:.1e}, while its small eigenvalues do not matter",
-                    MAX_ERROR / resolution
-                ),
-            ));
-        }
-        let factor = |lambda: f64| match lambda {
-            lambda if lambda <= resolution => t,
-            lambda => -(-t * lambda).exp_m1() / lambda,
-        };
-        let scaled = self
-            .components
-            .zip_map(self.spectrum.eigenvalues(), |component, lambda| {
-                component * factor(lambda)
-            });
-        let solution = &self.eigenvectors * scaled;
-        let solution = match &self.counted {
-            Some(counted) => {
-                let mut all = DVector::zeros(self.limit.samples());
-                counted.iter().zip(&solution).for_each(|(&i, c)| all[i] = *c);
-                all
-            }
-            None => solution,
-        };
-        Ok(Fit::new(self.limit.clone(), self.limit.roots.scale(solution), 0))
+        self.check_resolution(t)?;
+        Ok(self.modes.fit(t, |lambda| grown(t, lambda)))
     }
 
-    /// ||e_t|| = ||exp(-t K) y|| on the training points, the square root of twice the loss, at time `t` >= 0, which predicts the residual norm of a wide
-    /// network in the lazy regime. Costs n exponentials.
+    /// ||e_t|| = ||exp(-t K) y|| on the training points, the square root of twice the loss, at time `t` >= 0, which
+    /// predicts the residual norm of a wide network in the lazy regime. Costs n exponentials.
     ///
     /// Errors: a time that is negative or NaN.
     pub fn residual_norm(&self, t: f64) -> Result<f64, Error> {
         check_time("`t` of `GradientFlow::residual_norm`", t)?;
-        let resolution = self.spectrum.resolution();
-        let decay = |lambda: f64| if lambda <= resolution { 1.0 } else { (-t * lambda).exp() };
-        Ok(self
-            .components
-            .zip_map(self.spectrum.eigenvalues(), |component, lambda| {
-                component * decay(lambda)
-            })
-            .norm())
+        Ok(self.modes.residual_norm(|lambda| (-t * lambda).exp()))
     }
+
+    /// The covariance at k points (d x k) and time `t` of wide networks that start from independent random signs at
+    /// output scale 1/sqrt(m), k x k, exactly symmetric. Their mean is [`at`](Self::at) without initial outputs.
+    ///
+    /// ```text
+    /// C** - B^T C* - C*^T B + B^T C B,   B = K^-1 (I - exp(-t K)) K*,   C = conjugate_kernel
+    /// ```
+    ///
+    /// With sample weights, B = R (R K R)^-1 (I - exp(-t R K R)) R K*.
+    ///
+    /// This is equation 16 of Lee et al., *Wide neural networks of any depth evolve as linear models under gradient
+    /// descent* (2019). Output scale s multiplies it by s^2 m. At t = 0 it is C**, and for t -> infinity the training
+    /// points have covariance 0. Rounding errors are about epsilon times the largest entry of C**, if K is not nearly
+    /// singular; diagonal entries below 0 are replaced with 0.
+    ///
+    /// Costs 4 n^2 k + 4 n k^2 flops, and n^2 / 2 + n k exponentials.
+    ///
+    /// Errors: those of [`at`](Self::at) and [`conjugate_cross_kernel`](super::conjugate_cross_kernel);
+    /// [`Error::Incompatible`] for a kernel given to [`Predictor::from_kernel`].
+    pub fn ensemble_covariance<T: Float>(&self, t: f64, points: &DMatrix<T>) -> Result<DMatrix<f64>, Error> {
+        check_time("`t` of `GradientFlow::ensemble_covariance`", t)?;
+        self.check_resolution(t)?;
+        let what = "`GradientFlow::ensemble_covariance`";
+        ensemble::covariance(what, &self.modes, points, t, |lambda| grown(t, lambda))
+    }
+
+    fn check_resolution(&self, t: f64) -> Result<(), Error> {
+        self.modes.check_time(t, |longest| {
+            format!("stop at a time below {longest:.1e}, while its small eigenvalues do not matter")
+        })
+    }
+}
+
+/// (1 - exp(-t lambda)) / lambda.
+fn grown(t: f64, lambda: f64) -> f64 {
+    -(-t * lambda).exp_m1() / lambda
 }
 
 fn check_time(setting: &'static str, t: f64) -> Result<(), Error> {

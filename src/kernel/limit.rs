@@ -1,6 +1,5 @@
 //! The limit kernel between given points and any others, in blocks of columns instead of an n x n matrix.
 
-use super::roots::Roots;
 use super::times_exp;
 use crate::dataset::check_points;
 use crate::error::Error;
@@ -22,8 +21,6 @@ pub(super) struct Limit {
     /// sigma^2 ||x_i||^2 / 2.
     halves: Vec<f64>,
     std_dev: f64,
-    /// `diagonal`, `column` and `product` are those of R Hcts R.
-    pub roots: Roots,
 }
 
 impl Limit {
@@ -38,7 +35,6 @@ impl Limit {
             halves: halves(points.as_view(), std_dev),
             points,
             std_dev,
-            roots: Roots::default(),
         };
         match limit.diagonal().iter().position(|entry| !entry.is_finite()) {
             None => Ok(limit),
@@ -65,20 +61,16 @@ impl Limit {
     /// The diagonal of Hcts.
     pub fn diagonal(&self) -> DVector<f64> {
         let entry = |(x, half): (nalgebra::DVectorView<'_, f64>, &f64)| times_exp(x.norm_squared(), 4.0 * half);
-        let diagonal = self.points.column_iter().zip(&self.halves).map(entry);
-        let diagonal = DVector::from_iterator(self.samples(), diagonal);
-        self.roots.scale(self.roots.scale(diagonal))
+        DVector::from_iterator(self.samples(), self.points.column_iter().zip(&self.halves).map(entry))
     }
 
     /// Column `j` of Hcts, n x 1.
     pub fn column(&self, j: usize) -> DMatrix<f64> {
-        let column = self.block(self.points.columns(j, 1), &self.halves[j..=j]);
-        self.roots.scale_column(j, column)
+        self.block(self.points.columns(j, 1), &self.halves[j..=j])
     }
 
     /// Hcts times a vector, on all threads. The bits do not depend on the number of threads.
     pub fn product(&self, vector: &DVector<f64>) -> DVector<f64> {
-        let vector = &*self.roots.scaled(vector);
         let mut product = DVector::zeros(self.samples());
         let blocks = product.as_mut_slice().par_chunks_mut(BLOCK).enumerate();
         blocks.for_each(|(b, product)| {
@@ -86,7 +78,7 @@ impl Limit {
             let block = self.block(self.points.columns(first, count), &self.halves[first..first + count]);
             product.copy_from_slice(block.tr_mul(vector).as_slice());
         });
-        self.roots.scale(product)
+        product
     }
 
     /// Hcts between k other points (d x k) and these, times a vector: k numbers.
@@ -140,11 +132,6 @@ impl Limit {
         }
         kernel
     }
-}
-
-pub(crate) fn limit_cross(points: &DMatrix<f64>, others: &DMatrix<f64>, std_dev: f64) -> Result<DMatrix<f64>, Error> {
-    let limit = Limit::new(points, std_dev)?;
-    Ok(limit.block(others.as_view(), &halves(others.as_view(), std_dev)))
 }
 
 /// sigma^2 ||x||^2 / 2 of each point.

@@ -2,6 +2,7 @@
 
 use super::fit::Fit;
 use super::limit::Limit;
+use super::training_kernel::TrainingKernel;
 use super::{limit_cross_kernel, limit_kernel};
 use crate::dataset::{Dataset, shuffled};
 use crate::error::Error;
@@ -55,7 +56,9 @@ impl LowRank {
     ) -> Result<Self, Error> {
         let order = shuffled(data.samples(), seed);
         let chosen = &order[..centres.min(order.len())];
-        let points = DMatrix::from_fn(data.dimension(), chosen.len(), |k, c| data.points()[(k, chosen[c])].as_f64());
+        let points = DMatrix::from_fn(data.dimension(), chosen.len(), |k, c| {
+            data.points()[(k, chosen[c])].as_f64()
+        });
         let whitening = whitening(&points, std_dev)?;
         let mut normal = memory::square("the normal equations", chosen.len())?;
         let mut right = DVector::zeros(chosen.len());
@@ -82,7 +85,7 @@ impl LowRank {
         let coefficients = whitening.tr_mul(&normal.solve(&right));
         let limit = Arc::new(Limit::new(&points, std_dev)?);
         Ok(Self {
-            mean: Fit::from_limit(limit.clone(), coefficients),
+            mean: Fit::new(&TrainingKernel::Limit(limit.clone()), coefficients, 0),
             limit,
             whitening,
             normal,
@@ -159,7 +162,10 @@ fn add_square(sum: &mut DMatrix<f64>, b: &DMatrix<f64>) {
     strips.for_each(|(s, strip)| {
         let count = strip.len() / rows;
         let columns = b * transposed.columns(s * STRIP, count);
-        strip.iter_mut().zip(columns.iter()).for_each(|(sum, term)| *sum += term);
+        strip
+            .iter_mut()
+            .zip(columns.iter())
+            .for_each(|(sum, term)| *sum += term);
     });
 }
 
@@ -179,7 +185,10 @@ mod tests {
         let others = DMatrix::from_fn(3, 9, |k, i| (0.3 * (i + 2 * k) as f64).cos());
         let exact = Predictor::new(&data, 0.8).unwrap().posterior(0.1).unwrap();
         let low_rank = LowRank::new(&data, 0.8, 0.1, 40, 7).unwrap();
-        let (a, b) = (exact.mean().predict(&others).unwrap(), low_rank.mean().predict(&others).unwrap());
+        let (a, b) = (
+            exact.mean().predict(&others).unwrap(),
+            low_rank.mean().predict(&others).unwrap(),
+        );
         assert!((&a - &b).amax() < 1e-6 * a.amax(), "{a} {b}");
         let (a, b) = (exact.std_dev(&others).unwrap(), low_rank.std_dev(&others).unwrap());
         assert!((&a - &b).amax() < 1e-6 * a.amax(), "{a} {b}");
@@ -187,7 +196,9 @@ mod tests {
 
     #[test]
     fn fewer_centres_solve_the_same_least_squares_problem() {
-        let data = data().with_weights(DVector::from_fn(40, |i, _| (i % 3) as f64)).unwrap();
+        let data = data()
+            .with_weights(DVector::from_fn(40, |i, _| (i % 3) as f64))
+            .unwrap();
         let (lambda, weights) = (0.2, data.weights().unwrap().clone());
         let low_rank = LowRank::new(&data, 0.8, lambda, 11, 3).unwrap();
         let centres = low_rank.limit.points().clone();
@@ -197,6 +208,9 @@ mod tests {
         let normal = &weighted * cross.transpose() + kernel * lambda;
         let expected = normal.lu().solve(&(weighted * data.labels())).unwrap();
         let (found, expected) = (cross.tr_mul(low_rank.mean().coefficients()), cross.tr_mul(&expected));
-        assert!((&found - &expected).amax() < 1e-6 * expected.amax(), "{found} {expected}");
+        assert!(
+            (&found - &expected).amax() < 1e-6 * expected.amax(),
+            "{found} {expected}"
+        );
     }
 }

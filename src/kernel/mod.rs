@@ -8,8 +8,38 @@
 //! ```
 //!
 //! Its [`Spectrum`] gives the rate at which each component of the residual falls. [`Predictor`] computes what the
-//! infinitely wide network predicts, by ridge regression or gradient flow. Everything here is computed in `f64`,
-//! whatever the scalar type of the points and the network, because these matrices are usually ill-conditioned.
+//! infinitely wide network predicts, by ridge regression, gradient flow or gradient descent. Everything here is computed
+//! in `f64`, whatever the scalar type of the points and the network, because these matrices are usually ill-conditioned.
+//!
+//! | what | of a network | at infinite width |
+//! |---|---|---|
+//! | tangent kernel, n x n | [`empirical_kernel`] | [`limit_kernel`] |
+//! | between two lists of points, n x k | [`empirical_cross_kernel`] | [`limit_cross_kernel`] |
+//! | conjugate kernel: covariance of F at the start | | [`conjugate_kernel`], [`conjugate_cross_kernel`] |
+//! | training | [`LinearizedNetwork`], with its weights | [`Predictor`]: [`GradientFlow`], [`GradientSteps`] |
+//! | regression with noisy labels | [`Predictor::from_kernel`] | [`Predictor::ridge`], [`Posterior`] |
+//! | scatter of trained networks | | [`GradientFlow::ensemble_covariance`] |
+//!
+//! # Which starts approach the limit
+//!
+//! The limit f_t starts at 0. A network of width m that starts at F_0 ends, at each time, near
+//! f_t(x) + F_0(x) - K* K^-1 (I - exp(-t K)) F_0(X), so what matters is F_0:
+//!
+//! | start | F_0 | distance from f_t, away from the training points |
+//! |---|---|---|
+//! | antisymmetric, output scale 1 or 1/sqrt(m) | 0 | falls like 1/sqrt(m) |
+//! | random signs, output scale 1/sqrt(m) | Gaussian, of order 1 | of order 1: [`GradientFlow::ensemble_covariance`] |
+//! | the same, with [`Predictor::initial_outputs`] | accounted for | falls like 1/sqrt(m) |
+//! | random signs, output scale 1 (the default of [`Initializer`](crate::Initializer)) | grows like sqrt(m) | grows like sqrt(m) |
+//!
+//! So with random signs at output scale 1 the network does not approach the limit, however wide it is: F_0 does not
+//! vanish. Use [`Initializer::antisymmetric`](crate::Initializer::antisymmetric), or
+//! [`output_scale`](crate::Initializer::output_scale) 1/sqrt(m) and account for F_0. From its own linearisation
+//! ([`LinearizedNetwork`]), which starts at the same F_0, a network of output scale 1/sqrt(m) is 1/m away.
+//!
+//! Sources: Jacot, Gabriel, Hongler, *Neural Tangent Kernel: Convergence and Generalization in Neural Networks* (2018);
+//! Lee et al., *Wide neural networks of any depth evolve as linear models under gradient descent* (2019); Rasmussen and
+//! Williams, *Gaussian Processes for Machine Learning* (2006).
 //!
 //! ```
 //! use expnet::{Initializer, kernel};
@@ -27,28 +57,45 @@
 //! # Ok::<(), expnet::Error>(())
 //! ```
 
+mod conjugate;
+mod cross;
 mod degenerate;
+mod ensemble;
+mod file;
 mod fit;
 mod flow;
 mod leave_one_out;
 mod limit;
+mod linearized;
+mod low_rank;
+mod modes;
 mod pairs;
+mod posterior;
 mod preconditioner;
 mod predictor;
 mod roots;
 mod solver;
 mod spectrum;
+mod steps;
+mod training_kernel;
+mod weighted_kernel;
 
+pub use conjugate::{conjugate_cross_kernel, conjugate_kernel};
+pub use cross::{empirical_cross_kernel, limit_cross_kernel};
 pub(crate) use degenerate::copies;
 pub use degenerate::{Degeneracy, degenerate_points};
 pub use fit::Fit;
 pub use flow::GradientFlow;
 pub(crate) use leave_one_out::{HeldOut, LeaveOneOut, Validation};
-pub(crate) use limit::limit_cross;
+pub use linearized::LinearizedNetwork;
+pub(crate) use low_rank::LowRank;
+pub use posterior::Posterior;
 pub use predictor::Predictor;
 pub use solver::{ConjugateGradient, Solver};
 pub use spectrum::Spectrum;
+pub use steps::GradientSteps;
 
+use self::pairs::ClosedForm;
 use crate::dataset::check_points;
 use crate::engine::{Engine, Memory};
 use crate::error::Error;
@@ -88,7 +135,7 @@ use nalgebra::DMatrix;
 pub fn limit_kernel<T: Float>(points: &DMatrix<T>, std_dev: f64) -> Result<DMatrix<f64>, Error> {
     check_points(points, None)?;
     not_negative("`std_dev` of `limit_kernel`", std_dev)?;
-    let mut kernel = pairs::lower_triangle(&points.map(Float::as_f64), std_dev)?;
+    let mut kernel = pairs::lower_triangle(ClosedForm::Tangent, &points.map(Float::as_f64), std_dev)?;
     kernel.fill_upper_triangle_with_lower_triangle();
     Ok(kernel)
 }
@@ -136,12 +183,16 @@ pub fn empirical_kernel<T: Float>(net: &ExpNetwork<T>, points: &DMatrix<T>) -> R
     Ok(kernel)
 }
 
-pub(crate) fn empirical_cross<T: Float>(
-    _n: &ExpNetwork<T>,
-    _p: &DMatrix<T>,
-    _q: &DMatrix<T>,
-) -> Result<DMatrix<f64>, Error> {
-    unimplemented!()
+/// Returns an error unless all entries of a cross-kernel are finite.
+fn check_cross_entries(what: &'static str, kernel: &DMatrix<f64>) -> Result<(), Error> {
+    match kernel.iter().position(|entry| !entry.is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(Error::KernelOverflow {
+            what,
+            place: format!("point {} and other point {}", at % kernel.nrows(), at / kernel.nrows()),
+            value: kernel[at],
+        }),
+    }
 }
 
 /// Neurons converted to f64 and packed at a time: about 64 MiB. Depends only on the shape, so that the bits do too.

@@ -1,6 +1,6 @@
-//! The n x n limit kernel between all pairs of points.
+//! Kernels in closed form, between all pairs of points.
 
-use super::{check_entries, times_exp};
+use super::{check_cross_entries, check_entries, times_exp};
 use crate::engine;
 use crate::error::Error;
 use crate::memory;
@@ -13,32 +13,81 @@ const BLOCK: usize = 64;
 /// As in nalgebra, a dot product is eight partial sums, by k modulo 8, which are added at the end.
 const SUMS: usize = 8;
 
-/// Hcts of `points` (d x n), on and below the diagonal. Loops run along the block and thus vectorise; the bits are the
-/// same on every SIMD level, because nothing is fused.
+/// A kernel whose entries depend on <x, y> and sigma^2 ||x + y||^2 alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ClosedForm {
+    /// Hcts: <x, y> exp(sigma^2 ||x + y||^2 / 2).
+    Tangent,
+    /// C: exp(sigma^2 ||x + y||^2 / 2).
+    Conjugate,
+}
+
+impl ClosedForm {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tangent => "the limit kernel",
+            Self::Conjugate => "the conjugate kernel",
+        }
+    }
+}
+
+/// The kernel of `points` (d x n), on and below the diagonal. Loops run along the block and thus vectorise; the bits are
+/// the same on every SIMD level, because nothing is fused.
 ///
 /// Errors: an entry outside the range of `f64`; a matrix that does not fit in memory.
-pub(super) fn lower_triangle(points: &DMatrix<f64>, std_dev: f64) -> Result<DMatrix<f64>, Error> {
+pub(super) fn lower_triangle(form: ClosedForm, points: &DMatrix<f64>, std_dev: f64) -> Result<DMatrix<f64>, Error> {
     let (n, level) = (points.ncols(), engine::level()?);
     let rows = points.transpose();
-    let mut kernel = memory::square("the limit kernel", n)?;
+    let mut kernel = memory::square(form.name(), n)?;
     let columns = kernel.as_mut_slice().par_chunks_mut(n).enumerate();
     let finite = columns.map(|(j, column)| {
         let y = points.column(j);
         for (entries, first) in column[j..].chunks_mut(BLOCK).zip((j..).step_by(BLOCK)) {
-            dispatch!(level, _s => block(&rows, first, y, std_dev, entries));
+            dispatch!(level, _s => block(form, &rows, first, y, std_dev, entries));
         }
         column.iter().all(|entry| entry.is_finite())
     });
     // Checked per column while it is in the cache; only after a failure is the entry looked up.
     if !finite.reduce(|| true, |one, other| one & other) {
-        check_entries("the limit kernel", &kernel)?;
+        check_entries(form.name(), &kernel)?;
     }
     Ok(kernel)
 }
 
-/// Hcts between y and the points from `first` on: `<x, y> exp(sigma^2 ||x + y||^2 / 2)`.
+/// The kernel between `points` (d x n) and `others` (d x k), n x k. Each entry has the bits of the same pair in
+/// [`lower_triangle`].
+///
+/// Errors: an entry outside the range of `f64`; a matrix that does not fit in memory.
+pub(super) fn rectangle(
+    form: ClosedForm,
+    points: &DMatrix<f64>,
+    others: &DMatrix<f64>,
+    std_dev: f64,
+) -> Result<DMatrix<f64>, Error> {
+    let (n, level) = (points.ncols(), engine::level()?);
+    let rows = points.transpose();
+    let mut kernel = memory::matrix(form.name(), n, others.ncols())?;
+    let columns = kernel.as_mut_slice().par_chunks_mut(n).enumerate();
+    columns.for_each(|(j, column)| {
+        let y = others.column(j);
+        for (entries, first) in column.chunks_mut(BLOCK).zip((0..).step_by(BLOCK)) {
+            dispatch!(level, _s => block(form, &rows, first, y, std_dev, entries));
+        }
+    });
+    check_cross_entries(form.name(), &kernel)?;
+    Ok(kernel)
+}
+
+/// The kernel between y and the points from `first` on.
 #[inline(always)]
-fn block(rows: &DMatrix<f64>, first: usize, y: DVectorView<'_, f64>, std_dev: f64, entries: &mut [f64]) {
+fn block(
+    form: ClosedForm,
+    rows: &DMatrix<f64>,
+    first: usize,
+    y: DVectorView<'_, f64>,
+    std_dev: f64,
+    entries: &mut [f64],
+) {
     let size = entries.len();
     let (mut squares, mut sums) = ([0.0; BLOCK], [[0.0; BLOCK]; SUMS]);
     let whole = y.len() / SUMS * SUMS;
@@ -60,8 +109,17 @@ fn block(rows: &DMatrix<f64>, first: usize, y: DVectorView<'_, f64>, std_dev: f6
     if whole == y.len() {
         reduce(&mut sums);
     }
-    for ((entry, square), product) in entries.iter_mut().zip(&squares).zip(&sums[0]) {
-        *entry = times_exp(*product, square / 2.0);
+    match form {
+        ClosedForm::Tangent => {
+            for ((entry, square), product) in entries.iter_mut().zip(&squares).zip(&sums[0]) {
+                *entry = times_exp(*product, square / 2.0);
+            }
+        }
+        ClosedForm::Conjugate => {
+            for (entry, square) in entries.iter_mut().zip(&squares) {
+                *entry = (square / 2.0).exp();
+            }
+        }
     }
 }
 
@@ -82,7 +140,7 @@ mod tests {
     fn entries_are_those_of_each_pair_alone() {
         for d in [1, 7, 8, 17] {
             let points = DMatrix::from_fn(d, 130, |k, i| ((3 * i + 5 * k + i * k) as f64).sin());
-            let kernel = lower_triangle(&points, 0.7).unwrap();
+            let kernel = lower_triangle(ClosedForm::Tangent, &points, 0.7).unwrap();
             for j in 0..130 {
                 for i in j..130 {
                     let (x, y) = (points.column(i), points.column(j));

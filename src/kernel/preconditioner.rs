@@ -1,17 +1,17 @@
 //! A preconditioner built from the points that say most about the others.
 //!
 //! ```text
-//! Hcts ~ L L^T = U diag(theta) U^T            pivoted Cholesky, n x k: each pivot is the point approximated worst so far
+//! K ~ L L^T = U diag(theta) U^T            pivoted Cholesky, n x k: each pivot is the point approximated worst so far
 //! P^-1 = I - U diag(1 - (theta_k + lambda) / (theta + lambda)) U^T
 //! ```
 //!
-//! P^-1 (Hcts + lambda I) has its leading eigenvalues near theta_k + lambda and leaves the others unchanged. The form
+//! P^-1 (K + lambda I) has its leading eigenvalues near theta_k + lambda and leaves the others unchanged. The form
 //! of P is from Frangella, Tropp and Udell, *Randomized Nystrom preconditioning* (2023), and needs no division by
 //! lambda. The factor is from Harbrecht, Peters and Schneider, *On the low-rank approximation by the pivoted Cholesky
 //! decomposition* (2012), and needs only k columns of the kernel.
 
-use super::limit::Limit;
 use super::spectrum::Spectrum;
+use super::weighted_kernel::WeightedKernel;
 use crate::error::Error;
 use nalgebra::{DMatrix, DVector};
 
@@ -25,8 +25,8 @@ pub(super) struct Preconditioner {
 }
 
 impl Preconditioner {
-    pub fn new(limit: &Limit, lambda: f64, rank: usize) -> Result<Self, Error> {
-        let factor = pivoted_cholesky(limit, rank, lambda);
+    pub fn new(kernel: &WeightedKernel, lambda: f64, rank: usize) -> Result<Self, Error> {
+        let factor = pivoted_cholesky(kernel, rank, lambda);
         if factor.ncols() == 0 {
             return Ok(Self {
                 basis: factor,
@@ -55,11 +55,11 @@ impl Preconditioner {
     }
 }
 
-/// L, n x k with k <= `rank`, such that L L^T approximates Hcts. Stops early once the diagonal of Hcts - L L^T is
+/// L, n x k with k <= `rank`, such that L L^T approximates K. Stops early once the diagonal of K - L L^T is
 /// rounding noise or its trace is at most `trace`.
-fn pivoted_cholesky(limit: &Limit, rank: usize, trace: f64) -> DMatrix<f64> {
-    let n = limit.samples();
-    let mut diagonal = limit.diagonal();
+fn pivoted_cholesky(kernel: &WeightedKernel, rank: usize, trace: f64) -> DMatrix<f64> {
+    let n = kernel.samples();
+    let mut diagonal = kernel.diagonal();
     let noise = n as f64 * f64::EPSILON * diagonal.max();
     let mut factor = DMatrix::zeros(n, rank.min(n));
     for k in 0..factor.ncols() {
@@ -68,7 +68,7 @@ fn pivoted_cholesky(limit: &Limit, rank: usize, trace: f64) -> DMatrix<f64> {
             return factor.columns(0, k).into_owned();
         }
         let row = factor.view((pivot, 0), (1, k)).transpose();
-        let column = (limit.column(pivot) - factor.columns(0, k) * row) / diagonal[pivot].sqrt();
+        let column = (kernel.column(pivot) - factor.columns(0, k) * row) / diagonal[pivot].sqrt();
         diagonal.zip_apply(&column.column(0), |rest, l| *rest = (*rest - l * l).max(0.0));
         diagonal[pivot] = 0.0;
         factor.set_column(k, &column.column(0));
@@ -79,8 +79,18 @@ fn pivoted_cholesky(limit: &Limit, rank: usize, trace: f64) -> DMatrix<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::limit::Limit;
     use crate::kernel::limit_kernel;
+    use crate::kernel::roots::Roots;
+    use crate::kernel::training_kernel::TrainingKernel;
     use nalgebra::DMatrix;
+
+    fn limit(points: &DMatrix<f64>, std_dev: f64) -> WeightedKernel {
+        WeightedKernel {
+            training: TrainingKernel::Limit(Limit::new(points, std_dev).unwrap().into()),
+            roots: Roots::default(),
+        }
+    }
 
     fn points(n: usize, d: usize) -> DMatrix<f64> {
         DMatrix::from_fn(d, n, |k, i| ((1 + i * d + k) as f64 + 0.37 * (i * k) as f64).sin())
@@ -89,7 +99,7 @@ mod tests {
     #[test]
     fn full_rank_cholesky_is_exact() {
         let points = points(12, 5);
-        let limit = Limit::new(&points, 0.6).unwrap();
+        let limit = limit(&points, 0.6);
         let factor = pivoted_cholesky(&limit, 40, 0.0);
         assert_eq!(factor.ncols(), 12);
         let kernel = limit_kernel(&points, 0.6).unwrap();
@@ -98,7 +108,7 @@ mod tests {
 
     #[test]
     fn stops_at_the_rank_the_trace_and_the_noise() {
-        let limit = Limit::new(&points(40, 2), 0.3).unwrap();
+        let limit = limit(&points(40, 2), 0.3);
         assert_eq!(pivoted_cholesky(&limit, 7, 0.0).ncols(), 7);
         let trace = limit.diagonal().sum();
         let few = pivoted_cholesky(&limit, 40, 0.01 * trace);
@@ -113,7 +123,7 @@ mod tests {
     #[test]
     fn removes_the_large_eigenvalues() {
         let points = points(60, 3);
-        let limit = Limit::new(&points, 0.8).unwrap();
+        let limit = limit(&points, 0.8);
         let lambda = 1e-3;
         let one = DMatrix::identity(60, 60);
         let matrix = limit_kernel(&points, 0.8).unwrap() + &one * lambda;

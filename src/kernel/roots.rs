@@ -1,4 +1,4 @@
-//! Sample weights in regression with the limit kernel K = Hcts.
+//! Sample weights in regression with a kernel K.
 //!
 //! With R = diag(sqrt(s_i)), the minimum of sum_i s_i (f(x_i) - y_i)^2 + lambda ||f||^2 has coefficients
 //!
@@ -22,6 +22,16 @@ impl Roots {
         Self(data.roots().map(DVector::from_vec))
     }
 
+    /// R times a matrix with n rows.
+    pub fn scale_rows(&self, mut matrix: DMatrix<f64>) -> DMatrix<f64> {
+        if let Some(roots) = &self.0 {
+            for mut column in matrix.column_iter_mut() {
+                column.component_mul_assign(roots);
+            }
+        }
+        matrix
+    }
+
     /// R times a vector.
     pub fn scale(&self, mut vector: DVector<f64>) -> DVector<f64> {
         if let Some(roots) = &self.0 {
@@ -39,17 +49,16 @@ impl Roots {
     }
 
     /// Column `j` of R K R, for column `j` of K.
-    pub fn scale_column(&self, j: usize, mut column: DMatrix<f64>) -> DMatrix<f64> {
+    pub fn scale_column(&self, j: usize, column: DMatrix<f64>) -> DMatrix<f64> {
+        let mut column = self.scale_rows(column);
         if let Some(roots) = &self.0 {
-            column.column_mut(0).component_mul_assign(roots);
             column *= roots[j];
         }
         column
     }
 
-    /// R K R for the lower triangle of K. The diagonal of a sample of weight 0, whose row is 0, becomes the largest one:
-    /// R y is 0 there, and so is the solution.
-    pub fn scale_kernel(&self, kernel: &mut DMatrix<f64>) {
+    /// R K R for the lower triangle of K.
+    pub fn scale_triangle(&self, kernel: &mut DMatrix<f64>) {
         let Some(roots) = &self.0 else {
             return;
         };
@@ -58,15 +67,17 @@ impl Roots {
                 *entry *= roots[i] * roots[j];
             }
         }
-        let largest = kernel.diagonal().max();
-        for (i, _) in roots.iter().enumerate().filter(|(_, root)| **root == 0.0) {
-            kernel[(i, i)] = largest;
-        }
     }
 
     /// The samples whose weight is not 0, if there are others.
     pub fn counted(&self) -> Option<Vec<usize>> {
         let roots = self.0.as_ref().filter(|roots| roots.iter().any(|root| *root == 0.0))?;
         Some((0..roots.len()).filter(|&i| roots[i] > 0.0).collect())
+    }
+
+    /// The samples whose weight is 0.
+    pub fn left_out(&self) -> impl Iterator<Item = usize> + '_ {
+        let roots = self.0.iter().flat_map(|roots| roots.iter().enumerate());
+        roots.filter(|(_, root)| **root == 0.0).map(|(i, _)| i)
     }
 }

@@ -1,7 +1,7 @@
 //! Solvers for the n x n system of kernel ridge regression.
 
-use super::limit::Limit;
 use super::preconditioner::Preconditioner;
+use super::weighted_kernel::WeightedKernel;
 use crate::error::Error;
 use crate::linalg::conjugate_gradient;
 use crate::setting::{at_least_one, checked_serde, within_unit};
@@ -33,7 +33,7 @@ pub enum Solver {
 /// | [`rank`](Self::rank) | maximum rank k of the preconditioner | 0 (none) or more | 256 |
 ///
 /// Each iteration costs 2 n^2 d flops and n^2 exponentials, on all threads; the preconditioner costs 2 n k^2 flops.
-/// Memory is O(n (d + k)).
+/// Memory is O(n (d + k)). With sample weights s_i, Hcts is R Hcts R and y is R y for R = diag(sqrt(s_i)).
 ///
 /// ```
 /// use expnet::Dataset;
@@ -94,16 +94,16 @@ impl ConjugateGradient {
         at_least_one("`ConjugateGradient::max_iterations`", self.max_iterations)
     }
 
-    /// The coefficients c and the number of iterations.
+    /// (R K R + lambda I)^-1 times `right`, and the number of iterations.
     pub(super) fn solve(
         &self,
-        limit: &Limit,
+        kernel: &WeightedKernel,
         lambda: f64,
         right: &DVector<f64>,
     ) -> Result<(DVector<f64>, usize), Error> {
         self.check_settings()?;
-        let preconditioner = Preconditioner::new(limit, lambda, self.rank)?;
-        let product = |vector: &DVector<f64>| limit.product(vector) + vector * lambda;
+        let preconditioner = Preconditioner::new(kernel, lambda, self.rank)?;
+        let product = |vector: &DVector<f64>| kernel.product(vector) + vector * lambda;
         let precondition = |vector: &DVector<f64>| preconditioner.apply(vector);
         let solved = conjugate_gradient(right, self.tolerance, self.max_iterations, product, precondition);
         solved.map_err(|failed| Error::NotConverged {

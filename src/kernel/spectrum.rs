@@ -41,7 +41,7 @@ impl Spectrum {
     ///
     /// Errors: a matrix that is empty, not square, not exactly symmetric or not finite.
     pub fn new(kernel: &DMatrix<f64>) -> Result<Self, Error> {
-        check(kernel)?;
+        check_kernel(kernel)?;
         Ok(Self {
             eigenvalues: linalg::eigenvalues(kernel)?,
             eigenvectors: None,
@@ -59,7 +59,7 @@ impl Spectrum {
 
     /// The eigenvalues and, separately, the eigenvectors.
     pub(super) fn decompose(kernel: &DMatrix<f64>) -> Result<(Self, DMatrix<f64>), Error> {
-        check(kernel)?;
+        check_kernel(kernel)?;
         let (eigenvalues, eigenvectors) = linalg::eigen(kernel)?;
         let spectrum = Self {
             eigenvalues,
@@ -163,8 +163,8 @@ fn lists<S: Serializer>(columns: &Option<DMatrix<f64>>, serializer: S) -> Result
     lists.serialize(serializer)
 }
 
-/// Returns an error unless the matrix has a real spectrum that can be computed.
-fn check(kernel: &DMatrix<f64>) -> Result<(), Error> {
+/// Returns an error unless the matrix is a kernel of at least one point: square, finite and exactly symmetric.
+pub(super) fn check_kernel(kernel: &DMatrix<f64>) -> Result<(), Error> {
     if kernel.is_empty() {
         return Err(Error::Empty {
             what: "the kernel matrix",

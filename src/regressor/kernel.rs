@@ -168,7 +168,13 @@ impl KernelOptions {
         let solution = if scaled.samples() <= MAX_EXACT {
             Solution::Exact(Predictor::new(&scaled, self.std_dev)?.posterior(selection.lambda)?)
         } else {
-            Solution::LowRank(LowRank::new(&scaled, self.std_dev, selection.lambda, CENTRES, self.seed)?)
+            Solution::LowRank(LowRank::new(
+                &scaled,
+                self.std_dev,
+                selection.lambda,
+                CENTRES,
+                self.seed,
+            )?)
         };
         let left_out = |k| format!("{} is constant and was left out", column_name(k, data.names()));
         Ok(KernelRegressor {
@@ -237,7 +243,10 @@ impl<T: Float> KernelRegressor<T> {
         let std_dev = self.solution.std_dev(&scaled)?.map(deviation);
         match std_dev.iter().position(|s| !s.is_finite()) {
             None => Ok((mean, std_dev)),
-            Some(i) => Err(overflow::<T>(format!("the deviation of point {i}"), std_dev[i].as_f64())),
+            Some(i) => Err(overflow::<T>(
+                format!("the deviation of point {i}"),
+                std_dev[i].as_f64(),
+            )),
         }
     }
 

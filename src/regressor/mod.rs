@@ -11,11 +11,13 @@
 
 mod exp;
 mod file;
+mod kernel;
 mod options;
 mod points;
 mod run;
 
 pub use exp::ExpRegressor;
+pub use kernel::{KernelOptions, KernelRegressor};
 pub use options::{RegressorOptions, Training};
 pub use points::RawPoints;
 pub use run::RegressorRun;

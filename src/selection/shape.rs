@@ -5,7 +5,7 @@ use super::{Candidate, Selection};
 use crate::dataset::{Dataset, shuffled};
 use crate::error::Error;
 use crate::float::Float;
-use crate::kernel::{HeldOut, LeaveOneOut, Validation, copies, limit_cross, limit_kernel};
+use crate::kernel::{HeldOut, LeaveOneOut, Validation, copies, limit_cross_kernel, limit_kernel};
 use crate::scaling::{Scaling, ScalingOptions};
 use nalgebra::{DMatrix, DVector};
 
@@ -187,7 +187,7 @@ impl Search {
         let cross = match &self.validation {
             Some((coordinates, _)) => {
                 let points = embedding.apply(coordinates).points;
-                Some(limit_cross(&embedded.points, &points, self.std_dev)?)
+                Some(limit_cross_kernel(&embedded.points, &points, self.std_dev)?)
             }
             None => None,
         };

@@ -1,5 +1,9 @@
 //! The whole public surface as another crate would use it: in functions whose only bound is `T: Float`.
 
+use expnet::kernel::{
+    Fit, GradientFlow, GradientSteps, LinearizedNetwork, Posterior, Predictor, conjugate_cross_kernel,
+    conjugate_kernel, empirical_cross_kernel, empirical_kernel, limit_cross_kernel,
+};
 use expnet::method::{Direction, DirectionKind, Evaluation, GradientDescent, Method, Minibatch, Outcome, Verdict};
 #[cfg(feature = "progress")]
 use expnet::observer::ProgressBar;
@@ -196,6 +200,48 @@ fn study<T: Float>() -> Result<(), Error> {
     Ok(())
 }
 
+fn kernels<T: Float>() -> Result<(), Error> {
+    let (data, net) = (data::<T>()?, Initializer::new(3, 64).std_dev(0.2).build::<T>()?);
+    let (x, k) = (data.points(), data.samples());
+    let shapes = [
+        limit_cross_kernel(x, x, 0.2)?.shape(),
+        empirical_cross_kernel(&net, x, x)?.shape(),
+        conjugate_kernel(x, 0.2)?.shape(),
+        conjugate_cross_kernel(x, x, 0.2)?.shape(),
+    ];
+    assert_eq!(shapes, [(k, k); 4]);
+    let predictor = Predictor::new(&data, 0.2)?.initial_outputs(&net.forward(x)?)?;
+    let (flow, steps): (GradientFlow, GradientSteps) = (predictor.gradient_flow()?, predictor.gradient_descent(1e-3)?);
+    assert_eq!(flow.ensemble_covariance(1.0, x)?.shape(), (k, k));
+    assert_eq!(steps.ensemble_covariance(9, x)?.shape(), (k, k));
+    let posterior: Posterior = predictor.posterior(0.1)?;
+    assert_eq!(
+        (posterior.std_dev(x)?.len(), posterior.covariance(x)?.shape()),
+        (k, (k, k))
+    );
+    let linear = LinearizedNetwork::new(&net)?;
+    let fit: Fit = linear.predictor(&data)?.gradient_flow()?.at(0.1)?;
+    let f = linear.forward(&linear.weights(x, &fit)?, x)?;
+    let again = Predictor::from_kernel(empirical_kernel(&net, x)?, data.labels().map(Float::as_f64))?;
+    assert_eq!(
+        (
+            f.len(),
+            again
+                .ridge(0.1)?
+                .predict_from(&empirical_cross_kernel(&net, x, x)?)?
+                .len()
+        ),
+        (k, k)
+    );
+    Ok(())
+}
+
+#[test]
+fn kernels_in_both_types() {
+    kernels::<f64>().unwrap();
+    kernels::<f32>().unwrap();
+}
+
 #[test]
 fn everything_in_f64() {
     study::<f64>().unwrap();
@@ -218,4 +264,8 @@ fn public_types_are_send_and_sync() {
     check::<Initializer>();
     check::<Minibatch>();
     check::<GradientDescent>();
+    check::<GradientSteps>();
+    check::<LinearizedNetwork>();
+    check::<Posterior>();
+    check::<Fit>();
 }

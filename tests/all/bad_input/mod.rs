@@ -5,6 +5,7 @@ mod csv;
 mod dataset;
 mod initializer;
 mod kernel;
+mod kernel_training;
 mod methods;
 mod network;
 mod overflow;

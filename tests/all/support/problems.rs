@@ -97,3 +97,12 @@ pub fn table_points(n: usize, d: usize) -> DMatrix<f64> {
     }
     points
 }
+
+/// Standard normal numbers, by the method of Box and Muller.
+pub fn normals(seed: u64) -> impl FnMut() -> f64 {
+    let mut rng = StdRng::seed_from_u64(seed);
+    move || {
+        let (u, v): (f64, f64) = (1.0 - rng.random::<f64>(), rng.random());
+        (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+    }
+}
