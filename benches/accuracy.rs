@@ -11,6 +11,7 @@ use common::{PEERS, is_tiny, python};
 use expnet::{Dataset, ExpRegressor, KernelRegressor};
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt::Write;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -66,7 +67,9 @@ fn sets(folder: &Path) -> Result<BTreeMap<String, usize>, Box<dyn Error>> {
         }
     }
     if is_tiny() {
-        sets.values_mut().for_each(|splits| *splits = 1);
+        for splits in sets.values_mut() {
+            *splits = 1;
+        }
     }
     Ok(sets)
 }
@@ -83,8 +86,10 @@ fn wine_splits() -> Result<PathBuf, Box<dyn Error>> {
             let names = data.names().unwrap_or_default().join(",");
             let mut text = format!("{names},target\n");
             for (point, label) in data.iter() {
-                point.iter().for_each(|x| text += &format!("{x},"));
-                text += &format!("{label}\n");
+                for x in point.iter() {
+                    write!(text, "{x},")?;
+                }
+                writeln!(text, "{label}")?;
             }
             std::fs::write(folder.join(format!("wine_{split}_{part}.csv")), text)?;
         }
@@ -153,7 +158,9 @@ fn header(peers: bool) {
         "set", "n", "d", "network", "sd", "s", "kernel", "s", "in 90%"
     );
     if peers {
-        PEER_NAMES.iter().for_each(|name| print!(" {name:>7} {:>6}", "s"));
+        for name in PEER_NAMES {
+            print!(" {name:>7} {:>6}", "s");
+        }
     }
     println!();
 }

@@ -117,7 +117,9 @@ fn activations(rows: &DMatrix<f64>, weights: &DMatrix<f64>, output_weights: &DVe
         let (first, count) = (b * BLOCK, block.len() / n);
         block.copy_from_slice((rows * weights.columns(first, count)).as_slice());
         for (column, a) in block.chunks_mut(n).zip(output_weights.rows(first, count).iter()) {
-            column.iter_mut().for_each(|entry| *entry = a * entry.exp());
+            for entry in column.iter_mut() {
+                *entry = a * entry.exp();
+            }
         }
     });
     activations

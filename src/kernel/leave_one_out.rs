@@ -74,11 +74,11 @@ impl LeaveOneOut<'_> {
         let dual = factor.solve(&right);
         memory::check("the inverse of leave-one-out", 1, dual.len())?;
         let inverse = factor.into_inverse_factor();
-        let found = self.judge(lambda, dual, &inverse);
+        let found = self.judge(lambda, &dual, &inverse);
         Ok(Some(found).filter(|found| found.mean_square.is_finite() && found.variance.is_finite()))
     }
 
-    fn judge(&self, lambda: f64, dual: DVector<f64>, inverse: &DMatrix<f64>) -> HeldOut {
+    fn judge(&self, lambda: f64, dual: &DVector<f64>, inverse: &DMatrix<f64>) -> HeldOut {
         let n = dual.len();
         // [A^-1]_ij = sum_k M_ki M_kj for the lower triangular M = L^-1.
         let entry = |i: usize, j: usize| {
@@ -226,7 +226,7 @@ impl Search<'_> {
         let [(x0, y0), (x1, y1), (x2, y2)] = [self.tried[at - 1], self.tried[at], self.tried[at + 1]];
         let (left, right) = ((y1 - y0) / (x1 - x0), (y2 - y1) / (x2 - x1));
         let curvature = (right - left) / (x2 - x0);
-        let vertex = (x0 + x1) / 2.0 - left / (2.0 * curvature);
+        let vertex = f64::midpoint(x0, x1) - left / (2.0 * curvature);
         let new = |x: f64| [x0, x1, x2].iter().all(|other| (x - other).abs() > RESOLUTION);
         if vertex > x0 && vertex < x2 && new(vertex) {
             self.evaluate(vertex)?;

@@ -59,7 +59,7 @@ impl Embedding {
         for (j, mut column) in inner.column_iter_mut().enumerate() {
             for (i, entry) in column.iter_mut().enumerate() {
                 let g = *entry;
-                let weight = coefficients[i] * (variance * ((squares[i] + squares[j]) / 2.0 + g)).exp();
+                let weight = coefficients[i] * (variance * (f64::midpoint(squares[i], squares[j]) + g)).exp();
                 own[j] += weight * variance * g;
                 *entry = weight * (1.0 + variance * g);
             }

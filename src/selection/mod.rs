@@ -70,7 +70,6 @@ impl Selection {
 
     /// The candidates, in the order in which they were tried. Those before [`chosen`](Self::chosen) whose error fell were the
     /// starting points of those after them.
-    #[must_use]
     pub fn candidates(&self) -> &[Candidate] {
         &self.candidates
     }
@@ -89,9 +88,9 @@ impl Selection {
         self.lambda
     }
 
-    /// The number of samples that candidates were compared on: all, or a random part of many.
+    /// The number of samples on which candidates were compared: all, or a random part of many.
     #[must_use]
-    pub fn samples(&self) -> usize {
+    pub fn compared(&self) -> usize {
         self.part
     }
 }

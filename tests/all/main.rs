@@ -40,6 +40,7 @@ mod metrics;
 mod network;
 mod ranks;
 mod regressor;
+mod regressors;
 mod resume;
 mod schedules;
 mod support;

@@ -20,6 +20,8 @@ const CROSS: [Cross; 3] = [
     |points, others| empirical_cross_kernel(&net(), points, others),
 ];
 
+type Covariance<'a> = &'a dyn Fn(&DMatrix<f64>) -> Result<f64, Error>;
+
 #[test]
 fn lists_of_points() {
     let (good, none, other) = (DMatrix::identity(2, 2), DMatrix::zeros(2, 0), DMatrix::zeros(3, 2));
@@ -207,7 +209,7 @@ fn new_points_of_covariances() {
     let data = Dataset::new(dmatrix![1.0, 0.0; 0.0, 2.0], dvector![1.0, -1.0]).unwrap();
     let predictor = Predictor::new(&data, 1.0).unwrap();
     let (posterior, flow) = (predictor.posterior(0.1).unwrap(), predictor.gradient_flow().unwrap());
-    let covariances: [&dyn Fn(&DMatrix<f64>) -> Result<f64, Error>; 3] = [
+    let covariances: [Covariance<'_>; 3] = [
         &|points| posterior.covariance(points).map(|c| c.amax()),
         &|points| posterior.std_dev(points).map(|c| c.amax()),
         &|points| flow.ensemble_covariance(1.0, points).map(|c| c.amax()),
