@@ -101,3 +101,23 @@ impl RunState {
             .transpose()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_ahead_of_the_run_are_damage() {
+        let restored = |looks, stalled_at| {
+            let mut state = RunState::new(Clock::start());
+            state.looks = looks;
+            state.ending.stall.1 = stalled_at;
+            RunState::new(Clock::start()).restore(&state.save(None), 7)
+        };
+        assert!(restored(7, 7).unwrap().is_none());
+        for (looks, stalled_at) in [(8, 2), (5, 6)] {
+            let error = restored(looks, stalled_at).unwrap_err().to_string();
+            assert!(error.contains("lies ahead of the run"), "{error}");
+        }
+    }
+}

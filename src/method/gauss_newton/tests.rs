@@ -3,18 +3,18 @@
 use super::*;
 
 /// A method in the middle of a run: G has this age, and the model promises this reduction for a step of size 1.
-fn running(method: GaussNewton, age: usize, promised: f64) -> GaussNewton {
+fn running(mut method: GaussNewton, age: usize, promised: f64) -> GaussNewton {
     let model = Model {
         along: promised,
         ..Model::default()
     };
-    let run = Run {
+    method.run = Run {
         age,
         model,
         damping: Some(Damping::new(1e-2, 100.0)),
         ..Run::default()
     };
-    GaussNewton { run, ..method }
+    method
 }
 
 /// The verdict on a step of size 1 between these losses.
