@@ -15,10 +15,9 @@ use nalgebra::DVector;
 /// Exponential network regressor that works on raw data and chooses its settings by itself.
 ///
 /// [`fit`](Self::fit) compares bias coordinates, ridges and length scales by the closed-form leave-one-out error of kernel
-/// ridge regression ([`Selection`]), learns a [`Scaling`], initialises an antisymmetric network at F = 0, chooses the ridge
-/// once more with the tangent kernel of that network, and trains it by Gauss-Newton with this ridge: two to four steps as a
-/// rule. Nothing is left to tune, and another seed gives nearly the same predictions. Early-stopped gradient descent is an
-/// option ([`Training::EarlyStopping`](super::Training)).
+/// ridge regression with the limit kernel ([`Selection`]), learns a [`Scaling`], initialises an antisymmetric network at F = 0,
+/// and trains it by Gauss-Newton with this ridge: two to four steps as a rule. Nothing is left to tune, and another seed gives
+/// nearly the same predictions. Early-stopped gradient descent is an option ([`Training::EarlyStopping`](super::Training)).
 ///
 /// See [`KernelRegressor`](crate::KernelRegressor) for the network of infinite width, with predictive standard deviations.
 ///

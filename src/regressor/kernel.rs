@@ -21,7 +21,7 @@ const CENTRES: usize = 1024;
 /// Regressor with the limit kernel: the exponential network of infinite width, and the posterior of a Gaussian process.
 ///
 /// [`fit`](Self::fit) chooses bias, length scales and ridge by the closed-form leave-one-out error, as
-/// [`ExpRegressor`](crate::ExpRegressor) does, and solves kernel ridge regression with them. No seed matters for up to 400 samples,
+/// [`ExpRegressor`](crate::ExpRegressor) does, and solves kernel ridge regression with them. No seed matters for up to 4096 samples,
 /// and [`predict_with_std`](Self::predict_with_std) says how certain each prediction is.
 ///
 /// For n > 4096 samples the fit is the best combination of the kernel functions of 1024 random training points (the subset of
@@ -83,7 +83,7 @@ impl Solution {
 /// | [`std_dev`](Self::std_dev) | sigma of the kernel | sigma > 0 | 1 |
 /// | [`lambda`](Self::lambda) | the ridge | lambda > 0 | chosen |
 /// | [`length_scales`](Self::length_scales) | whether to learn length scales | | `true` |
-/// | [`seed`](Self::seed) | seed of the random parts of more than 400 samples | | 0 |
+/// | [`seed`](Self::seed) | seed of the centres for more than 4096 samples | | 0 |
 /// | [`scaling`](Self::scaling) | which scaling steps to apply, and a fixed beta | | all, beta chosen |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
@@ -129,8 +129,7 @@ impl KernelOptions {
         self
     }
 
-    /// The seed of the part of more than 400 samples on which settings are compared, and of the centres for more than 4096.
-    /// Defaults to 0.
+    /// The seed of the centres for more than 4096 samples. Defaults to 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -160,7 +159,6 @@ impl KernelOptions {
             scaling: self.scaling,
             length_scales: self.length_scales,
             std_dev: self.std_dev,
-            seed: self.seed,
         }
         .choose()?;
         selection.lambda = self.lambda.unwrap_or(selection.lambda);

@@ -31,7 +31,7 @@ pub enum Training {
 /// |---|---|---|---|
 /// | [`width`](Self::width) | m, the number of neurons | even, m >= 2 | 1024 |
 /// | [`std_dev`](Self::std_dev) | sigma of the initial weights | sigma > 0 | 1 |
-/// | [`seed`](Self::seed) | seed of the initial weights and of random parts of the data | | 0 |
+/// | [`seed`](Self::seed) | seed of the initial weights and of the validation split | | 0 |
 /// | [`training`](Self::training) | ridge or early stopping | | ridge |
 /// | [`lambda`](Self::lambda) | the ridge, relative to the tangent kernel | lambda > 0 | chosen |
 /// | [`length_scales`](Self::length_scales) | whether to learn length scales | | `true`; with early stopping `false` |
@@ -104,8 +104,7 @@ impl RegressorOptions {
         self
     }
 
-    /// The seed of the initial weights, of the validation split, and of the part of many samples on which settings are compared.
-    /// Defaults to 0.
+    /// The seed of the initial weights and of the validation split. Defaults to 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -117,8 +116,9 @@ impl RegressorOptions {
         self
     }
 
-    /// Fixes the ridge: training minimises 1/2 sum_i (F(x_i) - y_i)^2 + lambda m / 2 ||W - W_0||^2 in scaled units. Positive
-    /// and finite; chosen by leave-one-out unless given.
+    /// Fixes the ridge: training minimises 1/2 sum_i s_i (F(x_i) - y_i)^2 + lambda / 2 sum_r a_r^2 ||W - W_0||^2 in scaled
+    /// units, which at infinite width is kernel ridge regression with lambda. Positive and finite; chosen by leave-one-out
+    /// unless given.
     pub fn lambda(mut self, lambda: f64) -> Self {
         self.lambda = Some(lambda);
         self

@@ -208,7 +208,6 @@ impl RegressorOptions {
             scaling: self.scaling,
             length_scales: self.length_scales.unwrap_or(true),
             std_dev: self.std_dev,
-            seed: self.seed,
         }
         .choose()?;
         choice.selection.lambda = self.lambda.unwrap_or(choice.selection.lambda);

@@ -25,8 +25,6 @@ pub(crate) struct Problem<'a, T: Float> {
     /// Whether to learn length scales.
     pub length_scales: bool,
     pub std_dev: f64,
-    /// Selects the part of many samples.
-    pub seed: u64,
 }
 
 /// The chosen settings.
@@ -39,6 +37,9 @@ pub(crate) struct Choice {
 
 /// Up to this many samples lambda is chosen on all of them.
 const MAX_ALL: usize = 4096;
+
+/// Selects the part of many samples, the same whatever the seed of a network, so that the seed matters little.
+const PART_SEED: u64 = 0;
 
 /// The number of samples that candidates are compared on: all of up to 400, and of n more, 300 + n / 4, at most 1500. The cost
 /// of the search, about thirty factorisations, then stays near that of the final fit.
@@ -156,7 +157,7 @@ impl Search {
     fn new<T: Float>(problem: &Problem<'_, T>, base: &Scaling, count: usize) -> Result<Self, Error> {
         let data = problem.data;
         let part = if count < data.samples() {
-            Some(data.select(&shuffled(data.samples(), problem.seed)[..count])?)
+            Some(data.select(&shuffled(data.samples(), PART_SEED)[..count])?)
         } else {
             None
         };
