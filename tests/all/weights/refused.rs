@@ -124,6 +124,11 @@ fn weights_beyond_the_kernel_are_refused() {
         .unwrap();
     let words = ["a weight of `Dataset::with_weights`", "sample 1", "divide all weights"];
     refused(Predictor::new(&data, 0.2), &words);
+
+    // In range by itself, but not for the labels minus initial outputs.
+    let data = data.with_weights(dvector![1.0, 1e200]).unwrap();
+    let predictor = Predictor::new(&data, 0.2).unwrap();
+    refused(predictor.initial_outputs(&dvector![0.0, 1e300]), &words);
 }
 
 #[test]
