@@ -110,7 +110,7 @@ impl GradientFlow {
     /// Costs 4 n^2 k + 4 n k^2 flops, and n^2 / 2 + n k exponentials.
     ///
     /// Errors: those of [`at`](Self::at) and [`conjugate_cross_kernel`](super::conjugate_cross_kernel);
-    /// [`Error::Incompatible`] for a kernel given to [`Predictor::from_kernel`].
+    /// [`Error::Incompatible`] for a kernel given to [`Predictor::from_kernel`](super::Predictor::from_kernel).
     pub fn ensemble_covariance<T: Float>(&self, t: f64, points: &DMatrix<T>) -> Result<DMatrix<f64>, Error> {
         check_time("`t` of `GradientFlow::ensemble_covariance`", t)?;
         self.check_resolution(t)?;
