@@ -11,10 +11,12 @@ use rand_chacha::ChaCha8Rng;
 
 #[cfg(feature = "csv")]
 mod csv;
+mod raw_points;
 mod weights;
 
 #[cfg(feature = "csv")]
 pub use csv::{CsvColumns, CsvOptions, Missing, UnknownCategory};
+pub use raw_points::RawPoints;
 
 /// A labelled data set: points X (d x n, one point per column) and labels y (n).
 ///
@@ -68,24 +70,10 @@ impl<T: Float> Dataset<T> {
     /// Errors: those of [`Dataset::new`], and [`Error::Shape`] naming the first row whose length
     /// differs from that of row 0. Copies the n d numbers.
     pub fn from_rows<R: AsRef<[T]>>(rows: &[R], labels: &[T]) -> Result<Self, Error> {
-        let dimension = rows.first().map_or(0, |row| row.as_ref().len());
-        let mut values = Vec::new();
-        for (i, row) in rows.iter().enumerate() {
-            let row = row.as_ref();
-            if row.len() != dimension {
-                return Err(Error::Shape {
-                    what: format!("the length of row {i}"),
-                    expected: dimension,
-                    found: row.len(),
-                    remedy: "give every row the same number of values as row 0",
-                });
-            }
-            values.extend_from_slice(row);
-        }
+        let points = columns_of_rows(rows)?;
         if !rows.is_empty() {
             check_label_count(labels.len(), rows.len(), "give one label per row")?;
         }
-        let points = DMatrix::from_vec(dimension, rows.len(), values);
         Self::new(points, DVector::from_column_slice(labels))
     }
 
@@ -322,6 +310,34 @@ impl<T: Float> TryFrom<(DMatrix<T>, DVector<T>)> for Dataset<T> {
     fn try_from((points, labels): (DMatrix<T>, DVector<T>)) -> Result<Self, Error> {
         Self::new(points, labels)
     }
+}
+
+/// Points given as rows, as the columns of a d x k matrix.
+///
+/// Errors: rows of unequal lengths.
+fn columns_of_rows<T: Float, R: AsRef<[T]>>(rows: &[R]) -> Result<DMatrix<T>, Error> {
+    let dimension = rows.first().map_or(0, |row| row.as_ref().len());
+    let mut values = Vec::new();
+    for (i, row) in rows.iter().enumerate() {
+        let row = row.as_ref();
+        if row.len() != dimension {
+            return Err(Error::Shape {
+                what: format!("the length of row {i}"),
+                expected: dimension,
+                found: row.len(),
+                remedy: "give every row the same number of values as row 0",
+            });
+        }
+        values.extend_from_slice(row);
+    }
+    Ok(DMatrix::from_vec(dimension, rows.len(), values))
+}
+
+/// The same for points to predict for, which must be finite, and at least one.
+pub(crate) fn checked_rows<T: Float, R: AsRef<[T]>>(rows: &[R]) -> Result<DMatrix<T>, Error> {
+    let points = columns_of_rows(rows)?;
+    check_points(&points, None)?;
+    Ok(points)
 }
 
 /// The numbers below `samples` in an order that depends on the seed alone.

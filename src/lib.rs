@@ -158,10 +158,10 @@ mod step;
 mod storage;
 mod trainer;
 
-pub use dataset::Dataset;
 #[cfg(feature = "csv")]
 #[cfg_attr(docsrs, doc(cfg(feature = "csv")))]
 pub use dataset::{CsvColumns, CsvOptions, Missing, UnknownCategory};
+pub use dataset::{Dataset, RawPoints};
 pub use engine::Memory;
 #[cfg(feature = "bench-internals")]
 #[doc(hidden)]
@@ -174,9 +174,7 @@ pub use instances::instances;
 pub use nalgebra;
 pub use network::ExpNetwork;
 pub use record::{Record, Stored};
-pub use regressor::{
-    ExpRegressor, KernelOptions, KernelRegressor, RawPoints, RegressorOptions, RegressorRun, Training,
-};
+pub use regressor::{ExpRegressor, KernelOptions, KernelRegressor, RegressorOptions, RegressorRun, Training};
 pub use report::{FitReport, Termination};
 pub use scaling::{Model, Scaling, ScalingOptions};
 pub use selection::{Candidate, Selection};

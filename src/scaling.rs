@@ -1,21 +1,24 @@
 //! Preprocessing: raw columns to points that a network fits well, and predictions back to raw labels.
 
+mod embedding;
 mod file;
+mod moments;
+mod options;
 
+pub(crate) use embedding::Embedding;
 pub(crate) use file::{Document, LENGTHS, MEANS, STD_DEVS};
+pub use options::ScalingOptions;
 
-use crate::dataset::{Dataset, check_names, check_points, number_and_name};
+use self::moments::MeanAndStd;
+use crate::dataset::{Dataset, RawPoints, check_names, check_points, column_name, number_and_name};
 use crate::error::Error;
 use crate::float::Float;
 use crate::kernel::Fit;
 use crate::network::ExpNetwork;
-use crate::numbers::{largest, overflow, power_of_two};
-use crate::setting::{checked_serde, positive, require};
-use nalgebra::{DMatrix, DVector};
+use crate::numbers::overflow;
+use crate::setting::{checked_serde, require};
+use nalgebra::{DMatrix, DVector, DVectorView};
 use serde::{Deserialize, Serialize};
-
-/// A column whose standard deviation is at most this many roundings of its largest entry counts as constant.
-const CONSTANT_ROUNDINGS: f64 = 4.0;
 
 /// Scales points and labels with parameters learnt from the training data.
 ///
@@ -63,135 +66,6 @@ pub struct Scaling {
     /// One per raw column.
     lengths: Vec<f64>,
     names: Option<Vec<String>>,
-}
-
-/// Which steps of a [`Scaling`] to apply. By default all of them.
-///
-/// ```
-/// use expnet::{Dataset, Scaling};
-///
-/// let data = Dataset::from_rows(&[[1.0], [3.0]], &[5.0, 6.0])?;
-/// let scaling = Scaling::options().unit_sphere(false).fit(&data)?;
-/// assert_eq!(scaling.apply(&data)?.points().as_slice(), [-1.0, 1.0, 1.0, 1.0]);
-/// # Ok::<(), expnet::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(remote = "Self", default, deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent switches")]
-#[must_use]
-pub struct ScalingOptions {
-    standardise: bool,
-    bias: bool,
-    beta: Option<f64>,
-    clip: Option<f64>,
-    unit_sphere: bool,
-    labels: bool,
-}
-
-checked_serde!(ScalingOptions);
-
-impl Default for ScalingOptions {
-    fn default() -> Self {
-        Self {
-            standardise: true,
-            bias: true,
-            beta: None,
-            clip: Some(3.0),
-            unit_sphere: true,
-            labels: true,
-        }
-    }
-}
-
-impl ScalingOptions {
-    /// Whether to standardise the columns, and to leave out those that are constant. Defaults to `true`.
-    pub fn standardise(mut self, on: bool) -> Self {
-        self.standardise = on;
-        self
-    }
-
-    /// Whether to append the bias coordinate. Defaults to `true`.
-    pub fn bias(mut self, on: bool) -> Self {
-        self.bias = on;
-        self
-    }
-
-    /// The bias coordinate is beta sqrt(d), with d the number of columns that are not left out; positive and finite. 1 by default,
-    /// except that a regressor chooses beta by itself unless it is given.
-    pub fn beta(mut self, beta: f64) -> Self {
-        self.beta = Some(beta);
-        self
-    }
-
-    /// The largest absolute value of a standardised coordinate: positive, 3 by default. Larger ones are set to it; `None` sets
-    /// no limit. Without standardising there is nothing to limit.
-    pub fn clip(mut self, limit: impl Into<Option<f64>>) -> Self {
-        self.clip = limit.into();
-        self
-    }
-
-    /// Whether to scale each point to unit length. Defaults to `true`.
-    ///
-    /// Without the bias coordinate, a point that is 0 has no direction and is an error.
-    pub fn unit_sphere(mut self, on: bool) -> Self {
-        self.unit_sphere = on;
-        self
-    }
-
-    /// Whether to centre and scale the labels. Defaults to `true`.
-    pub fn labels(mut self, on: bool) -> Self {
-        self.labels = on;
-        self
-    }
-
-    /// Learns the means and standard deviations of the training data.
-    ///
-    /// Errors: [`Error::Column`] if all columns are constant and left out, and there is no bias coordinate either; a beta or a
-    /// limit that is not positive and finite.
-    pub fn fit<T: Float>(&self, train: &Dataset<T>) -> Result<Scaling, Error> {
-        self.check_settings()?;
-        let column = |k| {
-            if self.standardise {
-                MeanAndStd::of(&train.points().row(k).iter().copied())
-            } else {
-                MeanAndStd::IDENTITY
-            }
-        };
-        let labels = if self.labels {
-            MeanAndStd::of_labels(train.labels().as_slice())
-        } else {
-            MeanAndStd::IDENTITY
-        };
-        let scaling = Scaling {
-            options: *self,
-            columns: (0..train.dimension()).map(column).collect(),
-            labels,
-            lengths: vec![1.0; train.dimension()],
-            names: train.names().map(<[String]>::to_vec),
-        };
-        scaling.check_coordinates()?;
-        Ok(scaling)
-    }
-
-    pub(crate) fn check_settings(&self) -> Result<(), Error> {
-        positive("`ScalingOptions::beta`", self.beta.unwrap_or(1.0))?;
-        positive("`ScalingOptions::clip`", self.clip.unwrap_or(1.0))
-    }
-
-    /// The beta that was given, if any.
-    pub(crate) fn given_beta(&self) -> Option<f64> {
-        self.beta
-    }
-
-    pub(crate) fn has_unit_sphere(&self) -> bool {
-        self.unit_sphere
-    }
-
-    /// The bias coordinate beta sqrt(d) for a number of columns, if there is one.
-    pub(crate) fn bias_coordinate(&self, columns: usize) -> Option<f64> {
-        let beta = self.beta.unwrap_or(1.0);
-        self.bias.then(|| beta * (columns.max(1) as f64).sqrt())
-    }
 }
 
 impl Scaling {
@@ -245,6 +119,21 @@ impl Scaling {
         Ok(self)
     }
 
+    /// The same for the columns that are not left out: one length for each.
+    pub(crate) fn with_kept_lengths(mut self, lengths: &[f64]) -> Self {
+        let kept: Vec<usize> = self.kept().collect();
+        for (k, length) in kept.into_iter().zip(lengths) {
+            self.lengths[k] = *length;
+        }
+        self
+    }
+
+    /// The same scaling with another bias coordinate.
+    pub(crate) fn with_beta(mut self, beta: f64) -> Self {
+        self.options = self.options.beta(beta);
+        self
+    }
+
     /// The length scales, one per raw column. All are 1 unless given.
     pub fn lengths(&self) -> &[f64] {
         &self.lengths
@@ -281,6 +170,22 @@ impl Scaling {
         limit.unwrap_or(f64::INFINITY)
     }
 
+    /// The last steps: what makes a point of the kept columns' standardised coordinates.
+    pub(crate) fn embedding(&self) -> Embedding {
+        let lengths: Vec<f64> = self.kept().map(|k| self.lengths[k]).collect();
+        Embedding {
+            bias: self.options.bias_coordinate(lengths.len()),
+            unit_sphere: self.options.unit_sphere,
+            lengths,
+        }
+    }
+
+    /// Says of each column that was left out that it was.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let left_out = |k| format!("{} is constant and was left out", column_name(k, self.names.as_deref()));
+        self.dropped().into_iter().map(left_out).collect()
+    }
+
     /// The raw columns that become coordinates.
     pub(crate) fn kept(&self) -> impl Iterator<Item = usize> {
         (0..self.columns.len()).filter(|&k| !self.columns[k].is_constant())
@@ -288,7 +193,7 @@ impl Scaling {
 
     /// The dimension of scaled points.
     pub(crate) fn scaled_dimension(&self) -> usize {
-        self.kept().count() + usize::from(self.options.bias)
+        self.embedding().dimension()
     }
 
     /// Checks that scaled points have at least one coordinate.
@@ -309,10 +214,8 @@ impl Scaling {
     /// Errors: [`Error::Column`] if both `data` and the training data have column names and they differ or
     /// are in another order, and those of [`apply_points`](Self::apply_points).
     pub fn apply<T: Float>(&self, data: &Dataset<T>) -> Result<Dataset<T>, Error> {
-        self.check_column_names(data.names())?;
-        let points = self.apply_points(data.points())?;
-        let MeanAndStd { mean, std_dev } = self.labels;
-        let labels = data.labels().map(|y| T::lit((y.as_f64() - mean) / std_dev));
+        let points = self.apply_points(data)?;
+        let labels = self.scaled_labels(data.labels()).map(T::lit);
         let kept = |names: &[String]| self.kept().map(|k| names[k].clone()).collect::<Vec<_>>();
         let mut names = data.names().map(kept);
         if let (Some(names), true) = (&mut names, self.options.bias) {
@@ -321,19 +224,11 @@ impl Scaling {
         Dataset::checked(points, labels, names)?.with_optional_weights(data.weights().cloned())
     }
 
-    /// Checks that columns are those of the training data, if both have names.
-    pub(crate) fn check_column_names(&self, names: Option<&[String]>) -> Result<(), Error> {
-        check_names(self.names.as_deref(), names, "the data")
-    }
-
-    /// Checks the columns of `data`: their number, their names, and that they are finite.
-    pub(crate) fn check_columns<T: Float>(&self, data: &Dataset<T>) -> Result<(), Error> {
-        self.check_column_names(data.names())?;
-        self.check_points(data.points())
-    }
-
-    fn check_points<T: Float>(&self, points: &DMatrix<T>) -> Result<(), Error> {
-        let dimension = self.columns.len();
+    /// Checks that columns are those of the training data: their names, if both have names, and their number; and that points are
+    /// finite.
+    fn check_columns<T: Float>(&self, points: &impl RawPoints<T>) -> Result<(), Error> {
+        check_names(self.names.as_deref(), points.column_names(), "the data")?;
+        let (points, dimension) = (points.raw_points(), self.columns.len());
         if points.nrows() != dimension {
             return Err(Error::Shape {
                 what: "the dimension of the points to scale".into(),
@@ -345,32 +240,20 @@ impl Scaling {
         check_points(points, self.names.as_deref())
     }
 
-    /// Scales raw points (d x k). The result is (d + 1) x k with the bias coordinate, d x k without, less the columns
-    /// that are left out.
+    /// Scales raw points: a d x k matrix, or the points of a [`Dataset`], whose column names are checked. The result is
+    /// (d + 1) x k with the bias coordinate, d x k without, less the columns that are left out.
     ///
-    /// Errors: [`Error::Shape`] if the dimension is not that of the training data, [`Error::NotFinite`] for
+    /// Errors: [`Error::Column`] for other column names than those of the training data, [`Error::Shape`] if the dimension is not that of the training data, [`Error::NotFinite`] for
     /// a NaN or an infinity, [`Error::Setting`] for a point that is 0 and is to be put on the unit sphere.
-    pub fn apply_points<T: Float>(&self, points: &DMatrix<T>) -> Result<DMatrix<T>, Error> {
-        self.check_points(points)?;
-        let (rows, bias, limit) = (
-            self.scaled_dimension(),
-            self.options.bias_coordinate(self.kept().count()),
-            self.limit(),
-        );
+    pub fn apply_points<T: Float>(&self, points: &impl RawPoints<T>) -> Result<DMatrix<T>, Error> {
+        self.check_columns(points)?;
+        let points = points.raw_points();
+        let embedding = self.embedding();
+        let rows = embedding.dimension();
         let mut scaled = Vec::with_capacity(rows * points.ncols());
         let mut row = Vec::with_capacity(rows);
         for (i, point) in points.column_iter().enumerate() {
-            row.clear();
-            let pairs = point.iter().zip(&self.columns).zip(&self.lengths);
-            let kept = pairs.filter(|((_, column), _)| !column.is_constant());
-            row.extend(kept.map(|((x, column), length)| {
-                let standardised = (x.as_f64() - column.mean) / column.std_dev;
-                standardised.clamp(-limit, limit) / length
-            }));
-            row.extend(bias);
-            if self.options.unit_sphere {
-                normalise(&mut row, i)?;
-            }
+            embedding.apply(i, self.coordinates(point), &mut row)?;
             scaled.extend(row.iter().map(|&x| T::lit(x)));
         }
         let scaled = DMatrix::from_vec(rows, points.ncols(), scaled);
@@ -390,14 +273,26 @@ impl Scaling {
         Ok(scaled)
     }
 
-    /// Standardised and clipped coordinates, before length scales, bias and sphere: kept columns x k.
-    pub(crate) fn standardised<T: Float>(&self, points: &DMatrix<T>) -> DMatrix<f64> {
-        let kept: Vec<usize> = self.kept().collect();
+    /// The standardised and clipped coordinates of a raw point, one per kept column.
+    fn coordinates<'a, T: Float>(&'a self, point: DVectorView<'a, T>) -> impl Iterator<Item = f64> + 'a {
         let limit = self.limit();
-        DMatrix::from_fn(kept.len(), points.ncols(), |row, i| {
-            let MeanAndStd { mean, std_dev } = self.columns[kept[row]];
-            ((points[(kept[row], i)].as_f64() - mean) / std_dev).clamp(-limit, limit)
-        })
+        let standardised = move |k: usize| {
+            let MeanAndStd { mean, std_dev } = self.columns[k];
+            ((point[k].as_f64() - mean) / std_dev).clamp(-limit, limit)
+        };
+        self.kept().map(standardised)
+    }
+
+    /// The standardised and clipped coordinates of raw points, kept columns x k, which an [`Embedding`] makes points of.
+    ///
+    /// Errors: columns with other names or of another number; points that are not finite.
+    pub(crate) fn standardise<T: Float>(&self, points: &impl RawPoints<T>) -> Result<DMatrix<f64>, Error> {
+        self.check_columns(points)?;
+        let points = points.raw_points();
+        let numbers = points
+            .column_iter()
+            .flat_map(|point| self.coordinates(point).collect::<Vec<_>>());
+        Ok(DMatrix::from_iterator(self.kept().count(), points.ncols(), numbers))
     }
 
     /// Scaled labels in f64.
@@ -417,14 +312,26 @@ impl Scaling {
         labels.map(|y| T::lit(mean + std_dev * y.as_f64()))
     }
 
-    /// Predicts with a network or a kernel [`Fit`] at raw points (d x k). Returns k predictions in the units of the raw labels.
+    /// Predicts with a network or a kernel [`Fit`] at raw points, d x k or those of a [`Dataset`]. Returns k predictions in the units of the raw labels.
     ///
     /// Errors: those of [`apply_points`](Self::apply_points), [`ExpNetwork::forward`] and [`Fit::predict`], and
     /// [`Error::Overflow`] for a prediction out of range for `T`. Costs a forward pass, O(k d m) for a network and O(n d k) for
     /// a fit to n points.
-    pub fn predict<T: Float>(&self, model: &impl Model<T>, raw_points: &DMatrix<T>) -> Result<DVector<T>, Error> {
-        let scaled = self.apply_points(raw_points)?;
-        let predicted = self.unscale_labels(&model.outputs(&scaled)?);
+    pub fn predict<T: Float>(
+        &self,
+        model: &impl Model<T>,
+        raw_points: &impl RawPoints<T>,
+    ) -> Result<DVector<T>, Error> {
+        self.predict_scaled(model, &self.apply_points(raw_points)?)
+    }
+
+    /// The same for points that are scaled already.
+    pub(crate) fn predict_scaled<T: Float>(
+        &self,
+        model: &impl Model<T>,
+        scaled: &DMatrix<T>,
+    ) -> Result<DVector<T>, Error> {
+        let predicted = self.unscale_labels(&model.outputs(scaled)?);
         match predicted.iter().position(|y| !y.is_finite()) {
             None => Ok(predicted),
             Some(i) => Err(overflow::<T>(
@@ -452,81 +359,6 @@ impl<T: Float> Model<T> for ExpNetwork<T> {
 impl<T: Float> Model<T> for Fit {
     fn outputs(&self, points: &DMatrix<T>) -> Result<DVector<T>, Error> {
         Ok(self.predict(points)?.map(T::lit))
-    }
-}
-
-/// Divides point `i` by its 2-norm, without overflow on the way.
-fn normalise(point: &mut [f64], i: usize) -> Result<(), Error> {
-    let largest = largest(point.iter().copied());
-    if largest == 0.0 {
-        return Err(Error::Setting {
-            setting: "`ScalingOptions::unit_sphere`",
-            value: format!("true, but point {i} is 0 in every coordinate and has no direction"),
-            expected: "switched off, or combined with `bias(true)`",
-        });
-    }
-    let squares: f64 = point.iter().map(|x| (x / largest).powi(2)).sum();
-    for x in point {
-        *x = *x / largest / squares.sqrt();
-    }
-    Ok(())
-}
-
-/// The mean and standard deviation of a column.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct MeanAndStd {
-    mean: f64,
-    std_dev: f64,
-}
-
-impl MeanAndStd {
-    /// Leaves a column as it is.
-    const IDENTITY: Self = Self {
-        mean: 0.0,
-        std_dev: 1.0,
-    };
-
-    /// Whether this is a column without spread.
-    fn is_constant(&self) -> bool {
-        self.std_dev == 0.0
-    }
-
-    /// The same as [`of`](Self::of), but with a `std_dev` that labels can be divided by.
-    fn of_labels<T: Float>(labels: &[T]) -> Self {
-        let learnt = Self::of(&labels.iter().copied());
-        if !learnt.is_constant() {
-            return learnt;
-        }
-        let std_dev = if labels.iter().all(|y| *y == labels[0]) {
-            1.0
-        } else {
-            // They differ by rounding alone: relative to their size, so that scaled labels are close to 0.
-            learnt.mean.abs().max(f64::MIN_POSITIVE)
-        };
-        Self { std_dev, ..learnt }
-    }
-
-    /// Mean and population standard deviation, which is 0 for a column that is constant up to rounding.
-    /// Accurate for values near the limits of f64 and for a small spread around a large mean.
-    fn of<T: Float>(values: &(impl ExactSizeIterator<Item = T> + Clone)) -> Self {
-        let count = values.len() as f64;
-        // Dividing by the power of two below the largest value is exact and avoids overflow; subtracting
-        // the first value then turns a constant column into exact zeros.
-        let power = power_of_two(largest(values.clone().map(Float::as_f64)));
-        let relative = || values.clone().map(|x| x.as_f64() / power);
-        let first = relative().next().unwrap_or(0.0);
-        let offset = relative().map(|x| x - first).sum::<f64>() / count;
-        let centre = first + offset;
-
-        // The compensated two-pass algorithm: `correction` is the rounding error of the mean.
-        let correction = relative().map(|x| x - centre).sum::<f64>() / count;
-        let squares = relative().map(|x| (x - centre).powi(2)).sum::<f64>() / count;
-        let std_dev = (squares - correction * correction).max(0.0).sqrt();
-        let varies = std_dev > CONSTANT_ROUNDINGS * T::EPSILON.as_f64();
-        Self {
-            mean: (centre + correction) * power,
-            std_dev: if varies { std_dev * power } else { 0.0 },
-        }
     }
 }
 

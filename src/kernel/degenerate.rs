@@ -62,9 +62,7 @@ pub fn degenerate_points<T: Float>(points: &DMatrix<T>) -> Vec<Degeneracy> {
         if x.iter().all(|&x| x == T::zero()) {
             return Some(Degeneracy::Vanishes { point });
         }
-        // -0 + 0 is 0, which makes equal numbers have equal bits.
-        let bits: Vec<u64> = x.iter().map(|x| (x.as_f64() + 0.0).to_bits()).collect();
-        let with = *first_with.entry(bits).or_insert(point);
+        let with = *first_with.entry(bits(x.iter().copied())).or_insert(point);
         (with != point).then_some(Degeneracy::Coincides { point, with })
     };
     points.column_iter().enumerate().filter_map(degeneracy).collect()
@@ -74,12 +72,15 @@ pub fn degenerate_points<T: Float>(points: &DMatrix<T>) -> Vec<Degeneracy> {
 pub(crate) fn copies<T: Float>(data: &Dataset<T>) -> Vec<Vec<usize>> {
     let mut groups: HashMap<Vec<u64>, Vec<usize>> = HashMap::new();
     for (i, (point, label)) in data.iter().enumerate() {
-        let numbers = point.iter().copied().chain([label]);
-        // -0 + 0 is 0, which makes equal numbers have equal bits.
-        let bits = numbers.map(|x| (x.as_f64() + 0.0).to_bits()).collect();
-        groups.entry(bits).or_default().push(i);
+        let sample = point.iter().copied().chain([label]);
+        groups.entry(bits(sample)).or_default().push(i);
     }
     let mut groups: Vec<_> = groups.into_values().filter(|group| group.len() > 1).collect();
     groups.sort_unstable();
     groups
+}
+
+/// Equal numbers have equal bits: -0 + 0 is 0.
+fn bits<T: Float>(numbers: impl Iterator<Item = T>) -> Vec<u64> {
+    numbers.map(|x| (x.as_f64() + 0.0).to_bits()).collect()
 }

@@ -1,5 +1,6 @@
 //! Closed-form leave-one-out errors of kernel ridge regression, and the lambda that minimises them.
 
+use super::roots::Roots;
 use crate::error::Error;
 use crate::linalg::Cholesky;
 use crate::memory;
@@ -16,22 +17,21 @@ const RESOLUTION: f64 = 0.03;
 
 /// A regression problem whose lambda is to be chosen: minimise sum_i s_i (f(x_i) - y_i)^2 + lambda ||f||_K^2.
 pub(crate) struct LeaveOneOut<'a> {
-    /// n x n; only the lower triangle is read.
-    pub kernel: &'a DMatrix<f64>,
-    pub labels: &'a DVector<f64>,
-    /// sqrt(s_i); `None` for weights 1.
-    pub roots: Option<&'a DVector<f64>>,
-    /// Samples that are left out together; every other sample is left out alone.
-    pub groups: &'a [Vec<usize>],
-    /// If given, the error on these samples decides.
-    pub validation: Option<Validation<'a>>,
+    /// R K R with R = diag(sqrt(s_i)), n x n; only the lower triangle is read.
+    kernel: DMatrix<f64>,
+    /// R y.
+    labels: DVector<f64>,
+    roots: &'a Roots,
+    /// The mean of the diagonal of K, of which lambda is searched in powers of ten.
+    unit: f64,
+    groups: &'a [Vec<usize>],
+    validation: Option<Validation<'a>>,
 }
 
 /// Validation data of a [`LeaveOneOut`].
-#[derive(Clone, Copy)]
 pub(crate) struct Validation<'a> {
     /// The kernel between training and validation points, n x k.
-    pub cross: &'a DMatrix<f64>,
+    pub cross: DMatrix<f64>,
     pub labels: &'a DVector<f64>,
 }
 
@@ -48,30 +48,42 @@ pub(crate) struct HeldOut {
     pub variance: f64,
 }
 
-impl LeaveOneOut<'_> {
+impl<'a> LeaveOneOut<'a> {
+    /// Of the kernel K, n x n, of which only the lower triangle is read. The samples of each group are left out together, and every
+    /// other sample alone. If there are validation data, the error on them decides instead.
+    pub fn new(
+        mut kernel: DMatrix<f64>,
+        labels: &DVector<f64>,
+        roots: &'a Roots,
+        groups: &'a [Vec<usize>],
+        validation: Option<Validation<'a>>,
+    ) -> Self {
+        let mean = kernel.diagonal().mean();
+        roots.scale_triangle(&mut kernel);
+        Self {
+            kernel,
+            labels: roots.scaled(labels).into_owned(),
+            roots,
+            unit: if mean > 0.0 { mean } else { 1.0 },
+            groups,
+            validation,
+        }
+    }
+
     /// The fit with this `lambda` > 0, or `None` if the system is singular to working precision.
     ///
     /// With A = K + lambda I, the error at a sample left out is e_i = [A^-1 y]_i / [A^-1]_ii, and of a group g it is
     /// e_g = ([A^-1]_gg)^-1 [A^-1 y]_g (Rasmussen and Williams, *Gaussian Processes for Machine Learning*, 2006, section 5.4.2).
     /// Costs n^3 flops and 2 n^2 numbers.
     pub fn at(&self, lambda: f64) -> Result<Option<HeldOut>, Error> {
-        let mut matrix = memory::copy("the kernel of leave-one-out", self.kernel)?;
-        if let Some(roots) = self.roots {
-            for (j, mut column) in matrix.column_iter_mut().enumerate() {
-                column.component_mul_assign(roots);
-                column *= roots[j];
-            }
-        }
+        let mut matrix = memory::copy("the kernel of leave-one-out", &self.kernel)?;
         for i in 0..matrix.nrows() {
             matrix[(i, i)] += lambda;
         }
         let Some(factor) = Cholesky::new(matrix)? else {
             return Ok(None);
         };
-        let right = self
-            .roots
-            .map_or_else(|| self.labels.clone(), |roots| self.labels.component_mul(roots));
-        let dual = factor.solve(&right);
+        let dual = factor.solve(&self.labels);
         memory::check("the inverse of leave-one-out", 1, dual.len())?;
         let inverse = factor.into_inverse_factor();
         let found = self.judge(lambda, &dual, &inverse);
@@ -99,24 +111,18 @@ impl LeaveOneOut<'_> {
                 group.iter().zip(&left_out).for_each(|(&i, &e)| errors[i] = e);
             }
         }
-        let coefficients = self
-            .roots
-            .map_or_else(|| dual.clone(), |roots| dual.component_mul(roots));
-        let total = self.roots.map_or(n as f64, DVector::norm_squared);
-        let counted = self
-            .roots
-            .map_or(n, |roots| roots.iter().filter(|&&root| root > 0.0).count());
-        let mean_square = match self.validation {
-            None => errors.norm_squared() / total,
+        let coefficients = self.roots.scaled(dual).into_owned();
+        let mean_square = match &self.validation {
+            None => errors.norm_squared() / self.roots.total(n),
             Some(Validation { cross, labels }) => {
-                (cross.tr_mul(&coefficients) - labels).norm_squared() / labels.len() as f64
+                (cross.tr_mul(&coefficients) - *labels).norm_squared() / labels.len() as f64
             }
         };
         HeldOut {
             lambda,
             mean_square,
             coefficients,
-            variance: variance / counted as f64,
+            variance: variance / self.roots.count(n) as f64,
         }
     }
 
@@ -127,10 +133,8 @@ impl LeaveOneOut<'_> {
     ///
     /// Errors: no memory; a kernel that is singular with every lambda.
     pub fn best(&self, guess: Option<f64>, parabolas: usize) -> Result<(HeldOut, f64), Error> {
-        let mean = self.kernel.diagonal().mean();
         let mut search = Search {
             problem: self,
-            unit: if mean > 0.0 { mean } else { 1.0 },
             tried: Vec::new(),
             best: None,
         };
@@ -154,7 +158,6 @@ impl LeaveOneOut<'_> {
 /// The state of a search over powers of ten.
 struct Search<'a> {
     problem: &'a LeaveOneOut<'a>,
-    unit: f64,
     /// Power and ln of the error, in order of the power.
     tried: Vec<(f64, f64)>,
     best: Option<(HeldOut, f64)>,
@@ -166,7 +169,7 @@ impl Search<'_> {
         if let Some(&(_, error)) = self.tried.iter().find(|&&(other, _)| other == power) {
             return Ok(error);
         }
-        let found = self.problem.at(self.unit * 10.0_f64.powf(power))?;
+        let found = self.problem.at(self.problem.unit * 10.0_f64.powf(power))?;
         let error = found
             .as_ref()
             .map_or(f64::INFINITY, |found| found.mean_square.max(f64::MIN_POSITIVE).ln());
@@ -275,21 +278,15 @@ mod tests {
         let (kernel, labels) = problem();
         let groups = [vec![2, 7], vec![3, 4, 9]];
         let weights = DVector::from_fn(12, |i, _| (i % 4) as f64);
-        let roots = weights.map(f64::sqrt);
+        let (none, roots) = (Roots::default(), Roots(Some(weights.map(f64::sqrt))));
         let ones = DVector::from_element(12, 1.0);
         for lambda in [1e-3, 0.1, 10.0] {
             for (groups, weights, roots) in [
-                (&groups[..0], &ones, None),
-                (&groups[..], &ones, None),
-                (&groups[..], &weights, Some(&roots)),
+                (&groups[..0], &ones, &none),
+                (&groups[..], &ones, &none),
+                (&groups[..], &weights, &roots),
             ] {
-                let problem = LeaveOneOut {
-                    kernel: &kernel,
-                    labels: &labels,
-                    roots,
-                    groups,
-                    validation: None,
-                };
+                let problem = LeaveOneOut::new(kernel.clone(), &labels, roots, groups, None);
                 let found = problem.at(lambda).unwrap().unwrap();
                 let alone = (0..12)
                     .filter(|i| !groups.iter().any(|group| group.contains(i)))
@@ -314,13 +311,8 @@ mod tests {
         let (kernel, labels) = problem();
         let noisy = DVector::from_fn(12, |i, _| labels[i] + 0.5 * ((i * i) as f64).sin());
         for labels in [&labels, &noisy] {
-            let problem = LeaveOneOut {
-                kernel: &kernel,
-                labels,
-                roots: None,
-                groups: &[],
-                validation: None,
-            };
+            let roots = Roots::default();
+            let problem = LeaveOneOut::new(kernel.clone(), labels, &roots, &[], None);
             let mean = kernel.diagonal().mean();
             let error = |power: f64| problem.at(mean * 10.0_f64.powf(power)).unwrap().unwrap().mean_square;
             let smallest = (0..=380)
@@ -341,21 +333,10 @@ mod tests {
     fn samples_without_weight_count_for_nothing() {
         let (kernel, labels) = problem();
         let roots = DVector::from_fn(12, |i, _| if i < 9 { 1.0 } else { 0.0 });
-        let all = LeaveOneOut {
-            kernel: &kernel,
-            labels: &labels,
-            roots: Some(&roots),
-            groups: &[],
-            validation: None,
-        };
+        let (none, roots) = (Roots::default(), Roots(Some(roots)));
+        let all = LeaveOneOut::new(kernel.clone(), &labels, &roots, &[], None);
         let (kernel, labels) = (kernel.view((0, 0), (9, 9)).into_owned(), labels.rows(0, 9).into_owned());
-        let fewer = LeaveOneOut {
-            kernel: &kernel,
-            labels: &labels,
-            roots: None,
-            groups: &[],
-            validation: None,
-        };
+        let fewer = LeaveOneOut::new(kernel, &labels, &none, &[], None);
         let (all, fewer) = (all.at(0.1).unwrap().unwrap(), fewer.at(0.1).unwrap().unwrap());
         assert!((all.mean_square / fewer.mean_square - 1.0).abs() < 1e-12);
         assert!((all.variance / fewer.variance - 1.0).abs() < 1e-12);

@@ -2,6 +2,7 @@
 
 use super::fit::Fit;
 use super::limit::Limit;
+use super::posterior::deviations;
 use super::training_kernel::TrainingKernel;
 use super::{limit_cross_kernel, limit_kernel};
 use crate::dataset::{Dataset, shuffled};
@@ -60,6 +61,7 @@ impl LowRank {
             data.points()[(k, chosen[c])].as_f64()
         });
         let whitening = whitening(&points, std_dev)?;
+        let roots = data.roots();
         let mut normal = memory::square("the normal equations", chosen.len())?;
         let mut right = DVector::zeros(chosen.len());
         for first in (0..data.samples()).step_by(BLOCK) {
@@ -68,11 +70,10 @@ impl LowRank {
             let cross = limit_cross_kernel(&points, &others, std_dev)?;
             let mut whitened = product(&whitening, &cross);
             let mut labels = data.labels().rows(first, count).map(Float::as_f64);
-            if let Some(weights) = data.weights() {
+            if let Some(roots) = &roots {
                 for (i, mut column) in whitened.column_iter_mut().enumerate() {
-                    let root = weights[first + i].as_f64().sqrt();
-                    column *= root;
-                    labels[i] *= root;
+                    column *= roots[first + i];
+                    labels[i] *= roots[first + i];
                 }
             }
             right += &whitened * labels;
@@ -102,20 +103,14 @@ impl LowRank {
     ///
     /// Errors: points of the wrong dimension or not finite; an entry that overflows.
     pub fn std_dev<T: Float>(&self, points: &DMatrix<T>) -> Result<DVector<f64>, Error> {
-        let points = points.map(Float::as_f64);
-        let prior = Limit::new(&points, self.limit.std_dev())?.diagonal();
-        let mut results = DVector::zeros(points.ncols());
-        for first in (0..points.ncols()).step_by(BLOCK) {
-            let block = points.columns(first, BLOCK.min(points.ncols() - first)).into_owned();
-            let cross = limit_cross_kernel(self.limit.points(), &block, self.limit.std_dev())?;
+        deviations(&self.limit, points, |cross| {
             let whitened = product(&self.whitening, &cross);
             let reduced = self.normal.half_solve(whitened.clone());
-            for j in 0..block.ncols() {
-                let lost = whitened.column(j).norm_squared() - self.lambda * reduced.column(j).norm_squared();
-                results[first + j] = (prior[first + j] - lost).max(0.0).sqrt();
-            }
-        }
-        Ok(results)
+            let pairs = whitened.column_iter().zip(reduced.column_iter());
+            pairs
+                .map(|(b, half)| b.norm_squared() - self.lambda * half.norm_squared())
+                .collect()
+        })
     }
 }
 

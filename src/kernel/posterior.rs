@@ -87,17 +87,10 @@ impl Posterior {
     /// Costs n^2 k flops and n k exponentials. Errors: those of [`covariance`](Self::covariance).
     pub fn std_dev<T: Float>(&self, points: &DMatrix<T>) -> Result<DVector<f64>, Error> {
         let limit = self.limit("`Posterior::std_dev`")?;
-        let points = points.map(Float::as_f64);
-        let prior = Limit::new(&points, limit.std_dev())?.diagonal();
-        let mut results = DVector::zeros(points.ncols());
-        for first in (0..points.ncols()).step_by(BLOCK) {
-            let block = points.columns(first, BLOCK.min(points.ncols() - first)).into_owned();
-            let half = self.half(limit_cross_kernel(limit.points(), &block, limit.std_dev())?);
-            for (j, column) in half.column_iter().enumerate() {
-                results[first + j] = (prior[first + j] - column.norm_squared()).max(0.0).sqrt();
-            }
-        }
-        Ok(results)
+        deviations(limit, points, |cross| {
+            let half = self.half(cross);
+            half.column_iter().map(|column| column.norm_squared()).collect()
+        })
     }
 
     /// The posterior covariance at k new points, from the `cross` kernel (n x k) of the training points with them and the
@@ -145,6 +138,25 @@ impl Posterior {
             .map(AsRef::as_ref)
             .ok_or_else(|| needs_the_limit(what, reason))
     }
+}
+
+/// sqrt(k(x, x) - lost(x)) at each column x of `points`, for what data took from the variance. `lost` is given the kernel between
+/// the points of `limit` and a block of the others.
+pub(super) fn deviations<T: Float>(
+    limit: &Limit,
+    points: &DMatrix<T>,
+    lost: impl Fn(DMatrix<f64>) -> Vec<f64>,
+) -> Result<DVector<f64>, Error> {
+    let points = points.map(Float::as_f64);
+    let mut results = Limit::new(&points, limit.std_dev())?.diagonal();
+    for (block, results) in results.as_mut_slice().chunks_mut(BLOCK).enumerate() {
+        let block = points.columns(block * BLOCK, results.len()).into_owned();
+        let cross = limit_cross_kernel(limit.points(), &block, limit.std_dev())?;
+        for (result, lost) in results.iter_mut().zip(lost(cross)) {
+            *result = (*result - lost).max(0.0).sqrt();
+        }
+    }
+    Ok(results)
 }
 
 fn check_prior(prior: &DMatrix<f64>, points: usize) -> Result<(), Error> {

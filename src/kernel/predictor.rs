@@ -20,7 +20,7 @@ use crate::setting::{not_negative, positive};
 use nalgebra::{DMatrix, DVector};
 
 /// [`Solver::Auto`] forms an n x n matrix for up to this many points: 128 MiB.
-const MAX_DIRECT: usize = 4096;
+pub(crate) const MAX_DIRECT: usize = 4096;
 
 /// Regression with the limit kernel Hcts of given data: the infinitely wide network with an antisymmetric start. Or with
 /// any other kernel K ([`from_kernel`](Self::from_kernel)), such as that of a network.

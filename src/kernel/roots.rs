@@ -15,7 +15,7 @@ use std::borrow::Cow;
 
 /// sqrt(s_i) of each sample, or nothing if there are no weights.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Roots(Option<DVector<f64>>);
+pub(crate) struct Roots(pub(super) Option<DVector<f64>>);
 
 impl Roots {
     pub fn new<T: Float>(data: &Dataset<T>) -> Self {
@@ -67,6 +67,16 @@ impl Roots {
                 *entry *= roots[i] * roots[j];
             }
         }
+    }
+
+    /// The sum of the weights of n samples.
+    pub fn total(&self, n: usize) -> f64 {
+        self.0.as_ref().map_or(n as f64, DVector::norm_squared)
+    }
+
+    /// The number of n samples whose weight is not 0.
+    pub fn count(&self, n: usize) -> usize {
+        n - self.left_out().count()
     }
 
     /// The samples whose weight is not 0, if there are others.

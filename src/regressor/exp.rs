@@ -1,8 +1,7 @@
 //! The regressor with a network.
 
 use super::options::RegressorOptions;
-use super::points::{RawPoints, column_of_row, columns_of_rows};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, RawPoints, checked_rows};
 use crate::error::Error;
 use crate::float::Float;
 use crate::metrics;
@@ -10,7 +9,7 @@ use crate::network::ExpNetwork;
 use crate::report::FitReport;
 use crate::scaling::Scaling;
 use crate::selection::Selection;
-use nalgebra::DVector;
+use nalgebra::{DMatrix, DVector};
 
 /// Exponential network regressor that works on raw data and chooses its settings by itself.
 ///
@@ -72,22 +71,21 @@ impl<T: Float> ExpRegressor<T> {
     /// Errors: points whose dimension is not that of the training data; a dataset whose columns have other names; points that
     /// are not finite; a prediction that overflows.
     pub fn predict(&self, points: &impl RawPoints<T>) -> Result<DVector<T>, Error> {
-        self.scaling.check_column_names(points.column_names())?;
-        self.scaling.predict(&self.network, points.raw_points())
+        self.scaling.predict(&self.network, points)
     }
 
     /// Predicts the label of one raw point, given as a slice of d numbers.
     ///
     /// Errors: those of [`predict`](Self::predict).
     pub fn predict_row(&self, row: &[T]) -> Result<T, Error> {
-        Ok(self.predict(&column_of_row(row))?[0])
+        Ok(self.predict(&DMatrix::from_column_slice(row.len(), 1, row))?[0])
     }
 
     /// Predicts the labels of raw points given as rows of d numbers, as in [`Dataset::from_rows`].
     ///
     /// Errors: those of [`predict`](Self::predict); rows of unequal lengths; no rows.
     pub fn predict_rows<R: AsRef<[T]>>(&self, rows: &[R]) -> Result<DVector<T>, Error> {
-        self.predict(&columns_of_rows(rows)?)
+        self.predict(&checked_rows(rows)?)
     }
 
     /// The coefficient of determination R² on raw data, as [`metrics::r2_weighted`] computes it, with the sample weights of `data` if it has any.

@@ -1,10 +1,9 @@
 //! The regressor of infinite width.
 
-use super::points::{RawPoints, column_of_row, columns_of_rows};
-use crate::dataset::{Dataset, column_name};
+use crate::dataset::{Dataset, RawPoints, checked_rows};
 use crate::error::Error;
 use crate::float::Float;
-use crate::kernel::{Fit, LowRank, Posterior, Predictor};
+use crate::kernel::{Fit, LowRank, MAX_DIRECT, Posterior, Predictor};
 use crate::metrics;
 use crate::numbers::overflow;
 use crate::scaling::{Scaling, ScalingOptions};
@@ -13,8 +12,6 @@ use crate::setting::{checked_serde, positive};
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
-/// Up to this many samples the fit is exact; for more it is a combination of this many kernel functions at most.
-const MAX_EXACT: usize = 4096;
 /// Centres of the fit to more samples.
 const CENTRES: usize = 1024;
 
@@ -163,7 +160,7 @@ impl KernelOptions {
         .choose()?;
         selection.lambda = self.lambda.unwrap_or(selection.lambda);
         let scaled = scaling.apply(data)?;
-        let solution = if scaled.samples() <= MAX_EXACT {
+        let solution = if scaled.samples() <= MAX_DIRECT {
             Solution::Exact(Predictor::new(&scaled, self.std_dev)?.posterior(selection.lambda)?)
         } else {
             Solution::LowRank(LowRank::new(
@@ -174,10 +171,9 @@ impl KernelOptions {
                 self.seed,
             )?)
         };
-        let left_out = |k| format!("{} is constant and was left out", column_name(k, data.names()));
         Ok(KernelRegressor {
             solution,
-            problems: scaling.dropped().into_iter().map(left_out).collect(),
+            problems: scaling.problems(),
             scaling,
             selection,
             variance,
@@ -217,8 +213,7 @@ impl<T: Float> KernelRegressor<T> {
     /// Errors: points whose dimension is not that of the training data; a dataset whose columns have other names; points that
     /// are not finite; a prediction that overflows.
     pub fn predict(&self, points: &impl RawPoints<T>) -> Result<DVector<T>, Error> {
-        self.scaling.check_column_names(points.column_names())?;
-        self.scaling.predict(self.solution.fit(), points.raw_points())
+        self.scaling.predict(self.solution.fit(), points)
     }
 
     /// Predictions, and the standard deviation of a label about each: k numbers each.
@@ -233,8 +228,8 @@ impl<T: Float> KernelRegressor<T> {
     ///
     /// Errors: those of [`predict`](Self::predict).
     pub fn predict_with_std(&self, points: &impl RawPoints<T>) -> Result<(DVector<T>, DVector<T>), Error> {
-        let mean = self.predict(points)?;
-        let scaled = self.scaling.apply_points(points.raw_points())?;
+        let scaled = self.scaling.apply_points(points)?;
+        let mean = self.scaling.predict_scaled(self.solution.fit(), &scaled)?;
         let unit = self.scaling.label_unit();
         let noise = self.selection.lambda();
         let deviation = |s: f64| T::lit(unit * (self.variance * (noise + s * s)).sqrt());
@@ -252,21 +247,21 @@ impl<T: Float> KernelRegressor<T> {
     ///
     /// Errors: those of [`predict`](Self::predict); rows of unequal lengths; no rows.
     pub fn predict_with_std_rows<R: AsRef<[T]>>(&self, rows: &[R]) -> Result<(DVector<T>, DVector<T>), Error> {
-        self.predict_with_std(&columns_of_rows(rows)?)
+        self.predict_with_std(&checked_rows(rows)?)
     }
 
     /// Predicts the label of one raw point, given as a slice of d numbers.
     ///
     /// Errors: those of [`predict`](Self::predict).
     pub fn predict_row(&self, row: &[T]) -> Result<T, Error> {
-        Ok(self.predict(&column_of_row(row))?[0])
+        Ok(self.predict(&DMatrix::from_column_slice(row.len(), 1, row))?[0])
     }
 
     /// Predicts the labels of raw points given as rows of d numbers, as in [`Dataset::from_rows`].
     ///
     /// Errors: those of [`predict`](Self::predict); rows of unequal lengths; no rows.
     pub fn predict_rows<R: AsRef<[T]>>(&self, rows: &[R]) -> Result<DVector<T>, Error> {
-        self.predict(&columns_of_rows(rows)?)
+        self.predict(&checked_rows(rows)?)
     }
 
     /// The coefficient of determination R² on raw data, as [`metrics::r2_weighted`] computes it.

@@ -6,18 +6,15 @@
 //! | `options` | its settings |
 //! | `run` | the way from settings and data to a fitted network |
 //! | `kernel` | [`KernelRegressor`]: the network of infinite width |
-//! | `points` | what they predict for |
 //! | `file` | saving and loading |
 
 mod exp;
 mod file;
 mod kernel;
 mod options;
-mod points;
 mod run;
 
 pub use exp::ExpRegressor;
 pub use kernel::{KernelOptions, KernelRegressor};
 pub use options::{RegressorOptions, Training};
-pub use points::RawPoints;
 pub use run::RegressorRun;

@@ -6,7 +6,7 @@ use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::float::Float;
 use crate::scaling::ScalingOptions;
-use crate::setting::{at_least_one, below_one, checked_serde, not_negative, positive};
+use crate::setting::{at_least_one, below_one, checked_serde, positive};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -200,7 +200,6 @@ impl RegressorOptions {
         // With std_dev 0 all pairs of neurons are identical, and stay identical.
         positive("`RegressorOptions::std_dev`", self.std_dev)?;
         positive("`RegressorOptions::lambda`", self.lambda.unwrap_or(1.0))?;
-        not_negative("`RegressorOptions::validation`", self.validation.unwrap_or(0.0))?;
         below_one("`RegressorOptions::validation`", self.validation.unwrap_or(0.0))?;
         at_least_one("`RegressorOptions::patience`", self.patience.unwrap_or(1))?;
         self.scaling.check_settings()?;

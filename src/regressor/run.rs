@@ -2,20 +2,19 @@
 
 use super::exp::ExpRegressor;
 use super::options::{RegressorOptions, Training, VALIDATION};
-use crate::dataset::{Dataset, column_name};
+use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::float::Float;
 use crate::init::Initializer;
+use crate::kernel::MAX_DIRECT;
 use crate::method::GaussNewton;
 use crate::network::ExpNetwork;
 use crate::observer::Observer;
 use crate::report::Termination;
 use crate::scaling::Scaling;
-use crate::selection::{Choice, Problem, Selection};
+use crate::selection::{Problem, Selection};
 use crate::trainer::Trainer;
 
-/// Up to this many samples the n x n kernel is formed; for more, Gauss-Newton works with products.
-const MAX_DENSE: usize = 4096;
 /// |a_r|. The larger, the less the weights have to move, and the closer training is to kernel ridge regression: the fit then depends
 /// little on the seed, and Gauss-Newton converges in two or three steps.
 const OUTPUT_SCALE: f64 = 8.0;
@@ -92,10 +91,9 @@ impl<'a, T: Float> RegressorRun<'a, T> {
             trainer,
         } = self;
         options.check_settings()?;
-        let fraction = if validation.is_some() {
-            None
-        } else {
-            options.fraction(data.samples())?
+        let fraction = match validation {
+            None => options.fraction(data.samples())?,
+            Some(_) => None,
         };
         let parts = fraction
             .map(|fraction| data.split(1.0 - fraction, options.seed))
@@ -104,30 +102,14 @@ impl<'a, T: Float> RegressorRun<'a, T> {
             Some((train, validation)) => (train, Some(validation)),
             None => (data, validation),
         };
-        let Choice { scaling, selection, .. } = options.choose(train, validation, earlier)?;
+        let (scaling, selection) = options.choose(train, validation, earlier)?;
         let train = scaling.apply(train)?;
         let validation = validation.map(|data| scaling.apply(data)).transpose()?;
         let mut network = options.start(train.dimension(), earlier)?;
-        let mut trainer = trainer.max_steps(options.step_limit());
-        if let Some(limit) = options.max_time {
-            trainer = trainer.max_time(limit);
-        }
-        match options.training {
-            Training::Ridge => {
-                trainer = trainer
-                    .method(method(&network, &train, selection.lambda))
-                    .stall(1, CONVERGED);
-            }
-            Training::EarlyStopping => {
-                if let Some(validation) = &validation {
-                    trainer = trainer.validation(validation, options.patience.unwrap_or(PATIENCE));
-                }
-            }
-        }
+        let trainer = options.set_up(trainer, &network, &train, validation.as_ref(), selection.lambda);
         let mut report = trainer.fit(&mut network, &train)?;
-        report
-            .problems
-            .extend(problems(&scaling, data, &options, report.termination()));
+        report.problems.extend(scaling.problems());
+        report.problems.extend(options.cut_short(report.termination()));
         Ok(ExpRegressor {
             network,
             scaling,
@@ -137,37 +119,14 @@ impl<'a, T: Float> RegressorRun<'a, T> {
     }
 }
 
-/// What the user should know about a fit.
-fn problems<T: Float>(
-    scaling: &Scaling,
-    data: &Dataset<T>,
-    options: &RegressorOptions,
-    termination: Termination,
-) -> Vec<String> {
-    let left_out = |k| format!("{} is constant and was left out", column_name(k, data.names()));
-    let mut problems: Vec<String> = scaling.dropped().into_iter().map(left_out).collect();
-    if termination == Termination::MaxSteps && options.step_limit() > 0 {
-        problems.push(format!(
-            "training was cut short after {} steps, while the loss still fell; raise `RegressorOptions::max_steps`",
-            options.step_limit()
-        ));
-    }
-    problems
-}
-
 /// Gauss-Newton whose ridge corresponds to `lambda` in kernel ridge regression: G = sum_r a_r^2 K.
-fn method<T: Float>(network: &ExpNetwork<T>, train: &Dataset<T>, lambda: f64) -> GaussNewton {
-    let method = if train.samples() <= MAX_DENSE {
+fn method<T: Float>(network: &ExpNetwork<T>, samples: usize, lambda: f64) -> GaussNewton {
+    let method = if samples <= MAX_DIRECT {
         GaussNewton::default()
     } else {
         GaussNewton::matrix_free()
     };
-    method.ridge(lambda * squares(network))
-}
-
-/// sum_r a_r^2.
-fn squares<T: Float>(network: &ExpNetwork<T>) -> f64 {
-    network.output_weights().iter().map(|a| a.as_f64().powi(2)).sum()
+    method.ridge(lambda * network.output_weights().map(Float::as_f64).norm_squared())
 }
 
 impl RegressorOptions {
@@ -178,40 +137,66 @@ impl RegressorOptions {
         })
     }
 
-    /// The scaling and ridge: chosen, or those of an earlier model.
+    /// The trainer for this start on scaled data.
+    fn set_up<'a, T: Float>(
+        &self,
+        trainer: Trainer<'a, T>,
+        network: &ExpNetwork<T>,
+        train: &Dataset<T>,
+        validation: Option<&'a Dataset<T>>,
+        lambda: f64,
+    ) -> Trainer<'a, T> {
+        let trainer = trainer.max_steps(self.step_limit());
+        let trainer = match self.max_time {
+            Some(limit) => trainer.max_time(limit),
+            None => trainer,
+        };
+        match (self.training, validation) {
+            (Training::Ridge, _) => trainer
+                .method(method(network, train.samples(), lambda))
+                .stall(1, CONVERGED),
+            (Training::EarlyStopping, None) => trainer,
+            (Training::EarlyStopping, Some(data)) => trainer.validation(data, self.patience.unwrap_or(PATIENCE)),
+        }
+    }
+
+    /// Says that the maximum number of steps ended training, if it did.
+    fn cut_short(&self, termination: Termination) -> Option<String> {
+        let steps = self.step_limit();
+        (termination == Termination::MaxSteps && steps > 0).then(|| {
+            format!(
+                "training was cut short after {steps} steps, while the loss still fell; raise \
+                 `RegressorOptions::max_steps`"
+            )
+        })
+    }
+
+    /// The scaling, and what was chosen: now, or for an earlier model.
     fn choose<T: Float>(
         &self,
         train: &Dataset<T>,
         validation: Option<&Dataset<T>>,
         earlier: Option<&ExpRegressor<T>>,
-    ) -> Result<Choice, Error> {
-        if let Some(earlier) = earlier {
-            let mut selection = earlier.selection.clone();
-            selection.lambda = self.lambda.unwrap_or(selection.lambda);
-            return Ok(Choice {
-                scaling: earlier.scaling.clone(),
-                selection,
-                variance: 0.0,
-            });
-        }
-        if self.training == Training::EarlyStopping && !self.length_scales.unwrap_or(false) {
-            let scaling = self.scaling.fit(train)?;
-            return Ok(Choice {
-                selection: Selection::given(train.samples()),
-                scaling,
-                variance: 0.0,
-            });
-        }
-        let mut choice = Problem {
-            data: train,
-            validation,
-            scaling: self.scaling,
-            length_scales: self.length_scales.unwrap_or(true),
-            std_dev: self.std_dev,
-        }
-        .choose()?;
-        choice.selection.lambda = self.lambda.unwrap_or(choice.selection.lambda);
-        Ok(choice)
+    ) -> Result<(Scaling, Selection), Error> {
+        let (scaling, mut selection) = match earlier {
+            Some(earlier) => (earlier.scaling.clone(), earlier.selection.clone()),
+            None if self.training == Training::EarlyStopping && !self.length_scales.unwrap_or(false) => {
+                (self.scaling.fit(train)?, Selection::given(train.samples()))
+            }
+            None => {
+                let problem = Problem {
+                    data: train,
+                    validation,
+                    scaling: self.scaling,
+                    length_scales: self.length_scales.unwrap_or(true),
+                    std_dev: self.std_dev,
+                };
+                let choice = problem.choose()?;
+                (choice.scaling, choice.selection)
+            }
+        };
+        selection.lambda = self.lambda.unwrap_or(selection.lambda);
+        Ok((scaling, selection))
     }
 
     /// The network before training.

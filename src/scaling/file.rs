@@ -1,6 +1,7 @@
 //! Saving and loading a scaling.
 
-use super::{MeanAndStd, Scaling, ScalingOptions};
+use super::moments::MeanAndStd;
+use super::{Scaling, ScalingOptions};
 use crate::error::Error;
 use crate::setting::require;
 use crate::storage::tensors::{Tensor, TensorFile};

@@ -4,9 +4,9 @@
 //! |---|---|
 //! | `mod` | the table of what was tried |
 //! | `shape` | the search over bias and length scales |
-//! | `embedding` | points of given beta and length scales; the sensitivity of a fit to each column |
+//! | `sensitivity` | how much a fit changes with each column |
 
-mod embedding;
+mod sensitivity;
 mod shape;
 
 pub(crate) use shape::{Choice, Problem};

@@ -1,13 +1,15 @@
 //! The search over bias and length scales.
 
-use super::embedding::{Embedded, Embedding};
+use super::sensitivity::Embedded;
 use super::{Candidate, Selection};
 use crate::dataset::{Dataset, shuffled};
 use crate::error::Error;
 use crate::float::Float;
-use crate::kernel::{HeldOut, LeaveOneOut, Validation, copies, limit_cross_kernel, limit_kernel};
+use crate::kernel::{HeldOut, LeaveOneOut, MAX_DIRECT, Roots, Validation, copies, limit_cross_kernel, limit_kernel};
+use crate::numbers::largest;
 use crate::scaling::{Scaling, ScalingOptions};
 use nalgebra::{DMatrix, DVector};
+use std::borrow::Cow;
 
 /// The values of beta that are tried if none is given.
 const BETAS: [f64; 3] = [1.0, 2.0, 4.0];
@@ -15,6 +17,12 @@ const BETAS: [f64; 3] = [1.0, 2.0, 4.0];
 const ROUNDS: usize = 4;
 /// The ratio of the longest to the shortest length scale.
 const MAX_RATIO: f64 = 1e4;
+/// Parabolas for the lambda of a candidate.
+const PARABOLAS: usize = 1;
+/// Parabolas for the lambda of the final fit.
+const FINAL_PARABOLAS: usize = 2;
+/// Selects the part of many samples, the same whatever the seed of a network, so that the seed matters little.
+const PART_SEED: u64 = 0;
 
 /// What to choose settings for.
 pub(crate) struct Problem<'a, T: Float> {
@@ -35,12 +43,6 @@ pub(crate) struct Choice {
     pub variance: f64,
 }
 
-/// Up to this many samples lambda is chosen on all of them.
-const MAX_ALL: usize = 4096;
-
-/// Selects the part of many samples, the same whatever the seed of a network, so that the seed matters little.
-const PART_SEED: u64 = 0;
-
 /// The number of samples that candidates are compared on: all of up to 400, and of n more, 300 + n / 4, at most 1500. The cost
 /// of the search, about thirty factorisations, then stays near that of the final fit.
 fn part(samples: usize) -> usize {
@@ -57,153 +59,155 @@ impl<T: Float> Problem<'_, T> {
     /// Costs O(p^2 (p + d)) per candidate and lambda, for p compared samples.
     pub fn choose(&self) -> Result<Choice, Error> {
         let base = self.scaling.fit(self.data)?;
-        let search = Search::new(self, &base, part(self.data.samples()))?;
         let columns = base.kept().count();
-        let betas = match self.scaling.given_beta() {
-            Some(beta) => vec![beta],
-            // Without a bias coordinate, or nothing but it, beta makes no difference.
-            None if self.scaling.bias_coordinate(columns).is_none() || columns == 0 => vec![1.0],
-            None => BETAS.to_vec(),
-        };
-        let equal = vec![1.0; columns];
-        let mut candidates = Vec::new();
-        let mut best: Option<(Fitted, usize)> = None;
-        let mut try_out = |beta: f64, lengths: &[f64], round: usize, best: &mut Option<(Fitted, usize)>| {
-            let guess = best.as_ref().map(|(fitted, _)| fitted.power);
-            let fitted = search.fit(beta, lengths, guess, 1)?;
-            candidates.push(Candidate {
-                beta,
-                round,
-                lambda: fitted.held_out.lambda,
-                mean_square: fitted.held_out.mean_square,
-            });
-            let better = |(old, _): &(Fitted, usize)| fitted.held_out.mean_square < old.held_out.mean_square;
-            let accepted = best.as_ref().is_none_or(better);
-            if accepted {
-                *best = Some((fitted, candidates.len() - 1));
-            }
-            Ok::<bool, Error>(accepted)
-        };
-        for beta in betas {
+        let samples = self.data.samples();
+        let compared = Samples::new(self, &base, part(samples))?;
+        let (first, others) = self.betas(columns);
+        let mut ranking = Ranking::new(&compared, base.clone().with_beta(first))?;
+        for &beta in others {
             // Errors are convex in beta as a rule: past the smallest, larger ones are not tried.
-            if !try_out(beta, &equal, 0, &mut best)? {
+            if !ranking.try_out(base.clone().with_beta(beta), 0)? {
                 break;
             }
         }
-        if self.length_scales && equal.len() > 1 {
-            for round in 1..=ROUNDS {
-                let Some((fitted, _)) = &best else { break };
-                let Some(lengths) = fitted.learnt_lengths(self.std_dev) else {
-                    break;
-                };
-                if !try_out(fitted.beta, &lengths, round, &mut best)? {
-                    break;
-                }
+        let rounds = if self.length_scales && columns > 1 { ROUNDS } else { 0 };
+        for round in 1..=rounds {
+            let Some(lengths) = ranking.best.learnt_lengths(self.std_dev) else {
+                break;
+            };
+            let scaling = ranking.best.scaling.clone().with_kept_lengths(&lengths);
+            if !ranking.try_out(scaling, round)? {
+                break;
             }
         }
-        let (mut fitted, chosen) = best.ok_or(Error::Empty {
-            what: "the list of candidates",
-            remedy: "give at least one beta",
-        })?;
-        if self.data.samples() <= MAX_ALL {
-            let all = Search::new(self, &base, self.data.samples())?;
-            fitted = all.fit(fitted.beta, &fitted.embedding.lengths, Some(fitted.power), 2)?;
-        }
-        let scaling = self.scaling.beta(fitted.beta).fit(self.data)?;
-        let mut lengths = vec![1.0; self.data.dimension()];
-        for (k, length) in base.kept().zip(&fitted.embedding.lengths) {
-            lengths[k] = *length;
-        }
+        let Ranking {
+            best,
+            chosen,
+            candidates,
+            ..
+        } = ranking;
+        let part = compared.labels.len();
+        let fit = if samples > MAX_DIRECT {
+            best
+        } else {
+            let all = if part < samples {
+                Samples::new(self, &base, samples)?
+            } else {
+                compared
+            };
+            all.fit(best.scaling, Some(best.power), FINAL_PARABOLAS)?
+        };
         Ok(Choice {
-            scaling: scaling.with_lengths(&lengths)?,
             selection: Selection {
                 candidates,
                 chosen,
-                samples: self.data.samples(),
-                part: search.labels.len(),
+                samples,
+                part,
                 validated: self.validation.is_some(),
-                lambda: fitted.held_out.lambda,
+                lambda: fit.held_out.lambda,
             },
-            variance: fitted.held_out.variance,
+            scaling: fit.scaling,
+            variance: fit.held_out.variance,
         })
+    }
+
+    /// The first value of beta to try, and the others in order.
+    fn betas(&self, columns: usize) -> (f64, &'static [f64]) {
+        let [first, others @ ..] = &BETAS;
+        match self.scaling.given_beta() {
+            Some(beta) => (beta, &[]),
+            // Without a bias coordinate, or nothing but it, beta makes no difference.
+            None if self.scaling.bias_coordinate(columns).is_none() || columns == 0 => (*first, &[]),
+            None => (*first, others),
+        }
     }
 }
 
-/// The compared samples.
-struct Search {
-    scaling: ScalingOptions,
+/// The candidates tried so far, and the best of them.
+struct Ranking<'a> {
+    samples: &'a Samples,
+    candidates: Vec<Candidate>,
+    chosen: usize,
+    best: Fitted,
+}
+
+impl<'a> Ranking<'a> {
+    /// Tries the first candidate.
+    fn new(samples: &'a Samples, scaling: Scaling) -> Result<Self, Error> {
+        let best = samples.fit(scaling, None, PARABOLAS)?;
+        Ok(Self {
+            samples,
+            candidates: vec![best.candidate(0)],
+            chosen: 0,
+            best,
+        })
+    }
+
+    /// Tries another, whose length scales are those of this round. Returns whether it is the best.
+    fn try_out(&mut self, scaling: Scaling, round: usize) -> Result<bool, Error> {
+        let fitted = self.samples.fit(scaling, Some(self.best.power), PARABOLAS)?;
+        self.candidates.push(fitted.candidate(round));
+        let better = fitted.held_out.mean_square < self.best.held_out.mean_square;
+        if better {
+            self.chosen = self.candidates.len() - 1;
+            self.best = fitted;
+        }
+        Ok(better)
+    }
+}
+
+/// The samples that candidates are compared on.
+struct Samples {
     std_dev: f64,
     /// Standardised, d x p.
     coordinates: DMatrix<f64>,
     labels: DVector<f64>,
-    /// Roots of the sample weights.
-    roots: Option<DVector<f64>>,
+    roots: Roots,
     groups: Vec<Vec<usize>>,
     /// Standardised coordinates and labels of the validation data.
     validation: Option<(DMatrix<f64>, DVector<f64>)>,
 }
 
-/// A candidate with its best lambda.
-struct Fitted {
-    beta: f64,
-    embedding: Embedding,
-    embedded: Embedded,
-    held_out: HeldOut,
-    power: f64,
-}
-
-impl Search {
+impl Samples {
     /// Selects `count` samples.
     fn new<T: Float>(problem: &Problem<'_, T>, base: &Scaling, count: usize) -> Result<Self, Error> {
         let data = problem.data;
         let part = if count < data.samples() {
-            Some(data.select(&shuffled(data.samples(), PART_SEED)[..count])?)
+            Cow::Owned(data.select(&shuffled(data.samples(), PART_SEED)[..count])?)
         } else {
-            None
+            Cow::Borrowed(data)
         };
-        let part = part.as_ref().unwrap_or(data);
-        let validation = problem.validation.map(|data| {
-            base.check_columns(data)?;
-            Ok::<_, Error>((base.standardised(data.points()), base.scaled_labels(data.labels())))
-        });
+        let validation = problem
+            .validation
+            .map(|data| Ok::<_, Error>((base.standardise(data)?, base.scaled_labels(data.labels()))));
         Ok(Self {
-            scaling: problem.scaling,
             std_dev: problem.std_dev,
-            coordinates: base.standardised(part.points()),
+            coordinates: base.standardise(&*part)?,
             labels: base.scaled_labels(part.labels()),
-            roots: part.weights().map(|weights| weights.map(|s| s.as_f64().sqrt())),
-            groups: copies(part),
+            roots: Roots::new(&part),
+            groups: copies(&part),
             validation: validation.transpose()?,
         })
     }
 
-    fn fit(&self, beta: f64, lengths: &[f64], guess: Option<f64>, parabolas: usize) -> Result<Fitted, Error> {
-        let embedding = Embedding {
-            lengths: lengths.to_vec(),
-            bias: self.scaling.beta(beta).bias_coordinate(lengths.len()),
-            unit_sphere: self.scaling.has_unit_sphere(),
-        };
-        let embedded = embedding.apply(&self.coordinates);
+    /// The best lambda for the points of this scaling, searched from `guess` on.
+    fn fit(&self, scaling: Scaling, guess: Option<f64>, parabolas: usize) -> Result<Fitted, Error> {
+        let embedded = Embedded::new(scaling.embedding(), &self.coordinates)?;
         let kernel = limit_kernel(&embedded.points, self.std_dev)?;
-        let cross = match &self.validation {
-            Some((coordinates, _)) => {
-                let points = embedding.apply(coordinates).points;
-                Some(limit_cross_kernel(&embedded.points, &points, self.std_dev)?)
+        let validation = match &self.validation {
+            Some((coordinates, labels)) => {
+                let points = Embedded::new(scaling.embedding(), coordinates)?.points;
+                Some(Validation {
+                    cross: limit_cross_kernel(&embedded.points, &points, self.std_dev)?,
+                    labels,
+                })
             }
             None => None,
         };
-        let validation = cross.as_ref().zip(self.validation.as_ref());
-        let problem = LeaveOneOut {
-            kernel: &kernel,
-            labels: &self.labels,
-            roots: self.roots.as_ref(),
-            groups: &self.groups,
-            validation: validation.map(|(cross, (_, labels))| Validation { cross, labels }),
-        };
+        let problem = LeaveOneOut::new(kernel, &self.labels, &self.roots, &self.groups, validation);
         let (held_out, power) = problem.best(guess, parabolas)?;
         Ok(Fitted {
-            beta,
-            embedding,
+            scaling,
             embedded,
             held_out,
             power,
@@ -211,14 +215,30 @@ impl Search {
     }
 }
 
+/// A scaling with its best lambda.
+struct Fitted {
+    scaling: Scaling,
+    embedded: Embedded,
+    held_out: HeldOut,
+    /// Of ten, relative to the mean of the kernel's diagonal.
+    power: f64,
+}
+
 impl Fitted {
+    fn candidate(&self, round: usize) -> Candidate {
+        Candidate {
+            beta: self.scaling.settings().given_beta().unwrap_or(1.0),
+            round,
+            lambda: self.held_out.lambda,
+            mean_square: self.held_out.mean_square,
+        }
+    }
+
     /// Length scales from the sensitivities of this fit, with a mean square of the inverse lengths of 1. `None` if the fit is
     /// constant.
     fn learnt_lengths(&self, std_dev: f64) -> Option<Vec<f64>> {
-        let mut weights = self
-            .embedding
-            .sensitivities(&self.embedded, &self.held_out.coefficients, std_dev);
-        let largest = weights.iter().copied().fold(0.0, f64::max);
+        let mut weights = self.embedded.sensitivities(&self.held_out.coefficients, std_dev);
+        let largest = largest(weights.iter().copied());
         if !(largest > 0.0 && largest.is_finite()) {
             return None;
         }

@@ -3,10 +3,10 @@
 mod flow;
 mod ridge;
 
+use crate::kernel::distance;
 use crate::support::digits::{columns, numbers, vector};
-use crate::support::problems::table_points;
 use expnet::kernel::{ConjugateGradient, Predictor, Solver};
-use expnet::{Dataset, Float, Initializer, Trainer};
+use expnet::{Dataset, Float};
 use nalgebra::DVector;
 use serde_json::Value;
 
@@ -75,35 +75,14 @@ fn sixty_digits_in_f32() {
     sixty_digits::<f32>(1e-3);
 }
 
-/// What a network of this width is away from the limit, at training and at other points: root mean square over seeds.
+/// How far networks of this width are from the limit, when about half of the residual is gone.
 fn distance_from_the_limit(width: usize, seeds: u64) -> [f64; 2] {
-    let (n, d, std_dev) = (6, 4, 0.5);
-    let points = table_points(n + 4, d);
-    let (train, test) = (points.columns(0, n).into_owned(), points.columns(n, 4).into_owned());
-    let labels = DVector::from_fn(n, |i, _| if i % 2 == 0 { 1.0 } else { -0.5 });
-    let data = Dataset::new(train.clone(), labels).unwrap();
-    // t = steps * eta * m, where about half of the residual is gone.
+    // t = steps * eta * m
     let (time, steps) = (1.5, 600_usize);
-    let fit = Predictor::new(&data, std_dev)
-        .unwrap()
-        .gradient_flow()
-        .unwrap()
-        .at(time)
-        .unwrap();
-    let (on_train, on_test) = (fit.predict(&train).unwrap(), fit.predict(&test).unwrap());
-    let mut squares = [0.0; 2];
-    for seed in 0..seeds {
-        let start = Initializer::new(d, width)
-            .std_dev(std_dev)
-            .antisymmetric(true)
-            .seed(seed);
-        let mut net = start.build::<f64>().unwrap();
-        let eta = time / (steps as f64 * width as f64);
-        Trainer::new(eta).max_steps(steps).fit(&mut net, &data).unwrap();
-        squares[0] += (net.forward(&train).unwrap() - &on_train).norm_squared() / on_train.norm_squared();
-        squares[1] += (net.forward(&test).unwrap() - &on_test).norm_squared() / on_test.norm_squared();
-    }
-    squares.map(|sum| (sum / seeds as f64).sqrt())
+    distance(width, seeds, |predictor, _| {
+        let fit = predictor.gradient_flow().unwrap().at(time).unwrap();
+        (time / steps as f64, steps, fit)
+    })
 }
 
 #[test]

@@ -1,7 +1,6 @@
-//! What a regressor predicts for: a matrix, a dataset, rows.
+//! Points without labels, with or without names of their columns.
 
-use crate::dataset::Dataset;
-use crate::error::Error;
+use super::Dataset;
 use crate::float::Float;
 use nalgebra::DMatrix;
 
@@ -31,16 +30,4 @@ impl<T: Float> RawPoints<T> for Dataset<T> {
     fn column_names(&self) -> Option<&[String]> {
         self.names()
     }
-}
-
-/// One point as a d x 1 matrix.
-pub(super) fn column_of_row<T: Float>(row: &[T]) -> DMatrix<T> {
-    DMatrix::from_column_slice(row.len(), 1, row)
-}
-
-/// Points given as rows, as a d x k matrix.
-pub(super) fn columns_of_rows<T: Float, R: AsRef<[T]>>(rows: &[R]) -> Result<DMatrix<T>, Error> {
-    let labels = vec![T::zero(); rows.len()];
-    let (points, ..) = Dataset::from_rows(rows, &labels)?.into_parts();
-    Ok(points)
 }
