@@ -2,15 +2,19 @@
 
 use super::neurons::Pairs;
 use super::report::Certificate;
-use super::{WEIGHTS, certify_start};
+use super::certifier::{Certifier, Effort};
+use super::search::Sizes;
+use super::start::Start;
+use super::WEIGHTS;
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::float::Float;
 use crate::init::Initializer;
 use crate::network::ExpNetwork;
-use crate::setting::{checked_serde, not_negative, require};
+use crate::setting::{at_least_one, checked_serde, not_negative, require};
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The default of `widest`.
 const WIDEST: usize = 1 << 22;
@@ -31,6 +35,7 @@ const ACTIVATIONS: usize = 1 << 27;
 /// | [`std_dev`](Self::std_dev) | sigma of the initial weights | sigma >= 0 | 1 |
 /// | [`seed`](Self::seed) | seed of the initial weights | | 0 |
 /// | [`widest`](Self::widest) | the largest width to try | at least 2 | 2^22, or 1 GiB of activations |
+/// | [`effort`](Self::effort) | which theorems are tried | | what takes below a second |
 ///
 /// ```
 /// use expnet::certificate::NarrowestSearch;
@@ -52,6 +57,7 @@ pub struct NarrowestSearch {
     std_dev: f64,
     seed: u64,
     widest: Option<usize>,
+    effort: Effort,
 }
 
 impl Default for NarrowestSearch {
@@ -60,6 +66,7 @@ impl Default for NarrowestSearch {
             std_dev: 1.0,
             seed: 0,
             widest: None,
+            effort: Effort::Auto,
         }
     }
 }
@@ -84,6 +91,12 @@ impl NarrowestSearch {
         self
     }
 
+    /// How much work a certificate may cost: [`Effort::Auto`] by default.
+    pub fn effort(mut self, effort: Effort) -> Self {
+        self.effort = effort;
+        self
+    }
+
     fn check_settings(&self) -> Result<(), Error> {
         not_negative("`NarrowestSearch::std_dev`", self.std_dev)?;
         let widest = self.widest.unwrap_or(WIDEST);
@@ -98,10 +111,8 @@ impl NarrowestSearch {
     pub fn search<T: Float>(&self, data: &Dataset<T>) -> Result<(ExpNetwork<T>, Certificate), Error> {
         self.check_settings()?;
         data.refuse_weights("`NarrowestSearch`", WEIGHTS)?;
-        let default = || WIDEST.min(2 * (ACTIVATIONS / data.samples()));
-        let widest = self.widest.unwrap_or_else(default);
-        let mut search = Search::new(data, self.std_dev, self.seed);
-        let (mut failed, mut held) = search.bracket(widest / 2)?;
+        let mut search = Search::new(data, self);
+        let (mut failed, mut held) = search.bracket(self.max_width(data) / 2)?;
         while held.1 - failed > (held.1 / 100).max(1) {
             let middle = failed.midpoint(held.1);
             let certificate = search.certify(middle)?;
@@ -111,36 +122,132 @@ impl NarrowestSearch {
                 failed = middle;
             }
         }
-        Ok((search.start(2 * held.1).build()?, held.0))
+        let certificate = search.certify_with(held.1, Sizes::Best)?;
+        Ok((search.start(2 * held.1).build()?, certificate))
+    }
+
+    /// The smallest width at which at least the fraction `fraction` of the seeds `seed`, …, `seed` + `seeds` - 1 is
+    /// certified, found as in [`search`](Self::search): the bracket is closed to 1%, and the answer is the width itself, a
+    /// fact about these seeds. Costs as many searches as there are seeds.
+    ///
+    /// ```
+    /// use expnet::Dataset;
+    /// use expnet::certificate::NarrowestSearch;
+    ///
+    /// let data = Dataset::from_rows(&[[1.0, 0.0], [0.6, 0.8]], &[1.0, -1.0])?;
+    /// let found = NarrowestSearch::default().search_seeds(&data, 10, 0.9)?;
+    /// println!("{found}");
+    /// assert!(found.certified() >= 9 && found.width() < 200);
+    /// # Ok::<(), expnet::Error>(())
+    /// ```
+    ///
+    /// Errors: those of [`search`](Self::search); no seeds; a fraction that is not above 0 and at most 1.
+    pub fn search_seeds<T: Float>(&self, data: &Dataset<T>, seeds: usize, fraction: f64) -> Result<SeedsWidth, Error> {
+        self.check_settings()?;
+        at_least_one("`seeds` of `NarrowestSearch::search_seeds`", seeds)?;
+        let name = "`fraction` of `NarrowestSearch::search_seeds`";
+        require(fraction > 0.0 && fraction <= 1.0, name, fraction, "above 0 and at most 1")?;
+        data.refuse_weights("`NarrowestSearch`", WEIGHTS)?;
+        let with_seed = |k: u64| self.seed(self.seed.wrapping_add(k));
+        let mut searches: Vec<_> = (0..seeds as u64).map(|k| Search::new(data, &with_seed(k))).collect();
+        let max_pairs = self.max_width(data) / 2;
+        let enough = |certified: usize| certified as f64 >= fraction * seeds as f64 * (1.0 - 1e-12);
+        let mut count = |pairs: usize| -> Result<usize, Error> {
+            let mut certified = 0;
+            for search in &mut searches {
+                certified += usize::from(search.certify(pairs)?.holds());
+            }
+            Ok(certified)
+        };
+        let (mut failed, mut next) = (0, data.samples().div_ceil(data.dimension()).min(max_pairs));
+        let mut held = loop {
+            let certified = count(next)?;
+            if enough(certified) {
+                break (next, certified);
+            }
+            if next == max_pairs {
+                return Err(Error::NotProved {
+                    reason: format!("at width {}, the widest allowed, {certified} of {seeds} seeds are certified", 2 * next),
+                    remedy: "allow wider networks (`NarrowestSearch::widest`) or a smaller fraction",
+                });
+            }
+            (failed, next) = (next, (next + next.div_ceil(3)).min(max_pairs));
+        };
+        while held.0 - failed > (held.0 / 100).max(1) {
+            let middle = failed.midpoint(held.0);
+            let certified = count(middle)?;
+            if enough(certified) {
+                held = (middle, certified);
+            } else {
+                failed = middle;
+            }
+        }
+        Ok(SeedsWidth { width: 2 * held.0, certified: held.1, seeds })
+    }
+
+    /// The largest width to try.
+    fn max_width<T: Float>(&self, data: &Dataset<T>) -> usize {
+        self.widest.unwrap_or_else(|| WIDEST.min(2 * (ACTIVATIONS / data.samples())))
     }
 }
 
 checked_serde!(NarrowestSearch);
 
+/// The result of [`NarrowestSearch::search_seeds`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[must_use]
+pub struct SeedsWidth {
+    width: usize,
+    certified: usize,
+    seeds: usize,
+}
+
+impl SeedsWidth {
+    /// The width m.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The number of seeds certified at this width.
+    pub fn certified(&self) -> usize {
+        self.certified
+    }
+
+    /// The number of seeds that were tried.
+    pub fn seeds(&self) -> usize {
+        self.seeds
+    }
+}
+
+impl fmt::Display for SeedsWidth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { width, certified, seeds } = self;
+        write!(f, "at width {width}, {certified} of {seeds} seeds are certified")
+    }
+}
+
 struct Search<'a, T: Float> {
     data: &'a Dataset<T>,
     points: DMatrix<f64>,
     labels: DVector<f64>,
-    std_dev: f64,
-    seed: u64,
+    settings: NarrowestSearch,
     pairs: Pairs,
 }
 
 impl<'a, T: Float> Search<'a, T> {
-    fn new(data: &'a Dataset<T>, std_dev: f64, seed: u64) -> Self {
+    fn new(data: &'a Dataset<T>, settings: &NarrowestSearch) -> Self {
         Self {
             data,
             points: data.points().map(T::as_f64),
             labels: data.labels().map(T::as_f64),
-            std_dev,
-            seed,
+            settings: *settings,
             pairs: Pairs::new(data.samples()),
         }
     }
 
     fn start(&self, width: usize) -> Initializer {
         let start = Initializer::new(self.data.dimension(), width);
-        start.std_dev(self.std_dev).antisymmetric(true).seed(self.seed)
+        start.std_dev(self.settings.std_dev).antisymmetric(true).seed(self.settings.seed)
     }
 
     /// Widens until the certificate holds. Returns a number of pairs at which it fails (or 0), and the certificate and
@@ -162,8 +269,12 @@ impl<'a, T: Float> Search<'a, T> {
         }
     }
 
-    /// Draws the missing pairs and certifies the first `pairs`.
+    /// Draws the missing pairs and looks whether the first `pairs` are certified.
     fn certify(&mut self, pairs: usize) -> Result<Certificate, Error> {
+        self.certify_with(pairs, Sizes::Usual)
+    }
+
+    fn certify_with(&mut self, pairs: usize, sizes: Sizes) -> Result<Certificate, Error> {
         let drawn = self.pairs.len();
         if pairs > drawn {
             let missing = self.start(2 * (pairs - drawn)).first_neuron(2 * drawn);
@@ -171,7 +282,9 @@ impl<'a, T: Float> Search<'a, T> {
             let one_of_each: Vec<usize> = (0..pairs - drawn).map(|p| 2 * p).collect();
             self.pairs.extend(&self.points, &weights.select_columns(&one_of_each));
         }
-        certify_start(&self.pairs.first(pairs), &self.points, &self.labels)
+        let neurons = self.pairs.first(pairs);
+        let start = Start::new(&neurons, &self.points, &self.labels)?;
+        Certifier::new(self.settings.effort).certify_start(&start, sizes)
     }
 
     fn gave_up(&self, last: &Certificate) -> Error {

@@ -2,6 +2,7 @@
 
 use crate::float::Float;
 use nalgebra::{DMatrix, DMatrixView, DVector};
+use std::borrow::Cow;
 
 /// Neurons per block, whose activations are an n x `BLOCK` matrix. Sums over neurons are sums over blocks.
 pub(super) const BLOCK: usize = 512;
@@ -32,22 +33,43 @@ pub(super) trait Neurons {
 /// The neurons of a network. Every pass recomputes their activations, one block at a time.
 pub(super) struct OfNetwork<'a, T: Float> {
     points: &'a DMatrix<f64>,
-    weights: &'a DMatrix<T>,
+    weights: Cow<'a, DMatrix<T>>,
     sizes: DVector<f64>,
-    signs: DVector<f64>,
+    /// `None` if the columns stand for pairs that cancel.
+    signs: Option<DVector<f64>>,
     largest_weight: f64,
 }
 
 impl<'a, T: Float> OfNetwork<'a, T> {
     pub fn new(points: &'a DMatrix<f64>, weights: &'a DMatrix<T>, output_weights: &DVector<T>) -> Self {
+        let largest_weight = largest_norm(weights);
+        let sizes = output_weights.map(|a| a.as_f64().abs());
+        if are_pairs(weights, output_weights) {
+            let firsts: Vec<usize> = (0..weights.ncols()).step_by(2).collect();
+            return Self {
+                points,
+                weights: Cow::Owned(weights.select_columns(&firsts)),
+                sizes: sizes.select_rows(&firsts),
+                signs: None,
+                largest_weight,
+            };
+        }
         Self {
             points,
-            weights,
-            sizes: output_weights.map(|a| a.as_f64().abs()),
-            signs: output_weights.map(|a| a.as_f64().signum()),
-            largest_weight: largest_norm(weights),
+            weights: Cow::Borrowed(weights),
+            sizes,
+            signs: Some(output_weights.map(|a| a.as_f64().signum())),
+            largest_weight,
         }
     }
+}
+
+/// Whether neurons 2 k and 2 k + 1 cancel, for every k: the same weights, opposite output weights.
+fn are_pairs<T: Float>(weights: &DMatrix<T>, output_weights: &DVector<T>) -> bool {
+    let cancel = |k: usize| {
+        output_weights[k] == -output_weights[k + 1] && weights.column(k).iter().eq(weights.column(k + 1).iter())
+    };
+    weights.ncols().is_multiple_of(2) && (0..weights.ncols()).step_by(2).all(cancel)
 }
 
 impl<T: Float> Neurons for OfNetwork<'_, T> {
@@ -56,7 +78,7 @@ impl<T: Float> Neurons for OfNetwork<'_, T> {
     }
 
     fn copies(&self) -> usize {
-        1
+        if self.signs.is_none() { 2 } else { 1 }
     }
 
     fn largest_weight(&self) -> f64 {
@@ -64,7 +86,7 @@ impl<T: Float> Neurons for OfNetwork<'_, T> {
     }
 
     fn signs(&self) -> Option<&DVector<f64>> {
-        Some(&self.signs)
+        self.signs.as_ref()
     }
 
     fn for_each_block(&self, visit: &mut dyn FnMut(usize, DMatrixView<'_, f64>)) {
@@ -205,11 +227,17 @@ mod tests {
             let first = all(&pairs.first(to), 4);
             for p in 0..to {
                 // Products of different shapes may round differently.
-                assert!((first.column(p) - whole.column(2 * p)).amax() <= 1e-14 * whole.column(2 * p).amax());
+                assert!((first.column(p) - whole.column(p)).amax() <= 1e-14 * whole.column(p).amax());
             }
         }
         assert_eq!(all(&pairs.first(700), 4), all(&pairs.first(1200), 4).columns(0, 700));
         assert_eq!((pairs.first(700).width(), network.width()), (1400, 2400));
+        assert!(network.signs().is_none());
+        // One weight off, and they are no pairs.
+        let mut unlike = weights.clone();
+        unlike[(1, 2399)] += 1e-9;
+        let network = OfNetwork::new(&points, &unlike, &output_weights);
+        assert_eq!((network.columns(), network.width()), (2400, 2400));
         assert_eq!(network.largest_weight(), pairs.first(1).largest_weight());
     }
 }

@@ -1,11 +1,12 @@
 //! The certificate and its parts.
 
 use crate::exact;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 
 /// The theorems, named as in [`theory`](super::theory).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Theorem {
@@ -15,6 +16,16 @@ pub enum Theorem {
     APrime,
     /// A'': one radius per neuron, from its share of the kernel.
     ADoublePrime,
+    /// A''(gamma, theta): A'' with a free ball and step sizes up to 2 / lambda_max.
+    Ball,
+    /// G, basic form: in coordinates in which the kernel is the identity, from traces.
+    GBasic,
+    /// G, full form: along the path of linear theory, from operator norms.
+    GFull,
+    /// Full Gauss-Newton.
+    N,
+    /// Frozen Gauss-Newton.
+    F,
     /// A priori, from second moments.
     B,
     /// A priori, from matrix Bernstein inequalities and theorem A.
@@ -29,6 +40,11 @@ impl fmt::Display for Theorem {
             Self::A => "A",
             Self::APrime => "A'",
             Self::ADoublePrime => "A''",
+            Self::Ball => "A''(gamma, theta)",
+            Self::GBasic => "G (basic)",
+            Self::GFull => "G (full)",
+            Self::N => "N",
+            Self::F => "F",
             Self::B => "B",
             Self::C => "C",
             Self::D => "D",
@@ -37,10 +53,10 @@ impl fmt::Display for Theorem {
 }
 
 /// A hypothesis left <= right of a theorem, evaluated for one problem.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[must_use]
 pub struct Inequality {
-    statement: &'static str,
+    statement: Cow<'static, str>,
     #[serde(with = "exact::number")]
     left: f64,
     #[serde(with = "exact::number")]
@@ -51,15 +67,15 @@ impl Inequality {
     /// Increases `left` by the relative `guard` against rounding.
     pub(super) fn new(statement: &'static str, left: f64, right: f64, guard: f64) -> Self {
         Self {
-            statement,
+            statement: Cow::Borrowed(statement),
             left: left * (1.0 + guard),
             right,
         }
     }
 
     /// The inequality in the symbols of [`theory`](super::theory).
-    pub fn statement(&self) -> &'static str {
-        self.statement
+    pub fn statement(&self) -> &str {
+        &self.statement
     }
 
     /// The value of the left side.
@@ -103,24 +119,79 @@ impl fmt::Display for Inequality {
     }
 }
 
+/// Stands in for the inequalities of an attempt without any, which only a damaged file has.
+static NONE: Inequality = Inequality {
+    statement: Cow::Borrowed("no inequality"),
+    left: f64::INFINITY,
+    right: 0.0,
+};
+
+/// What a theorem promises of gradient descent with one step size.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Promise {
+    #[serde(with = "exact::number")]
+    pub step_size: f64,
+    /// The largest step size for which the theorem was found to hold.
+    #[serde(with = "exact::number")]
+    pub max_step_size: f64,
+    /// ||e_t|| <= amplitude (1 - rate)^t.
+    #[serde(with = "exact::number")]
+    pub rate: f64,
+    #[serde(with = "exact::number")]
+    pub amplitude: f64,
+    /// How far any neuron moves.
+    #[serde(with = "exact::number")]
+    pub radius: f64,
+    /// lambda_min(G_t) >= `kernel_share` lambda_min(G_0).
+    #[serde(with = "exact::number")]
+    pub kernel_share: f64,
+}
+
+impl Promise {
+    /// Steps to a thousandth of `residual_norm`: what makes one promise better than another.
+    pub fn cost(&self, residual_norm: f64) -> u64 {
+        steps(self.amplitude, 1e-3 * residual_norm, self.rate)
+    }
+}
+
 /// One theorem applied to one start.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[must_use]
 pub struct Attempt {
     theorem: Theorem,
-    #[serde(with = "exact::number")]
-    radius: f64,
+    /// If all inequalities hold.
+    promise: Option<Promise>,
     inequalities: Vec<Inequality>,
 }
 
 impl Attempt {
-    /// `radius` counts only if all inequalities hold.
-    pub(super) fn new(theorem: Theorem, inequalities: Vec<Inequality>, radius: f64) -> Self {
+    /// `promise` counts only if all inequalities hold.
+    pub(super) fn new(theorem: Theorem, inequalities: Vec<Inequality>, promise: Promise) -> Self {
         let holds = inequalities.iter().all(Inequality::holds);
         Self {
             theorem,
-            radius: if holds { radius } else { 0.0 },
+            promise: holds.then_some(promise),
             inequalities,
+        }
+    }
+
+    /// A theorem whose first hypothesis fails.
+    pub(super) fn failed(theorem: Theorem, hypothesis: Inequality) -> Self {
+        Self {
+            theorem,
+            promise: None,
+            inequalities: vec![hypothesis],
+        }
+    }
+
+    pub(super) fn promise(&self) -> Option<&Promise> {
+        self.promise.as_ref()
+    }
+
+    /// Records that the theorem holds up to this step size too.
+    pub(super) fn allow(&mut self, step_size: f64) {
+        if let Some(promise) = &mut self.promise {
+            promise.max_step_size = promise.max_step_size.max(step_size);
         }
     }
 
@@ -131,7 +202,7 @@ impl Attempt {
 
     /// Whether all its inequalities hold.
     pub fn holds(&self) -> bool {
-        self.inequalities.iter().all(Inequality::holds)
+        self.promise.is_some()
     }
 
     /// The inequalities. One that is meaningless unless an earlier one holds is left out if the earlier one fails.
@@ -141,45 +212,39 @@ impl Attempt {
 
     /// The inequality that fails by the largest factor or, if all hold, the one with the smallest margin.
     pub fn tightest(&self) -> &Inequality {
-        let mut tightest = &self.inequalities[0];
-        for inequality in &self.inequalities[1..] {
-            if inequality.factor() > tightest.factor() {
-                tightest = inequality;
-            }
-        }
-        tightest
+        // The first of equals.
+        let by_factor = |one: &&Inequality, other: &&Inequality| one.factor().total_cmp(&other.factor());
+        self.inequalities.iter().rev().max_by(by_factor).unwrap_or(&NONE)
     }
 
     /// A bound on how far any neuron moves; 0 if the theorem does not hold.
     pub fn radius(&self) -> f64 {
-        self.radius
+        self.promise.map_or(0.0, |promise| promise.radius)
     }
 }
 
 /// The result of [`certify`](super::certify). `Display` prints a readable summary.
 ///
-/// If it [`holds`](Self::holds), gradient descent on all samples, from the certified network and with any constant step
-/// size eta up to [`max_step_size`](Self::max_step_size) eta_max, keeps three promises at every step t, in exact
-/// arithmetic:
+/// If it [`holds`](Self::holds), gradient descent on all samples, from the certified network and with the constant step
+/// size [`step_size`](Self::step_size), keeps three promises at every step t, in exact arithmetic:
 ///
-/// 1. ||e_t|| <= (1 - rate eta / eta_max)^t ||e_0||, where [`rate`](Self::rate) is that of eta_max;
+/// 1. ||e_t|| <= [`residual_bound`](Self::residual_bound)(t), which falls by the factor 1 - [`rate`](Self::rate) in each
+///    step;
 /// 2. every neuron stays within [`radius`](Self::radius) of its start;
-/// 3. lambda_min(H_t) >= lambda_min(H_0) / 2: the kernel stays as good as it was, up to a factor.
+/// 3. lambda_min(H_t) >= [`kernel_share`](Self::kernel_share) lambda_min(H_0).
+///
+/// Theorems A, A' and A'' promise the same for every smaller step size, with a rate proportional to it.
 ///
 /// Serialises with every number exact: theorems by name, as in `"a_double_prime"`, and numbers that JSON lacks as text,
 /// as in `"inf"`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[must_use]
 pub struct Certificate {
     pub(super) samples: usize,
     pub(super) dimension: usize,
     pub(super) width: usize,
-    /// One of the attempts.
-    pub(super) theorem: Option<Theorem>,
-    #[serde(with = "exact::number")]
-    pub(super) max_step_size: f64,
-    #[serde(with = "exact::number")]
-    pub(super) rate: f64,
+    /// The attempt that proves convergence or, if none does, the closest.
+    pub(super) best: Attempt,
     #[serde(with = "exact::number")]
     pub(super) residual_norm: f64,
     #[serde(with = "exact::number")]
@@ -190,17 +255,48 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// Chooses the best of `attempts`: the one that promises to be first at a thousandth of ||e_0|| or, if none promises
+    /// anything, the one closest to holding.
+    pub(super) fn new(
+        (samples, dimension, width): (usize, usize, usize),
+        (residual_norm, lambda_min, lambda_max): (f64, f64, f64),
+        attempts: Vec<Attempt>,
+    ) -> Self {
+        let cost = |attempt: &Attempt| attempt.promise().map(|promise| promise.cost(residual_norm));
+        let factor = |attempt: &Attempt| attempt.tightest().factor();
+        let better = |one: &&Attempt, other: &&Attempt| {
+            let by_cost = cost(one).unwrap_or(u64::MAX).cmp(&cost(other).unwrap_or(u64::MAX));
+            let by_holding = other.holds().cmp(&one.holds());
+            by_holding
+                .then(by_cost)
+                .then_with(|| factor(one).total_cmp(&factor(other)))
+        };
+        let none = || Attempt::failed(Theorem::A, NONE.clone());
+        let best = attempts.iter().min_by(better).cloned().unwrap_or_else(none);
+        Self {
+            samples,
+            dimension,
+            width,
+            best,
+            residual_norm,
+            lambda_min,
+            lambda_max,
+            attempts,
+        }
+    }
+
     /// Whether convergence is proved.
     pub fn holds(&self) -> bool {
-        self.theorem.is_some()
+        self.promise().is_some()
     }
 
-    /// The theorem that proves convergence: of those that hold, the one with the largest margin.
-    pub fn theorem(&self) -> Option<Theorem> {
-        self.theorem
+    /// The theorem that proves convergence: of those that hold, the one that promises the fastest. If none holds, the one
+    /// that comes closest.
+    pub fn theorem(&self) -> Theorem {
+        self.closest().theorem
     }
 
-    /// All three theorems: which inequality of each holds or fails, and by what factor.
+    /// All theorems that were tried: which inequality of each holds or fails, and by what factor.
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
     }
@@ -217,27 +313,45 @@ impl Certificate {
         1.0 / self.decisive().factor()
     }
 
+    /// The step size that all promises are about; 0 if nothing is proved.
+    pub fn step_size(&self) -> f64 {
+        self.promise().map_or(0.0, |promise| promise.step_size)
+    }
+
+    /// The largest step size for which the same theorem was found to hold, perhaps with a lower rate; 0 if nothing is
+    /// proved.
+    pub fn max_step_size(&self) -> f64 {
+        self.promise().map_or(0.0, |promise| promise.max_step_size)
+    }
+
+    /// The share of the bound on ||e|| that each step removes; 0 if nothing is proved.
+    pub fn rate(&self) -> f64 {
+        self.promise().map_or(0.0, |promise| promise.rate)
+    }
+
+    /// A bound on ||e_t|| after `t` steps of size [`step_size`](Self::step_size); infinite if nothing is proved.
+    pub fn residual_bound(&self, t: usize) -> f64 {
+        self.promise().map_or(f64::INFINITY, |promise| {
+            // ln_1p, since 1 - rate may round to 1.
+            promise.amplitude * (t as f64 * (-promise.rate).ln_1p() * (1.0 - 1e-12)).exp()
+        })
+    }
+
     /// A bound on how far any neuron moves from its start; 0 if nothing is proved.
     pub fn radius(&self) -> f64 {
-        self.proof().map_or(0.0, Attempt::radius)
+        self.promise().map_or(0.0, |promise| promise.radius)
     }
 
-    /// The share of ||e|| that each step of size [`max_step_size`](Self::max_step_size) is sure to remove; a smaller
-    /// step removes proportionally less. 0 if nothing is proved.
-    pub fn rate(&self) -> f64 {
-        self.rate
+    /// The share of lambda_min(H_0) that the kernel keeps throughout the run; 0 if nothing is proved.
+    pub fn kernel_share(&self) -> f64 {
+        self.promise().map_or(0.0, |promise| promise.kernel_share)
     }
 
-    /// The largest step size for which convergence is proved; 0 if nothing is proved.
-    pub fn max_step_size(&self) -> f64 {
-        self.max_step_size
-    }
-
-    /// The number of steps of size [`max_step_size`](Self::max_step_size) after which ||e|| <= `tolerance` is
-    /// guaranteed: `ceil(ln(||e_0|| / tolerance) / rate)`. `u64::MAX` if nothing is proved, if the tolerance is not
-    /// positive, or if the number is out of range.
+    /// The number of steps of size [`step_size`](Self::step_size) after which ||e|| <= `tolerance` is guaranteed.
+    /// `u64::MAX` if nothing is proved, if the tolerance is not positive, or if the number is out of range.
     pub fn steps_to(&self, tolerance: f64) -> u64 {
-        steps(self.residual_norm, tolerance, self.rate)
+        self.promise()
+            .map_or(u64::MAX, |promise| steps(promise.amplitude, tolerance, promise.rate))
     }
 
     /// ||e_0|| at the start, rounded up.
@@ -261,29 +375,23 @@ impl Certificate {
         self.width
     }
 
-    /// The attempt that proves convergence.
-    fn proof(&self) -> Option<&Attempt> {
-        let theorem = self.theorem?;
-        self.attempts.iter().find(|attempt| attempt.theorem == theorem)
+    fn promise(&self) -> Option<&Promise> {
+        self.closest().promise()
     }
 
     fn closest(&self) -> &Attempt {
-        let factor = |attempt: &Attempt| attempt.tightest().factor();
-        let closer = |one: &&Attempt, other: &&Attempt| factor(one).total_cmp(&factor(other));
-        let closest = || self.attempts.iter().min_by(closer).unwrap_or(&self.attempts[0]);
-        self.proof().unwrap_or_else(closest)
+        &self.best
     }
 }
 
 impl fmt::Display for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (n, d, m) = (self.samples, self.dimension, self.width);
-        let verdict = match self.theorem {
-            Some(theorem) => format!(
-                "convergence is proved by theorem {theorem}, with a factor of {} to spare",
-                three_digits(self.spare())
-            ),
-            None => "convergence is not proved".into(),
+        let verdict = if self.holds() {
+            let (theorem, spare) = (self.theorem(), three_digits(self.spare()));
+            format!("convergence is proved by theorem {theorem}, with a factor of {spare} to spare")
+        } else {
+            "convergence is not proved".into()
         };
         writeln!(f, "{verdict} (n = {n}, d = {d}, m = {m})")?;
         writeln!(
@@ -294,15 +402,17 @@ impl fmt::Display for Certificate {
         if self.holds() {
             writeln!(
                 f,
-                "  step sizes up to {:.4e}; the largest removes at least {:.4e} of ||e|| per step: {} steps to 1e-3",
-                self.max_step_size,
-                self.rate,
+                "  steps of size {:.4e} (allowed: up to {:.4e}) each remove at least {:.4e} of the bound on ||e||: {} steps to 1e-3",
+                self.step_size(),
+                self.max_step_size(),
+                self.rate(),
                 self.steps_to(1e-3)
             )?;
             return write!(
                 f,
-                "  no neuron moves farther than {:.4e}, and lambda_min(H) keeps at least half its value",
-                self.radius()
+                "  no neuron moves farther than {:.4e}, and lambda_min(H) keeps at least {:.3} of its value",
+                self.radius(),
+                self.kernel_share()
             );
         }
         for (k, attempt) in self.attempts.iter().enumerate() {

@@ -24,6 +24,7 @@ use super::verified::{Enclosure, factor_below};
 use crate::error::Error;
 use crate::memory;
 use nalgebra::{DMatrix, DVector, Matrix};
+use std::fmt;
 
 /// A network at its start, and the data.
 pub(super) struct Start<'a> {
@@ -32,6 +33,16 @@ pub(super) struct Start<'a> {
     pub products: DMatrix<f64>,
     /// H_0 = G_0 / m.
     pub kernel: DMatrix<f64>,
+    /// The sums over r of E_ri E_rj, with G_0 = K o squares.
+    pub squares: DMatrix<f64>,
+    /// The sums over r of E_ri, by point.
+    pub activation_sums: DVector<f64>,
+    /// e_0 as computed.
+    pub residual: DVector<f64>,
+    pub labels: &'a DVector<f64>,
+    pub points: &'a DMatrix<f64>,
+    /// ||x_i||, rounded up.
+    pub norms: DVector<f64>,
     pub spectrum: Enclosure,
     /// An upper bound on T_0 = tr H_0, as are all numbers below.
     pub trace: f64,
@@ -56,7 +67,7 @@ impl<'a> Start<'a> {
     /// One pass over all neurons, n^2 m flops, and O(n^3) for the spectrum.
     ///
     /// Errors: a kernel that overflows.
-    pub fn new(neurons: &'a dyn Neurons, points: &DMatrix<f64>, labels: &DVector<f64>) -> Result<Self, Error> {
+    pub fn new(neurons: &'a dyn Neurons, points: &'a DMatrix<f64>, labels: &'a DVector<f64>) -> Result<Self, Error> {
         let (dimension, samples) = points.shape();
         memory::check("a certificate", MATRICES, samples)?;
         let norms = DVector::from_iterator(samples, points.column_iter().map(|x| x.norm()));
@@ -87,13 +98,21 @@ impl<'a> Start<'a> {
             Some(_) => guard * sums.sizes.norm(),
             None => 0.0,
         };
+        let residual = sums.outputs - labels;
+        let copies = neurons.copies() as f64;
         Ok(Self {
             neurons,
             kernel,
             spectrum,
             trace,
-            residual_norm: ((sums.outputs - labels).norm() + output_error) * up,
+            residual_norm: (residual.norm() + output_error) * up,
+            residual,
+            labels,
+            points,
+            squares: sums.squares * copies,
+            activation_sums: sums.sizes * copies,
             kappa: norms.max() * up,
+            norms: norms * up,
             points_norm: operator_norm(points)? * up,
             largest_activations: sums.largest.into_iter().map(|e| e * up).collect(),
             traces: sums.traces.into_iter().map(|t| t * up).collect(),
@@ -228,6 +247,13 @@ pub(super) fn operator_norm(points: &DMatrix<f64>) -> Result<f64, Error> {
     Ok(Enclosure::new(&gram, 0.0)?.lambda_max.sqrt())
 }
 
+impl fmt::Debug for Start<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (width, samples) = (self.neurons.width(), self.points.ncols());
+        f.debug_struct("Start").field("width", &width).field("samples", &samples).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::neurons::OfNetwork;
@@ -297,7 +323,8 @@ mod tests {
     fn weighted_norms_are_the_eigenvalues() {
         let (points, weights, output_weights) = problem(5, 700);
         let neurons = OfNetwork::new(&points, &weights, &output_weights);
-        let start = Start::new(&neurons, &points, &DVector::zeros(5)).unwrap();
+        let labels = DVector::zeros(5);
+        let start = Start::new(&neurons, &points, &labels).unwrap();
         let y: Vec<f64> = (0..700).map(|r| f64::from(r % 7)).collect();
         let ones = vec![1.0; 700];
         let e = DMatrix::from_fn(5, 700, |i, r| {

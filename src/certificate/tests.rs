@@ -1,7 +1,9 @@
 //! The theorems against tables computed independently by NumPy in f64.
 
 use super::a_priori::{Sufficient, TheoremB, TheoremsCAndD, largest_root};
-use super::certify_start;
+use super::certifier::{Certifier, Effort};
+use super::search::Sizes;
+use super::start::Start;
 use super::deterministic::C;
 use super::moments::Moments;
 use super::neurons::Pairs;
@@ -257,7 +259,9 @@ fn smallest_certified_widths_are_close_to_the_table() {
         let mut found = [NONE; 3];
         let mut width = 2 * n;
         while width <= widest {
-            let certificate = certify_start(&pairs.first(width / 2), &points, &labels).unwrap();
+            let neurons = pairs.first(width / 2);
+            let start = Start::new(&neurons, &points, &labels).unwrap();
+            let certificate = Certifier::new(Effort::Basic).certify_start(&start, Sizes::Usual).unwrap();
             for (found, attempt) in found.iter_mut().zip(certificate.attempts()) {
                 if attempt.holds() {
                     *found = found.min(width as f64);

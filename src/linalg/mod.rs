@@ -6,6 +6,7 @@
 //! | `eigen` | eigenvalues and eigenvectors of a symmetric matrix |
 //! | `tridiagonal` | eigenvalues by bisection; solving |
 //! | `lanczos` | Krylov spaces of a matrix given by its products: leading eigenvalue, shifted systems |
+//! | `whitening` | P with P G P^T = I, and how exact it is |
 //! | `conjugate_gradient` | a positive definite system given by its products, with a preconditioner |
 //!
 //! Factorisations and eigenvalues come from faer (feature `faer`, on by default) or else from nalgebra, which takes 4
@@ -16,11 +17,13 @@ mod conjugate_gradient;
 mod eigen;
 mod lanczos;
 mod tridiagonal;
+mod whitening;
 
 pub(crate) use cholesky::{Cholesky, norm_1};
 pub(crate) use conjugate_gradient::conjugate_gradient;
 pub(crate) use eigen::{eigen, eigenvalues};
 pub(crate) use lanczos::{Krylov, Solution, leading};
+pub(crate) use whitening::{UNIT, Whitening, gamma};
 
 /// How faer divides its work: always into the same number of parts, so that the bits do not depend on the number of
 /// threads. Below a few hundred rows, threads are not worth waking.

@@ -8,7 +8,7 @@ use crate::method::DirectionKind;
 use crate::record::Record;
 use serde::Serialize;
 
-/// The largest step size that a certificate allows, at every step: `size(t) = max_step_size`.
+/// The step size that a certificate is about, at every step: `size(t) = step_size`.
 ///
 /// The guarantees of a [`Certificate`] hold for plain full-batch gradient descent from the certified network on the
 /// certified data. The schedule therefore refuses momentum, clipping, minibatches, sample weights (in the first step) and
@@ -22,7 +22,7 @@ use serde::Serialize;
 /// let mut net = Initializer::new(2, 512).antisymmetric(true).seed(3).build::<f64>()?;
 /// let proved = certificate::certify(&net, &data)?;
 /// let report = Trainer::new(Certified::new(&proved)?).max_steps(10).fit(&mut net, &data)?;
-/// assert_eq!(report.last_step_size(), Some(proved.max_step_size()));
+/// assert_eq!(report.last_step_size(), Some(proved.step_size()));
 /// # Ok::<(), expnet::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -38,7 +38,7 @@ impl Certified {
     pub fn new(certificate: &Certificate) -> Result<Self, Error> {
         if certificate.holds() {
             return Ok(Self {
-                size: certificate.max_step_size(),
+                size: certificate.step_size(),
             });
         }
         Err(Error::NotProved {
