@@ -1,5 +1,6 @@
 //! The report of a run.
 
+use crate::certificate::Proof;
 use crate::exact;
 use crate::float::Float;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ pub enum Termination {
     Stationary,
     /// The time limit was reached.
     MaxTime,
+    /// Convergence is proved, and the run was asked to stop then
+    /// ([`Trainer::stop_when_proved`](crate::Trainer::stop_when_proved)).
+    Proved,
     /// The loss stopped falling, by the test of [`Trainer::stall`](crate::Trainer::stall), or no further step was found:
     /// [`FitReport::reason`] says which.
     Stalled,
@@ -37,6 +41,7 @@ impl fmt::Display for Termination {
             Self::Stopped => "an observer stopped the run",
             Self::Stationary => "the gradient is zero",
             Self::MaxTime => "the time limit was reached",
+            Self::Proved => "convergence is proved",
             Self::Stalled => "the loss stopped falling",
         })
     }
@@ -74,6 +79,8 @@ pub struct FitReport<T> {
     pub(crate) validation: Option<BestValidation<T>>,
     #[serde(rename = "seconds", with = "exact::seconds")]
     pub(crate) elapsed: Duration,
+    #[serde(default)]
+    pub(crate) proof: Option<Proof>,
     pub(crate) problems: Vec<String>,
 }
 
@@ -155,6 +162,11 @@ impl<T: Float> FitReport<T> {
         self.elapsed
     }
 
+    /// The proof of convergence, if [`Trainer::certify`](crate::Trainer::certify) found one.
+    pub fn proof(&self) -> Option<&Proof> {
+        self.proof.as_ref()
+    }
+
     /// Problems that did not end the run, such as a log that could not be written, or a constant column that an
     /// [`ExpRegressor`](crate::ExpRegressor) left out. Usually empty.
     pub fn problems(&self) -> &[String] {
@@ -187,6 +199,9 @@ impl<T: Float> fmt::Display for FitReport<T> {
         if let Some(size) = self.last_step_size {
             write!(f, ", last step size {size:.3e}")?;
         }
+        if let Some(proof) = &self.proof {
+            write!(f, "\n{proof}")?;
+        }
         for problem in &self.problems {
             write!(f, "\n{problem}")?;
         }
@@ -207,6 +222,7 @@ mod tests {
             Termination::Stopped,
             Termination::Stationary,
             Termination::MaxTime,
+            Termination::Proved,
             Termination::Stalled,
         ] {
             let report = FitReport {
@@ -225,6 +241,7 @@ mod tests {
                     step: 64,
                 }),
                 elapsed: Duration::from_nanos(1_234_567_891),
+                proof: None,
                 problems: vec!["the log ends".into()],
             };
             let text = serde_json::to_string(&report).unwrap();

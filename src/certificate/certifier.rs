@@ -1,6 +1,8 @@
 //! Which theorems are worth their cost, and what they prove.
 
+use super::WEIGHTS;
 use super::deterministic;
+use super::drift::{Drift, Samples};
 use super::frozen::Frozen;
 use super::neurons::OfNetwork;
 use super::newton::Newton;
@@ -10,7 +12,6 @@ use super::report::{Attempt, Certificate, Theorem};
 use super::search::{self, Sizes};
 use super::start::Start;
 use super::whitened::Whitened;
-use super::WEIGHTS;
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::float::Float;
@@ -124,11 +125,7 @@ impl Certifier {
     }
 
     /// See [`certify_frozen`](super::certify_frozen).
-    pub fn certify_frozen<T: Float>(
-        &self,
-        net: &ExpNetwork<T>,
-        data: &Dataset<T>,
-    ) -> Result<NewtonCertificate, Error> {
+    pub fn certify_frozen<T: Float>(&self, net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<NewtonCertificate, Error> {
         let problem = Problem::new("`certificate::certify_frozen`", net, data)?;
         let neurons = problem.neurons(net);
         let start = Start::new(&neurons, &problem.points, &problem.labels)?;
@@ -136,7 +133,34 @@ impl Certifier {
             return Ok(NewtonCertificate::not_definite(Theorem::F, &start));
         };
         let operators = self.operators(&whitened)?;
-        Ok(NewtonCertificate::frozen(&whitened, Frozen::both(&whitened, operators.as_ref())))
+        Ok(NewtonCertificate::frozen(
+            &whitened,
+            Frozen::both(&whitened, operators.as_ref()),
+        ))
+    }
+
+    /// The certificate of a run at `weights`, with steps of `step_size`; and whether exact gradient descent from its
+    /// start, which is within `drift`, is proved to converge too.
+    pub(crate) fn look<T: Float>(
+        &self,
+        samples: &Samples,
+        (weights, output_weights): (&DMatrix<T>, &DVector<T>),
+        step_size: f64,
+        drift: Drift,
+    ) -> Result<(Certificate, bool), Error> {
+        let neurons = OfNetwork::new(&samples.points, weights, output_weights);
+        let start = Start::new(&neurons, &samples.points, &samples.labels)?;
+        let certificate = self.certify_start(&start, Sizes::Given(step_size))?;
+        if !certificate.holds() || !drift.is_known() || drift == Drift::NONE {
+            let from_start = certificate.holds() && drift == Drift::NONE;
+            return Ok((certificate, from_start));
+        }
+        let Some(whitened) = Whitened::new(&start)? else {
+            return Ok((certificate, false));
+        };
+        let operators = self.operators(&whitened)?;
+        let from_start = search::holds_despite(&whitened, operators.as_ref(), step_size, drift)?;
+        Ok((certificate, from_start))
     }
 
     /// All theorems on gradient descent.

@@ -40,7 +40,10 @@ const THETAS: [f64; 2] = [1.0, 1.5];
 pub(super) fn attempts(start: &Start<'_>, step_size: Option<f64>) -> Result<Vec<Attempt>, Error> {
     let rho = start.rho();
     let leverages = start.leverages()?;
-    let shares = Shares { rho: &rho, leverages: leverages.as_deref() };
+    let shares = Shares {
+        rho: &rho,
+        leverages: leverages.as_deref(),
+    };
     let half = Half::new(start, step_size);
     Ok(vec![
         half.attempt(Theorem::A, theorem_a(start)),
@@ -124,7 +127,10 @@ fn theorem_a_prime(start: &Start<'_>, rho: &[f64]) -> Found {
         Inequality::new("Q1 <= c", first, C, start.guard),
         Inequality::new("Q2 <= c (1 + c)", second, C * (1.0 + C), start.guard),
     ];
-    (inequalities, movements.iter().copied().fold(0.0, f64::max) / start.kappa)
+    (
+        inequalities,
+        movements.iter().copied().fold(0.0, f64::max) / start.kappa,
+    )
 }
 
 /// What bounds the gradient of each neuron: `rho_r`, and its leverage, unless the kernel is too close to singular.
@@ -140,7 +146,12 @@ fn theorem_a_double_prime(start: &Start<'_>, shares: &Shares<'_>) -> Found {
     let beta = (1.0 - C / 2.0) / (1.0 + C * chi / 2.0);
     let movement = Movement::new(start, shares, C, TAU, beta);
     // Fails also if a reach is infinite and its y NaN.
-    let bounded = Inequality::new("A_r g_r < 1 for every r", movement.reach, 1.0 - f64::EPSILON, start.guard);
+    let bounded = Inequality::new(
+        "A_r g_r < 1 for every r",
+        movement.reach,
+        1.0 - f64::EPSILON,
+        start.guard,
+    );
     if !bounded.holds() {
         return (vec![bounded], 0.0);
     }
@@ -174,7 +185,11 @@ impl Movement {
             let ell = shares.leverages.map_or(b, |leverages| leverages[r].sqrt().min(b));
             let (a, b) = (drift * ell, drift * b);
             let excess = b - a;
-            let growth = if excess > 0.0 { (excess * tau).exp_m1() / excess } else { tau };
+            let growth = if excess > 0.0 {
+                (excess * tau).exp_m1() / excess
+            } else {
+                tau
+            };
             let reach = a * growth;
             movement.reach = movement.reach.max(reach);
             let y = reach / (1.0 - reach);
@@ -187,7 +202,9 @@ impl Movement {
     /// Q1 and Q2. Costs 4 n^2 m flops.
     fn norms(&self, start: &Start<'_>) -> [f64; 2] {
         let ml = start.width() * start.spectrum.lambda_min;
-        start.weighted_norms([&self.first, &self.second]).map(|norm| (norm / ml).sqrt())
+        start
+            .weighted_norms([&self.first, &self.second])
+            .map(|norm| (norm / ml).sqrt())
     }
 
     fn radius(&self, start: &Start<'_>) -> f64 {
@@ -212,7 +229,9 @@ fn theorem_in_a_ball(start: &Start<'_>, shares: &Shares<'_>, step_size: Option<f
     let rate = |attempt: &Attempt| attempt.promise().map_or(0.0, |promise| promise.rate);
     let factor = |attempt: &Attempt| attempt.tightest().factor();
     let better = |one: &Attempt, other: &Attempt| {
-        rate(one).total_cmp(&rate(other)).then(factor(other).total_cmp(&factor(one)))
+        rate(one)
+            .total_cmp(&rate(other))
+            .then(factor(other).total_cmp(&factor(one)))
     };
     let mut best = tried.remove(0);
     for attempt in tried {
@@ -252,7 +271,12 @@ impl Ball {
     fn attempt(&self, start: &Start<'_>, shares: &Shares<'_>) -> Attempt {
         let Self { gamma, theta, chi, .. } = *self;
         let stable = Inequality::new("theta < 2", theta, 2.0 - 1e-12, start.guard);
-        let convex = Inequality::new("theta chi (1 - gamma) <= 1", theta * chi * (1.0 - gamma), 1.0, start.guard);
+        let convex = Inequality::new(
+            "theta chi (1 - gamma) <= 1",
+            theta * chi * (1.0 - gamma),
+            1.0,
+            start.guard,
+        );
         let rate = 1.0 - self.factor();
         let contracts = Inequality::new("the factor per step < 1", 1.0 - rate, 1.0 - f64::EPSILON, 1e-14);
         let mut inequalities = vec![stable, convex, contracts];
@@ -298,13 +322,25 @@ impl Ball {
             }
         });
         let leverages = start.leverages().unwrap();
-        self.attempt(start, &Shares { rho: &rho, leverages: leverages.as_deref() })
+        self.attempt(
+            start,
+            &Shares {
+                rho: &rho,
+                leverages: leverages.as_deref(),
+            },
+        )
     }
 
     /// The largest ||e_{t+1}||/||e_t||, over x in [0, 1]:
     /// max(1 - eta m l (1 - gamma x)^2, theta - 1 if theta > 1) + eta m l gamma beta theta (1 - x).
     pub fn factor(&self) -> f64 {
-        let Self { gamma, theta, beta, chi, .. } = *self;
+        let Self {
+            gamma,
+            theta,
+            beta,
+            chi,
+            ..
+        } = *self;
         let share = theta * chi * chi;
         let floor = if theta > 1.0 { theta - 1.0 } else { f64::NEG_INFINITY };
         let at = |x: f64| {

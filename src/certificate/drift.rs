@@ -63,17 +63,6 @@ impl Samples {
     }
 }
 
-/// What one step adds.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Growth {
-    /// g_t and eps_t.
-    pub factor: f64,
-    pub rounding: f64,
-    /// Intermediate results, for the tests.
-    pub activation_error: f64,
-    pub largest_curvature: f64,
-}
-
 /// delta_t.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Drift {
@@ -83,6 +72,16 @@ pub(crate) struct Drift {
 impl Drift {
     /// At the start.
     pub const NONE: Self = Self { distance: 0.0 };
+
+    /// Of a run whose rounding was not followed.
+    pub const UNKNOWN: Self = Self {
+        distance: f64::INFINITY,
+    };
+
+    /// Whether anything is claimed.
+    pub fn is_known(self) -> bool {
+        self.distance.is_finite()
+    }
 
     /// Takes in a step of size `step_size` from `weights` (d x m). Once the distance is infinite it remains so: nothing
     /// is claimed. Costs n^2 m + n d^2 m flops and n m exponentials.
@@ -95,102 +94,125 @@ impl Drift {
         step_size: f64,
         arithmetic: Arithmetic,
     ) -> Result<(), Error> {
-        if self.distance.is_finite() {
-            let growth = growth(samples, (weights, output_weights), step_size, arithmetic, self.distance)?;
-            let next = growth.factor * UP * self.distance + growth.rounding * UP;
+        if self.is_known() {
+            let place = Place::new(samples, (weights, output_weights), arithmetic);
+            let growth = place.growth(step_size, self.distance)?;
+            let next = growth * UP * self.distance + place.rounding(step_size) * UP;
             self.distance = if next.is_nan() { f64::INFINITY } else { next };
         }
         Ok(())
     }
 }
 
-/// The growth of a step from weights that are off by `distance`.
-pub(super) fn growth(
-    samples: &Samples,
-    (weights, output_weights): (&DMatrix<f64>, &DVector<f64>),
-    eta: f64,
+/// The network at the weights of one step.
+pub(super) struct Place<'a> {
+    samples: &'a Samples,
+    weights: &'a DMatrix<f64>,
     arithmetic: Arithmetic,
-    distance: f64,
-) -> Result<Growth, Error> {
-    let (n, m) = (samples.points.ncols(), weights.ncols());
-    let mut signed = samples.points.tr_mul(weights);
-    signed.apply(|z| *z = z.exp());
-    for (mut column, a) in signed.column_iter_mut().zip(output_weights) {
-        column *= *a;
-    }
-    let activations = signed.abs();
-    let residual = signed.column_sum() - &samples.labels;
-    let sums = activations.column_sum();
-    let kappa = samples.norms.max();
-    let largest_weight = weights.column_iter().map(|w| w.norm()).fold(0.0, f64::max) * UP;
-    let activation_error =
-        (arithmetic.gamma(samples.points.nrows()) * kappa * largest_weight).exp_m1() + 8.0 * arithmetic.unit;
-    let none = Growth {
-        factor: f64::INFINITY,
-        rounding: f64::INFINITY,
-        activation_error,
-        largest_curvature: f64::INFINITY,
-    };
-    let relative = activation_error + arithmetic.gamma(n + m + 3);
-    if relative.is_nan() || relative > SMALL || !residual.iter().all(|e| e.is_finite()) {
-        return Ok(none);
-    }
-    // Norms of v(z)_r = sum_i E_ri ||x_i|| z_i.
-    let norm_of = |z: DVector<f64>| activations.tr_mul(&z.component_mul(&samples.norms)).norm();
-    let u = arithmetic.unit;
-    let dual_error = activation_error + arithmetic.gamma(n + 3);
-    let output_error = sums.zip_map(&samples.labels, |sum, y| {
-        (arithmetic.gamma(m + 1) + activation_error) * ((1.0 + activation_error) * sum + y.abs())
-    });
-    let errors = residual.zip_map(&output_error, |e, error| {
-        1.01 * e.abs() * (dual_error + u) + error * (1.0 + dual_error)
-    });
-    let rounding = u * (1.0 + u) * weights.norm()
-        + 2.0 * u * eta * norm_of(residual.abs())
-        + 1.001 * eta * (1.0 + 4.0 * u) * norm_of(errors);
-
-    let gram = samples.products.component_mul(&(&activations * activations.transpose()));
-    let stretch = (kappa * distance).exp_m1();
-    let sigma = largest_eigenvalue(&gram)?.sqrt() + stretch * gram.trace().sqrt();
-    let (largest_curvature, curvature) = curvatures(samples, &signed, &activations, &residual, &sums, stretch)?;
-    Ok(Growth {
-        factor: (eta * sigma * sigma - 1.0).max(1.0) + eta * curvature,
-        rounding,
-        activation_error,
-        largest_curvature,
-    })
+    /// sgn(a_r) E_ri and E_ri, n x m.
+    signed: DMatrix<f64>,
+    activations: DMatrix<f64>,
+    /// e, and the sums of E_ri over r.
+    residual: DVector<f64>,
+    sums: DVector<f64>,
+    kappa: f64,
 }
 
-/// max_r S_r and max_r Sb_r.
-fn curvatures(
-    samples: &Samples,
-    signed: &DMatrix<f64>,
-    activations: &DMatrix<f64>,
-    residual: &DVector<f64>,
-    sums: &DVector<f64>,
-    stretch: f64,
-) -> Result<(f64, f64), Error> {
-    let squares = samples.norms.map(|norm| norm * norm);
-    let (mut plain, mut moved) = (0.0_f64, 0.0_f64);
-    for (signed, e) in signed.column_iter().zip(activations.column_iter()) {
-        let weights = signed.component_mul(residual);
-        let mut scaled = samples.points.clone();
-        for (mut column, weight) in scaled.column_iter_mut().zip(&weights) {
-            column *= *weight;
+impl<'a> Place<'a> {
+    pub fn new(
+        samples: &'a Samples,
+        (weights, output_weights): (&'a DMatrix<f64>, &DVector<f64>),
+        arithmetic: Arithmetic,
+    ) -> Self {
+        let mut signed = samples.points.tr_mul(weights);
+        signed.apply(|z| *z = z.exp());
+        for (mut column, a) in signed.column_iter_mut().zip(output_weights) {
+            column *= *a;
         }
-        let mut curvature = scaled * samples.points.transpose();
-        curvature.fill_upper_triangle_with_lower_triangle();
-        let found = eigenvalues(&curvature)?;
-        // The solver's error is a few units of the sum of the terms.
-        let size: f64 = weights.iter().zip(&squares).map(|(weight, square)| weight.abs() * square).sum();
-        let norm = found.amax() + 64.0 * UNIT * size;
-        let rest: f64 = (e.iter().zip(residual).zip(sums).zip(&squares))
-            .map(|(((e, residual), sum), square)| {
-                square * e * (residual.abs() * stretch + (1.0 + stretch) * stretch * sum)
-            })
-            .sum();
-        plain = plain.max(norm);
-        moved = moved.max(norm + rest);
+        let activations = signed.abs();
+        Self {
+            samples,
+            weights,
+            arithmetic,
+            residual: signed.column_sum() - &samples.labels,
+            sums: activations.column_sum(),
+            signed,
+            activations,
+            kappa: samples.norms.max(),
+        }
     }
-    Ok((plain, moved))
+
+    /// eE, the relative error of an activation.
+    pub fn activation_error(&self) -> f64 {
+        let largest_weight = self.weights.column_iter().map(|w| w.norm()).fold(0.0, f64::max) * UP;
+        let exponent = self.arithmetic.gamma(self.samples.points.nrows()) * self.kappa * largest_weight;
+        exponent.exp_m1() + 8.0 * self.arithmetic.unit
+    }
+
+    /// eps_t, for any order of sums; infinite where nothing is claimed.
+    pub fn rounding(&self, eta: f64) -> f64 {
+        let (n, m) = self.activations.shape();
+        let (u, error) = (self.arithmetic.unit, self.activation_error());
+        let relative = error + self.arithmetic.gamma(n + m + 3);
+        if relative.is_nan() || relative > SMALL {
+            return f64::INFINITY;
+        }
+        // The norm of v(z)_r = sum_i E_ri ||x_i|| z_i.
+        let norm_of = |z: DVector<f64>| self.activations.tr_mul(&z.component_mul(&self.samples.norms)).norm();
+        let dual_error = error + self.arithmetic.gamma(n + 3);
+        let output_error = self.sums.zip_map(&self.samples.labels, |sum, y| {
+            (self.arithmetic.gamma(m + 1) + error) * ((1.0 + error) * sum + y.abs())
+        });
+        let errors = self.residual.zip_map(&output_error, |e, error| {
+            1.01 * e.abs() * (dual_error + u) + error * (1.0 + dual_error)
+        });
+        u * (1.0 + u) * self.weights.norm()
+            + 2.0 * u * eta * norm_of(self.residual.abs())
+            + 1.001 * eta * (1.0 + 4.0 * u) * norm_of(errors)
+    }
+
+    /// g_t for weights that are off by `distance`.
+    pub fn growth(&self, eta: f64, distance: f64) -> Result<f64, Error> {
+        let gram = &self.activations * self.activations.transpose();
+        let gram = self.samples.products.component_mul(&gram);
+        let stretch = (self.kappa * distance).exp_m1();
+        if !(gram.iter().all(|g| g.is_finite()) && stretch.is_finite()) {
+            return Ok(f64::INFINITY);
+        }
+        let sigma = largest_eigenvalue(&gram)?.sqrt() + stretch * gram.trace().sqrt();
+        Ok((eta * sigma * sigma - 1.0).max(1.0) + eta * self.curvature(stretch)?)
+    }
+
+    /// max_r Sb_r, with `stretch` = e^(kappa delta) - 1. Where that is 0, it is max_r S_r.
+    pub fn curvature(&self, stretch: f64) -> Result<f64, Error> {
+        let points = &self.samples.points;
+        let squares = self.samples.norms.map(|norm| norm * norm);
+        let mut largest = 0.0_f64;
+        for (signed, e) in self.signed.column_iter().zip(self.activations.column_iter()) {
+            let weights = signed.component_mul(&self.residual);
+            let mut scaled = points.clone();
+            for (mut column, weight) in scaled.column_iter_mut().zip(&weights) {
+                column *= *weight;
+            }
+            let mut curvature = scaled * points.transpose();
+            curvature.fill_upper_triangle_with_lower_triangle();
+            let rest: f64 = (e.iter().zip(&self.residual).zip(&self.sums).zip(&squares))
+                .map(|(((e, residual), sum), square)| {
+                    square * e * (residual.abs() * stretch + (1.0 + stretch) * stretch * sum)
+                })
+                .sum();
+            // The solver's error is a few units of the sum of the terms.
+            let size: f64 = weights
+                .iter()
+                .zip(&squares)
+                .map(|(weight, square)| weight.abs() * square)
+                .sum();
+            let rest = rest + 64.0 * UNIT * size;
+            // The Frobenius norm bounds the eigenvalue, and is cheaper.
+            if curvature.norm() + rest > largest {
+                largest = largest.max(eigenvalues(&curvature)?.amax() + rest);
+            }
+        }
+        Ok(largest)
+    }
 }

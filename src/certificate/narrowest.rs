@@ -1,11 +1,11 @@
 //! Draw, certify, and widen until the certificate holds.
 
+use super::WEIGHTS;
+use super::certifier::{Certifier, Effort};
 use super::neurons::Pairs;
 use super::report::Certificate;
-use super::certifier::{Certifier, Effort};
 use super::search::Sizes;
 use super::start::Start;
-use super::WEIGHTS;
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::float::Float;
@@ -146,7 +146,12 @@ impl NarrowestSearch {
         self.check_settings()?;
         at_least_one("`seeds` of `NarrowestSearch::search_seeds`", seeds)?;
         let name = "`fraction` of `NarrowestSearch::search_seeds`";
-        require(fraction > 0.0 && fraction <= 1.0, name, fraction, "above 0 and at most 1")?;
+        require(
+            fraction > 0.0 && fraction <= 1.0,
+            name,
+            fraction,
+            "above 0 and at most 1",
+        )?;
         data.refuse_weights("`NarrowestSearch`", WEIGHTS)?;
         let with_seed = |k: u64| self.seed(self.seed.wrapping_add(k));
         let mut searches: Vec<_> = (0..seeds as u64).map(|k| Search::new(data, &with_seed(k))).collect();
@@ -167,7 +172,10 @@ impl NarrowestSearch {
             }
             if next == max_pairs {
                 return Err(Error::NotProved {
-                    reason: format!("at width {}, the widest allowed, {certified} of {seeds} seeds are certified", 2 * next),
+                    reason: format!(
+                        "at width {}, the widest allowed, {certified} of {seeds} seeds are certified",
+                        2 * next
+                    ),
                     remedy: "allow wider networks (`NarrowestSearch::widest`) or a smaller fraction",
                 });
             }
@@ -182,12 +190,17 @@ impl NarrowestSearch {
                 failed = middle;
             }
         }
-        Ok(SeedsWidth { width: 2 * held.0, certified: held.1, seeds })
+        Ok(SeedsWidth {
+            width: 2 * held.0,
+            certified: held.1,
+            seeds,
+        })
     }
 
     /// The largest width to try.
     fn max_width<T: Float>(&self, data: &Dataset<T>) -> usize {
-        self.widest.unwrap_or_else(|| WIDEST.min(2 * (ACTIVATIONS / data.samples())))
+        self.widest
+            .unwrap_or_else(|| WIDEST.min(2 * (ACTIVATIONS / data.samples())))
     }
 }
 
@@ -221,7 +234,11 @@ impl SeedsWidth {
 
 impl fmt::Display for SeedsWidth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { width, certified, seeds } = self;
+        let Self {
+            width,
+            certified,
+            seeds,
+        } = self;
         write!(f, "at width {width}, {certified} of {seeds} seeds are certified")
     }
 }
@@ -247,7 +264,10 @@ impl<'a, T: Float> Search<'a, T> {
 
     fn start(&self, width: usize) -> Initializer {
         let start = Initializer::new(self.data.dimension(), width);
-        start.std_dev(self.settings.std_dev).antisymmetric(true).seed(self.settings.seed)
+        start
+            .std_dev(self.settings.std_dev)
+            .antisymmetric(true)
+            .seed(self.settings.seed)
     }
 
     /// Widens until the certificate holds. Returns a number of pairs at which it fails (or 0), and the certificate and

@@ -22,10 +22,9 @@ pub(super) struct Newton {
     pub distance: f64,
 }
 
-/// Why theorem N does not hold: the largest nu_s, which must stay below 1.
+/// Why theorem N does not hold: a nu_s that is not below 1.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Escaped {
-    pub step: usize,
     pub nu: f64,
 }
 
@@ -34,10 +33,10 @@ impl Newton {
     pub fn new(residual: f64, growth: &Growth, tensor: Option<f64>) -> Result<Self, Escaped> {
         let (mut distance, mut last) = (0.0, residual);
         let mut residuals = vec![residual];
-        for step in 0..=STEPS {
+        for _ in 0..=STEPS {
             let nu = growth.om(distance);
             if nu.is_nan() || nu >= 1.0 - 1e-12 {
-                return Err(Escaped { step, nu });
+                return Err(Escaped { nu });
             }
             let length = last / (1.0 - nu) * UP;
             if let Some((curvature, distance)) = squares_from(distance, length, growth) {
@@ -53,8 +52,9 @@ impl Newton {
             residuals.push(last);
             distance = next;
         }
-        let nu = growth.om(distance);
-        Err(Escaped { step: STEPS, nu })
+        Err(Escaped {
+            nu: growth.om(distance),
+        })
     }
 
     pub fn of(whitened: &Whitened<'_>, l1: f64, tensor: Option<f64>) -> Result<Self, Escaped> {

@@ -77,7 +77,7 @@ impl NewtonCertificate {
                 };
                 (Some(bounds), newton.step * newton.curvature)
             }
-            Err(Escaped { nu, .. }) => (None, nu),
+            Err(Escaped { nu }) => (None, nu),
         };
         let decisive = match &bounds {
             Some(_) => Inequality::new("p Lq <= 1/2", nu, 0.5, 0.0),
@@ -103,10 +103,18 @@ impl NewtonCertificate {
             return Self::new(Theorem::F, whitened.start, Some(bounds), decisive);
         }
         let ratio = |found: &Result<Frozen, Unreached>| {
-            found.as_ref().err().map_or(1.0, |unreached| unreached.needed / unreached.available)
+            found
+                .as_ref()
+                .err()
+                .map_or(1.0, |unreached| unreached.needed / unreached.available)
         };
         let ratio = found.iter().map(ratio).fold(f64::INFINITY, f64::min);
-        Self::new(Theorem::F, whitened.start, None, Inequality::new(statement, ratio, 1.0, 1e-12))
+        Self::new(
+            Theorem::F,
+            whitened.start,
+            None,
+            Inequality::new(statement, ratio, 1.0, 1e-12),
+        )
     }
 
     fn new(theorem: Theorem, start: &Start<'_>, bounds: Option<Bounds>, decisive: Inequality) -> Self {
@@ -197,7 +205,10 @@ impl fmt::Display for NewtonCertificate {
         let (n, d, m, theorem) = (self.samples, self.dimension, self.width, self.theorem);
         let method = if theorem == Theorem::F { "frozen" } else { "full" };
         if !self.holds() {
-            writeln!(f, "convergence of {method} Gauss-Newton is not proved (n = {n}, d = {d}, m = {m})")?;
+            writeln!(
+                f,
+                "convergence of {method} Gauss-Newton is not proved (n = {n}, d = {d}, m = {m})"
+            )?;
             return write!(f, "  theorem {theorem}: {}", self.decisive);
         }
         writeln!(

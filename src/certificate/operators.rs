@@ -78,9 +78,13 @@ impl Operators {
             for (mut column, e) in scaled.column_iter_mut().zip(&e) {
                 column *= *e;
             }
-            found.ell.push(stretch * (norm(&(&scaled * start.points.transpose()))? + error) * UP);
+            found
+                .ell
+                .push(stretch * (norm(&(&scaled * start.points.transpose()))? + error) * UP);
             let second = largest_eigenvalue(&(&scaled * &squares * scaled.transpose()))?.sqrt();
-            found.lip.push((stretch * (second + second_error) * UP).min(whitened.lip[r]));
+            found
+                .lip
+                .push((stretch * (second + second_error) * UP).min(whitened.lip[r]));
             let images = &scaled * &start.products;
             for (i, image) in images.column_iter().enumerate() {
                 computed[(i, r)] = (image.norm() + error * start.norms[i]) * UP;
@@ -102,12 +106,16 @@ impl Operators {
     pub fn first_order_error(&self, whitened: &Whitened<'_>) -> f64 {
         let norms = &whitened.start.norms;
         let weights = whitened.columns.component_mul(norms);
-        let sum: f64 = (self.activations.column_iter().zip(self.reach.column_iter()).zip(&self.errors))
-            .map(|((e, reach), error)| {
-                let inner = norms.map(|norm| error * norm) + reach * self.relative;
-                weights.component_mul(&e).dot(&inner).powi(2)
-            })
-            .sum();
+        let sum: f64 = (self
+            .activations
+            .column_iter()
+            .zip(self.reach.column_iter())
+            .zip(&self.errors))
+        .map(|((e, reach), error)| {
+            let inner = norms.map(|norm| error * norm) + reach * self.relative;
+            weights.component_mul(&e).dot(&inner).powi(2)
+        })
+        .sum();
         1.01 * (sum * whitened.start.neurons.copies() as f64).sqrt() * UP
     }
 }

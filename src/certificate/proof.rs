@@ -69,7 +69,11 @@ impl fmt::Display for Proof {
             self.steps_to(1e-3)
         )?;
         if self.from_start {
-            write!(f, "; and so it does from the start, of which rounding has lost at most {:.1e}", self.drift)?;
+            write!(
+                f,
+                "; and so it does from the start, of which rounding has lost at most {:.1e}",
+                self.drift
+            )?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! y_i = F_0(x_i) + 0.02 (-1)^i).
 
 use super::deterministic::Ball;
-use super::drift::{Arithmetic, Samples, growth};
+use super::drift::{Arithmetic, Place, Samples};
 use super::frozen::Frozen;
 use super::neurons::OfNetwork;
 use super::newton::Newton;
@@ -75,7 +75,10 @@ impl Reference {
 
 /// Asserts that `found` has the digits of the table, which has seven or eight.
 pub(super) fn agrees(name: &str, found: f64, table: f64) {
-    assert!((found / table - 1.0).abs() <= 5e-8, "{name}: {found} in place of {table}");
+    assert!(
+        (found / table - 1.0).abs() <= 5e-8,
+        "{name}: {found} in place of {table}"
+    );
 }
 
 /// The table of one problem: [`lam_1`, `lam_n`, s0, L1 by traces, L1 by norms, L2], theorem N by traces (without b2)
@@ -184,9 +187,25 @@ fn a_double_prime_with_a_free_ball() {
     let problem = Reference::r1();
     let neurons = problem.neurons();
     for (gamma, theta, chi, beta, largest, radius, rate) in [
-        (0.3, 1.0, Some(0.19546737), 0.82578781, 0.51186557, 0.016591388, 0.98127833),
+        (
+            0.3,
+            1.0,
+            Some(0.19546737),
+            0.82578781,
+            0.51186557,
+            0.016591388,
+            0.98127833,
+        ),
         (0.3, 1.5, None, 0.69396983, 0.43015803, 0.019814704, 0.97191749),
-        (0.5, 1.8, Some(0.18811336), 0.36400307, 0.29993818, 0.04530945, 0.98407601),
+        (
+            0.5,
+            1.8,
+            Some(0.18811336),
+            0.36400307,
+            0.29993818,
+            0.04530945,
+            0.98407601,
+        ),
     ] {
         let with = |size: f64| {
             let labels = problem.labels.normalize() * size;
@@ -225,14 +244,12 @@ fn drift() {
     let samples = Samples::new(problem.points.clone(), problem.labels.clone());
     let arithmetic = Arithmetic { unit: UNIT, extra: 0 };
     let step_size = 1.0 / 295.16219;
-    let at = |distance: f64| {
-        let network = (&problem.weights, &problem.output_weights);
-        growth(&samples, network, step_size, arithmetic, distance).unwrap()
-    };
+    let place = Place::new(&samples, (&problem.weights, &problem.output_weights), arithmetic);
     let close = |found: f64, table: f64| assert!((found / table - 1.0).abs() < 5e-6, "{found} {table}");
-    close(at(0.0).activation_error, 1.27986e-15);
-    close(at(0.0).rounding, 8.30896e-14);
-    agrees("max S_r", at(0.0).largest_curvature, 4.0708842);
-    agrees("gr_0", at(0.0).factor, 1.0137920);
-    agrees("gr", at(0.001).factor, 1.0154982);
+    close(place.activation_error(), 1.27986e-15);
+    close(place.rounding(step_size), 8.30896e-14);
+    agrees("max S_r", place.curvature(0.0).unwrap(), 4.0708842);
+    agrees("gr_0", place.growth(step_size, 0.0).unwrap(), 1.0137920);
+    agrees("max Sb_r", place.curvature(0.001_f64.exp_m1()).unwrap(), 4.5744709);
+    agrees("gr", place.growth(step_size, 0.001).unwrap(), 1.0154982);
 }

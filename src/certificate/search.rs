@@ -1,6 +1,7 @@
 //! Theorem G at the step size that suits it best.
 
 use super::descent::Descent;
+use super::drift::Drift;
 use super::operators::Operators;
 use super::report::{Attempt, Inequality, Promise, Theorem};
 use super::start::Start;
@@ -15,7 +16,7 @@ const USUAL: f64 = 1.0;
 
 /// rho = 1 - x gap: the share that is easiest to prove, and faster ones.
 const EASIEST: f64 = 0.1;
-const FASTER: [f64; 2] = [0.9, 0.5];
+const FASTER: [f64; 4] = [0.9, 0.7, 0.5, 0.3];
 
 /// Which step sizes to look at.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +52,11 @@ pub(super) fn attempts(
 
 /// The fastest promise of one form.
 fn form(whitened: &Whitened<'_>, operators: Option<&Operators>, sizes: &[f64]) -> Result<Attempt, Error> {
-    let theorem = if operators.is_some() { Theorem::GFull } else { Theorem::GBasic };
+    let theorem = if operators.is_some() {
+        Theorem::GFull
+    } else {
+        Theorem::GBasic
+    };
     let at = |size: f64, share: f64| -> Result<Option<Descent<'_>>, Error> {
         match (Descent::basic(whitened, size, share), operators) {
             (Some(descent), Some(operators)) => descent.with_path(operators).map(Some),
@@ -84,12 +89,49 @@ fn form(whitened: &Whitened<'_>, operators: Option<&Operators>, sizes: &[f64]) -
     let residual = whitened.start.residual_norm;
     let spare = best.map_or(closest, |(_, spare)| spare);
     // Infinite only for e_0 = 0, which holds.
-    let allowed = if spare.is_finite() { residual * spare } else { f64::INFINITY };
-    let clock = Inequality::new("||e_0|| <= the largest with y_0 + Gamma f(y) <= y", residual, allowed, 0.0);
+    let allowed = if spare.is_finite() {
+        residual * spare
+    } else {
+        f64::INFINITY
+    };
+    let clock = Inequality::new(
+        "||e_0|| <= the largest with y_0 + Gamma f(y) <= y",
+        residual,
+        allowed,
+        0.0,
+    );
     Ok(match best {
-        Some((promise, _)) => Attempt::new(theorem, vec![clock], Promise { max_step_size: largest, ..promise }),
+        Some((promise, _)) => Attempt::new(
+            theorem,
+            vec![clock],
+            Promise {
+                max_step_size: largest,
+                ..promise
+            },
+        ),
         None => Attempt::failed(theorem, clock),
     })
+}
+
+/// Theorem H(b): whether G holds for all weights within `drift`.
+///
+/// Errors: an eigenvalue iteration that does not converge.
+pub(super) fn holds_despite(
+    whitened: &Whitened<'_>,
+    operators: Option<&Operators>,
+    step_size: f64,
+    drift: Drift,
+) -> Result<bool, Error> {
+    let Some(descent) = Descent::basic(whitened, step_size, EASIEST) else {
+        return Ok(false);
+    };
+    if descent.prove(drift.distance).is_some() {
+        return Ok(true);
+    }
+    let Some(operators) = operators else {
+        return Ok(false);
+    };
+    Ok(descent.with_path(operators)?.prove(drift.distance).is_some())
 }
 
 fn promise(descent: &Descent<'_>) -> Option<Promise> {

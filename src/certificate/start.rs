@@ -250,7 +250,10 @@ pub(super) fn operator_norm(points: &DMatrix<f64>) -> Result<f64, Error> {
 impl fmt::Debug for Start<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (width, samples) = (self.neurons.width(), self.points.ncols());
-        f.debug_struct("Start").field("width", &width).field("samples", &samples).finish_non_exhaustive()
+        f.debug_struct("Start")
+            .field("width", &width)
+            .field("samples", &samples)
+            .finish_non_exhaustive()
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::a_priori::{Sufficient, TheoremB, TheoremsCAndD, largest_root};
 use super::certifier::{Certifier, Effort};
-use super::search::Sizes;
-use super::start::Start;
 use super::deterministic::C;
 use super::moments::Moments;
 use super::neurons::Pairs;
 use super::report::{Theorem, steps};
+use super::search::Sizes;
+use super::start::Start;
 use crate::dataset::Dataset;
 use crate::init::Initializer;
 use nalgebra::{DMatrix, DVector};
@@ -261,7 +261,9 @@ fn smallest_certified_widths_are_close_to_the_table() {
         while width <= widest {
             let neurons = pairs.first(width / 2);
             let start = Start::new(&neurons, &points, &labels).unwrap();
-            let certificate = Certifier::new(Effort::Basic).certify_start(&start, Sizes::Usual).unwrap();
+            let certificate = Certifier::new(Effort::Basic)
+                .certify_start(&start, Sizes::Usual)
+                .unwrap();
             for (found, attempt) in found.iter_mut().zip(certificate.attempts()) {
                 if attempt.holds() {
                     *found = found.min(width as f64);

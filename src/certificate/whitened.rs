@@ -190,15 +190,17 @@ impl<'a> Whitened<'a> {
     pub fn leverages(&self) -> Vec<f64> {
         let form = self.start.products.component_mul(&self.inverse);
         let mut leverages = Vec::with_capacity(self.lip.len());
-        self.start.neurons.for_each_block(&mut |first, block: DMatrixView<'_, f64>| {
-            let images = &form * block;
-            for (k, (column, image)) in block.column_iter().zip(images.column_iter()).enumerate() {
-                let sized = column.component_mul(&self.start.norms);
-                let trace = (column.dot(&image) + self.form_error(&sized)).max(0.0).sqrt();
-                // |P diag(E - computed E) X| <= eE lip+.
-                leverages.push((trace + self.activation_error * self.lip_plus[first + k]) * UP);
-            }
-        });
+        self.start
+            .neurons
+            .for_each_block(&mut |first, block: DMatrixView<'_, f64>| {
+                let images = &form * block;
+                for (k, (column, image)) in block.column_iter().zip(images.column_iter()).enumerate() {
+                    let sized = column.component_mul(&self.start.norms);
+                    let trace = (column.dot(&image) + self.form_error(&sized)).max(0.0).sqrt();
+                    // |P diag(E - computed E) X| <= eE lip+.
+                    leverages.push((trace + self.activation_error * self.lip_plus[first + k]) * UP);
+                }
+            });
         leverages
     }
 
@@ -221,9 +223,9 @@ fn signal(start: &Start<'_>, whitening: &Whitening, activation_error: f64) -> Si
         // F_0 = 0 exactly.
         None => 0.0,
     };
-    let output_error = start
-        .activation_sums
-        .zip_map(start.labels, |sum, y| relative * ((1.0 + activation_error) * sum + y.abs()));
+    let output_error = start.activation_sums.zip_map(start.labels, |sum, y| {
+        relative * ((1.0 + activation_error) * sum + y.abs())
+    });
     let product = start.residual.abs() * gamma(start.residual.len());
     let error = (matrix.abs() * (output_error + product)).norm() * UP;
     let computed = (phi.norm() * UP + error) * UP;

@@ -359,6 +359,11 @@ impl<T: Float> Engine<T> {
         }
     }
 
+    /// Whether weights move in their own coordinates, and not in those of the span of the points.
+    pub fn is_direct(&self) -> bool {
+        self.basis.is_none()
+    }
+
     /// Turns the initial weights into the current ones.
     pub fn advance(&self, weights: &mut DMatrix<T>) -> Result<(), Error> {
         weights::unpack(self.frame(), &self.chunks, self.roles.current, weights)

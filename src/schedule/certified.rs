@@ -1,6 +1,6 @@
 //! The step size that a certificate allows.
 
-use super::{Schedule, StepState};
+use super::{Outlook, Schedule, StepState};
 use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::float::Float;
@@ -79,6 +79,10 @@ impl<T: Float> Schedule<T> for Certified {
             with,
             reason: "its proof covers plain full-batch gradient descent only; use `GradientDescent::default()`, or another schedule",
         })
+    }
+
+    fn outlook(&self, _: usize) -> Outlook {
+        Outlook::Constant
     }
 
     fn save(&self) -> Option<Record> {

@@ -1,6 +1,6 @@
 //! Schedules built from other schedules.
 
-use super::{Schedule, StepState};
+use super::{Outlook, Schedule, StepState};
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::DirectionKind;
@@ -44,6 +44,13 @@ impl<T: Float, S: Schedule<T>> Schedule<T> for Warmup<S, T> {
 
     fn check(&self, kind: DirectionKind) -> Result<(), Error> {
         self.inner.check(kind)
+    }
+
+    fn outlook(&self, step: usize) -> Outlook {
+        match step.checked_sub(self.steps) {
+            Some(step) => self.inner.outlook(step),
+            None => self.inner.outlook(0).later(),
+        }
     }
 
     fn save(&self) -> Option<Record> {
@@ -90,6 +97,10 @@ impl<T: Float, S: Schedule<T>> Schedule<T> for Clamp<S, T> {
         self.inner.check(kind)
     }
 
+    fn outlook(&self, step: usize) -> Outlook {
+        self.inner.outlook(step)
+    }
+
     fn save(&self) -> Option<Record> {
         let record = Record::new("Clamp").with("low", self.low).with("high", self.high);
         Some(record.with_part("inner", self.inner.save()?))
@@ -128,6 +139,13 @@ impl<T: Float, S: Schedule<T>, N: Schedule<T>> Schedule<T> for Then<S, N, T> {
         self.next.check(kind)
     }
 
+    fn outlook(&self, step: usize) -> Outlook {
+        match step.checked_sub(self.steps) {
+            Some(step) => self.next.outlook(step),
+            None => self.next.outlook(0).later(),
+        }
+    }
+
     fn save(&self) -> Option<Record> {
         let record = Record::new("Then").with("steps", self.steps);
         Some(
@@ -163,6 +181,10 @@ impl<T: Float, S: Schedule<T>> Schedule<T> for Scale<S, T> {
     fn check(&self, kind: DirectionKind) -> Result<(), Error> {
         positive("`factor` of `Schedule::scale`", self.factor)?;
         self.inner.check(kind)
+    }
+
+    fn outlook(&self, step: usize) -> Outlook {
+        self.inner.outlook(step)
     }
 
     fn save(&self) -> Option<Record> {

@@ -1,6 +1,6 @@
 //! A constant step size.
 
-use super::{Schedule, StepState};
+use super::{Outlook, Schedule, StepState};
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::DirectionKind;
@@ -52,6 +52,10 @@ impl<T: Float> Schedule<T> for Constant {
         representable::<T>("`size` of `Constant::new`", self.size)
     }
 
+    fn outlook(&self, _: usize) -> Outlook {
+        Outlook::Constant
+    }
+
     fn save(&self) -> Option<Record> {
         Some(Record::of("Constant", self))
     }
@@ -72,6 +76,10 @@ macro_rules! number {
             fn check(&self, _: DirectionKind) -> Result<(), Error> {
                 positive("the step size given to `Trainer::new`", f64::from(*self))?;
                 representable::<T>("the step size given to `Trainer::new`", f64::from(*self))
+            }
+
+            fn outlook(&self, _: usize) -> Outlook {
+                Outlook::Constant
             }
 
             fn save(&self) -> Option<Record> {

@@ -1,6 +1,6 @@
 //! The step size that the tangent kernel allows.
 
-use super::{Schedule, StepState, gradient_only, in_float};
+use super::{Outlook, Schedule, StepState, gradient_only, in_float};
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::DirectionKind;
@@ -89,6 +89,14 @@ impl<T: Float> Schedule<T> for KernelStable {
     fn check(&self, kind: DirectionKind) -> Result<(), Error> {
         self.check_settings()?;
         gradient_only("`KernelStable`", kind)
+    }
+
+    fn outlook(&self, _: usize) -> Outlook {
+        match self.measured {
+            _ if self.refresh > 0 => Outlook::Varies,
+            Some(eigenvalue) if eigenvalue > 0.0 => Outlook::Constant,
+            _ => Outlook::Settles,
+        }
     }
 
     fn save(&self) -> Option<Record> {

@@ -100,6 +100,14 @@ pub trait Schedule<T: Float> {
         Ok(())
     }
 
+    /// What is known about the sizes of step `step` and all later ones; by default, that they may vary.
+    ///
+    /// [`Trainer::certify`](crate::Trainer::certify) proves convergence for constant step sizes only.
+    fn outlook(&self, step: usize) -> Outlook {
+        let _ = step;
+        Outlook::Varies
+    }
+
     /// Returns the settings and the internal state, for a checkpoint. `None`, the default, means that they are unknown:
     /// a run that asks for checkpoints is then refused, rather than resumed incorrectly. See [`Record`] for an example.
     fn save(&self) -> Option<Record> {
@@ -165,6 +173,27 @@ pub trait Schedule<T: Float> {
             inner: self,
             factor,
             scalar: PhantomData,
+        }
+    }
+}
+
+/// What is known about the step sizes to come: see [`Schedule::outlook`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// They may change at any time.
+    Varies,
+    /// They will be constant from some later step on.
+    Settles,
+    /// They are constant from this step on.
+    Constant,
+}
+
+impl Outlook {
+    /// What is known before a constant size begins.
+    pub(crate) fn later(self) -> Self {
+        match self {
+            Self::Varies => Self::Varies,
+            Self::Settles | Self::Constant => Self::Settles,
         }
     }
 }
@@ -291,6 +320,10 @@ macro_rules! delegate {
 
             fn check(&self, kind: DirectionKind) -> Result<(), Error> {
                 (**self).check(kind)
+            }
+
+            fn outlook(&self, step: usize) -> Outlook {
+                (**self).outlook(step)
             }
 
             fn save(&self) -> Option<Record> {

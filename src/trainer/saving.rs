@@ -2,6 +2,7 @@
 
 use super::Names;
 use super::limits::Unfinished;
+use super::proving::Prover;
 use super::state::RunState;
 use super::validation::Best;
 use crate::checkpoint::{self, Identity, Records};
@@ -73,7 +74,10 @@ impl Keeper {
             schedule: run.schedule.save().ok_or_else(|| lost(schedule))?,
             method: run.method.save().ok_or_else(|| lost(method))?,
             position: run.position.save(),
-            run: run.state.save(run.best),
+            run: match run.prover {
+                Some(prover) => run.state.save(run.best).with_part("proof", prover.save()),
+                None => run.state.save(run.best),
+            },
         };
         checkpoint::write(path, identity, records, run.position.engine(), run.initial)?;
         self.saved = Some(step);
@@ -88,6 +92,7 @@ pub(super) struct Run<'r, T: Float> {
     pub position: &'r Position<T>,
     pub state: &'r RunState,
     pub best: Option<Best>,
+    pub prover: Option<&'r Prover<T>>,
     /// The initial weights.
     pub initial: &'r DMatrix<T>,
 }

@@ -4,6 +4,7 @@ use super::Names;
 use super::feasible;
 use super::limits::{Limits, Look, Unfinished};
 use super::observers::{Event, Observers};
+use super::proving::Prover;
 use super::saving::{Keeper, Run};
 use super::state::RunState;
 use super::validation::{Best, Validation};
@@ -42,6 +43,7 @@ pub struct Session<'s, 'a, T: Float> {
     pub(super) limits: Limits,
     pub(super) state: RunState,
     pub(super) keeper: Keeper,
+    pub(super) prover: Option<Prover<T>>,
 }
 
 impl<T: Float> Session<'_, '_, T> {
@@ -76,6 +78,9 @@ impl<T: Float> Session<'_, '_, T> {
         let Some(step_size) = self.choose_step_size()? else {
             return Ok(());
         };
+        if self.prove(step_size)? {
+            return Ok(());
+        }
         self.deal_batch()?;
         let Some(proposal) = self.propose(step_size)? else {
             let reason = "the method undid every step, or found no direction in which the loss falls";
@@ -312,6 +317,8 @@ impl<T: Float> Session<'_, '_, T> {
     /// Costs one pass if the loss on all samples is not known yet. Errors: a checkpoint that cannot be written; with
     /// minibatches, a loss on all samples that overflows although those of the batches did not.
     pub fn finish(mut self) -> Result<FitReport<T>, Error> {
+        let looked = self.prove_at_the_end();
+        self.link().leave_on_error(looked)?;
         self.notify(Event::End);
         self.save()?;
         let steps = self.steps();
@@ -348,6 +355,7 @@ impl<T: Float> Session<'_, '_, T> {
                 step: best.step,
             }),
             elapsed: self.state.clock.elapsed(),
+            proof: self.prover.as_mut().and_then(|prover| prover.proof.take()),
             problems: Vec::new(),
         };
         self.observers.end(&mut report);
@@ -407,6 +415,7 @@ impl<T: Float> Session<'_, '_, T> {
             position: &self.position,
             state: &self.state,
             best,
+            prover: self.prover.as_ref(),
             initial: self.network.weights(),
         });
         saved.map_err(|error| {

@@ -4,6 +4,7 @@ use super::Trainer;
 use super::feasible;
 use super::limits::Clock;
 use super::observers::{Event, Observers};
+use super::proving::Prover;
 use super::saving::Keeper;
 use super::session::Session;
 use super::state::RunState;
@@ -69,7 +70,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         let clock = Clock::start();
         let link = Link::new(std::mem::replace(&mut trainer.communicator, Box::new(Solo)));
         let checked = trainer.check(network, data);
-        let schedule = link.leave_on_error(checked)?;
+        let (schedule, looks) = link.leave_on_error(checked)?;
         let (width, vote) = greet(&link, &trainer, network, data)?;
         let asked = trainer.checkpoint.is_some() || trainer.resume.is_some();
         let validation = trainer.validation.as_ref().map(|validation| validation.data);
@@ -90,7 +91,9 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
             state: RunState::new(clock),
             // Until a checkpoint is restored, there is nothing to write back.
             keeper: Keeper::new(trainer.checkpoint, identity, trainer.names, resumed.is_some()),
+            prover: None,
         };
+        session.prover = Prover::new(looks, &session, data)?;
         let begun = match resumed {
             Some((checkpoint, initial)) => session.resume(checkpoint, initial),
             None => session.begin(data),
@@ -138,6 +141,9 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         self.position.restore(&records.position, self.network.weights())?;
         let step = self.steps();
         let best = self.state.restore(&records.run, step)?;
+        if let Some(prover) = &mut self.prover {
+            prover.restore(records.run.part("proof").ok())?;
+        }
         if let (Some(validation), Some(best)) = (&mut self.validation, best) {
             validation.best = Some(best);
             if best.step == step {

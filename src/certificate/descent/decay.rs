@@ -72,14 +72,12 @@ impl Decay {
         Self::with_nodes(whitening, step_size, share, Nodes::sparse)
     }
 
-    pub fn with_nodes(
-        whitening: &Whitening,
-        step_size: f64,
-        share: f64,
-        nodes: impl Fn(f64) -> Nodes,
-    ) -> Option<Self> {
+    pub fn with_nodes(whitening: &Whitening, step_size: f64, share: f64, nodes: impl Fn(f64) -> Nodes) -> Option<Self> {
         let exponents = whitening.eigenvalues.map(|eigenvalue| step_size * eigenvalue);
-        let gap = exponents.iter().map(|z| 1.0 - (1.0 - z).abs()).fold(f64::INFINITY, f64::min);
+        let gap = exponents
+            .iter()
+            .map(|z| 1.0 - (1.0 - z).abs())
+            .fold(f64::INFINITY, f64::min);
         let rho = 1.0 - share * gap;
         let factors = exponents.map(|z| ((1.0 - z).abs() + 4.0 * UNIT) / rho * (1.0 + 4.0 * UNIT));
         let largest = factors.max();
@@ -90,7 +88,10 @@ impl Decay {
         let squares = DMatrix::from_fn(nodes.steps.len(), factors.len(), |j, k| {
             (exponents[k] * factors[k].powf(nodes.steps[j])).powi(2)
         });
-        let direct = exponents.zip_map(&factors, |z, mu| (z / (rho * (1.0 - mu))).powi(2)).sum().sqrt();
+        let direct = exponents
+            .zip_map(&factors, |z, mu| (z / (rho * (1.0 - mu))).powi(2))
+            .sum()
+            .sqrt();
         let gain = gain(direct, rho, &nodes, &squares);
         Some(Self {
             step_size,
@@ -120,7 +121,11 @@ struct Lengths(DVector<f64>);
 
 impl Lengths {
     fn dot_weights(&self, nodes: &Nodes) -> f64 {
-        self.0.iter().zip(&nodes.weights).map(|(length, weight)| length * weight).sum()
+        self.0
+            .iter()
+            .zip(&nodes.weights)
+            .map(|(length, weight)| length * weight)
+            .sum()
     }
 }
 
@@ -135,9 +140,16 @@ fn gain(direct: f64, rho: f64, nodes: &Nodes, squares: &DMatrix<f64>) -> f64 {
         let weighted = |length: f64, weight: f64| if length > 0.0 { weight / length } else { 0.0 };
         let inverse = DVector::from_iterator(
             lengths.len(),
-            lengths.iter().zip(&nodes.weights).map(|(&length, &weight)| weighted(length, weight)),
+            lengths
+                .iter()
+                .zip(&nodes.weights)
+                .map(|(&length, &weight)| weighted(length, weight)),
         );
-        let path: f64 = lengths.iter().zip(&nodes.weights).map(|(length, weight)| length * weight).sum();
+        let path: f64 = lengths
+            .iter()
+            .zip(&nodes.weights)
+            .map(|(length, weight)| length * weight)
+            .sum();
         let slope = squares.tr_mul(&inverse);
         best = best.min((path + slope.max()) / (2.0 * rho));
         g.component_mul_assign(&slope);

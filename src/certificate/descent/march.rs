@@ -124,8 +124,8 @@ impl Problem<'_> {
             if change <= 1e-15 * (feedback + excess) + f64::MIN_POSITIVE {
                 let (up, across) = (feedback * UP, excess * UP);
                 let point = self.at(clock, up, across);
-                let above = last.feedback + stride * self.slope(&point) <= up
-                    && last.excess + stride * point.nu <= across;
+                let above =
+                    last.feedback + stride * self.slope(&point) <= up && last.excess + stride * point.nu <= across;
                 if above {
                     return Some(point);
                 }

@@ -69,7 +69,12 @@ impl Path {
             column.component_mul_assign(&dual);
         }
         let gradients = start.points * weighted;
-        for ((movement, gradient), ell) in self.movements.iter_mut().zip(gradients.column_iter()).zip(&operators.ell) {
+        for ((movement, gradient), ell) in self
+            .movements
+            .iter_mut()
+            .zip(gradients.column_iter())
+            .zip(&operators.ell)
+        {
             *movement = movement.max(gradient.norm() + ell * half);
         }
         let along = start.points.tr_mul(&gradients).component_mul(&operators.activations);
@@ -95,8 +100,7 @@ impl Path {
             *movement = (*movement + da * reach + 2.2 * ell * distance) * UP;
         }
         let error = operators.first_order_error(whitened);
-        self.first_order =
-            (stretch * (self.first_order + reach * error) + 2.2 * operators.l1 * distance) * UP;
+        self.first_order = (stretch * (self.first_order + reach * error) + 2.2 * operators.l1 * distance) * UP;
         if let Some(tensor) = &operators.tensor {
             let curvature = self.curvature + reach * tensor.error;
             self.curvature = (stretch.powi(2) * curvature + 2.2 * operators.l1 * distance) * UP;
@@ -160,13 +164,7 @@ fn position(whitened: &Whitened<'_>, decay: &Decay, signal: &Signal, t: f64) -> 
 }
 
 /// The centre and the half-diagonal of a box around all cbar_t with `from` <= t <= `to`; `None` is infinity.
-fn boxed(
-    whitened: &Whitened<'_>,
-    decay: &Decay,
-    signal: &Signal,
-    from: f64,
-    to: Option<f64>,
-) -> (DVector<f64>, f64) {
+fn boxed(whitened: &Whitened<'_>, decay: &Decay, signal: &Signal, from: f64, to: Option<f64>) -> (DVector<f64>, f64) {
     let mut half = 0.0;
     let centre = signal.phi.zip_map(&whitened.whitening.eigenvalues, |phi, eigenvalue| {
         let factor = 1.0 - decay.step_size * eigenvalue;

@@ -75,7 +75,14 @@ fn check(problem: &Reference, (size, share): (f64, f64), table: &Table, exact: [
     march.path = Some(&growth);
     match (march.march(), table.full) {
         (Some(point), Some([y, f, i, nu, nu_u, d])) => {
-            let found = [point.clock, point.feedback, point.excess, point.nu, point.nu_u, point.distance];
+            let found = [
+                point.clock,
+                point.feedback,
+                point.excess,
+                point.nu,
+                point.nu_u,
+                point.distance,
+            ];
             compare(["y", "f", "I", "nu", "nu_U", "D"], found, [y, f, i, nu, nu_u, d]);
             assert!(exact[1].is_some_and(|least| point.clock >= least));
         }
@@ -84,7 +91,13 @@ fn check(problem: &Reference, (size, share): (f64, f64), table: &Table, exact: [
     // Boxes between nodes only increase the suprema.
     let boxed = Path::new(&whitened, &operators, &sparse, signal).unwrap();
     assert!(boxed.first_order >= path.first_order * (1.0 - 1e-12));
-    assert!(boxed.movements.iter().zip(&path.movements).all(|(boxed, path)| *boxed >= path * (1.0 - 1e-12)));
+    assert!(
+        boxed
+            .movements
+            .iter()
+            .zip(&path.movements)
+            .all(|(boxed, path)| *boxed >= path * (1.0 - 1e-12))
+    );
 }
 
 fn compare<const N: usize>(names: [&str; N], found: [f64; N], table: [f64; N]) {
@@ -99,11 +112,30 @@ fn r1() {
         decay: [0.99568841, 0.13978124, 1.513585],
         nodes: [0.13978131, 1.5136215],
         basic: Some([0.16599022, 0.016641119, 0.0080615988, 0.086389672, 0.14378527]),
-        path: [0.024317927, 0.031463299, 0.00071103356, 0.43513326, 0.022843882, 0.95085264],
+        path: [
+            0.024317927,
+            0.031463299,
+            0.00071103356,
+            0.43513326,
+            0.022843882,
+            0.95085264,
+        ],
         curvature: 0.0,
-        full: Some([0.14196532, 0.00044151693, 0.003508136, 0.033900385, 0.0022550525, 0.12303221]),
+        full: Some([
+            0.14196532,
+            0.00044151693,
+            0.003508136,
+            0.033900385,
+            0.0022550525,
+            0.12303221,
+        ]),
     };
-    check(&Reference::r1(), (1.0, 0.1), &table, [Some(0.16413166), Some(0.14042166)]);
+    check(
+        &Reference::r1(),
+        (1.0, 0.1),
+        &table,
+        [Some(0.16413166), Some(0.14042166)],
+    );
 }
 
 #[test]
@@ -112,9 +144,23 @@ fn r3() {
         decay: [0.98559695, 0.30130953, 1.4076249],
         nodes: [0.3013096, 1.4076253],
         basic: None,
-        path: [0.07765125, 0.062680347, 0.0048702423, 0.74102298, 0.057058166, 0.88785646],
+        path: [
+            0.07765125,
+            0.062680347,
+            0.0048702423,
+            0.74102298,
+            0.057058166,
+            0.88785646,
+        ],
         curvature: 0.0,
-        full: Some([0.31543341, 0.0083789322, 0.021081568, 0.089770604, 0.021667329, 0.26759966]),
+        full: Some([
+            0.31543341,
+            0.0083789322,
+            0.021081568,
+            0.089770604,
+            0.021667329,
+            0.26759966,
+        ]),
     };
     check(&Reference::r3(), (1.0, 0.1), &table, [None, Some(0.31258925)]);
 }
@@ -138,9 +184,28 @@ fn r5() {
         decay: [0.99728489, 0.049434731, 3.5921083],
         nodes: [0.049441881, 3.592271],
         basic: Some([0.06951759, 0.0055000564, 0.0026855417, 0.061023389, 0.047239328]),
-        path: [0.010684749, 0.0099024902, 0.00033406356, 0.9261453, 0.046074446, 5.4239563],
+        path: [
+            0.010684749,
+            0.0099024902,
+            0.00033406356,
+            0.9261453,
+            0.046074446,
+            5.4239563,
+        ],
         curvature: 0.006231493,
-        full: Some([0.051751984, 0.00064246176, 0.00050640097, 0.011603938, 0.0075224265, 0.037773796]),
+        full: Some([
+            0.051751984,
+            0.00064246176,
+            0.00050640097,
+            0.011603938,
+            0.0075224265,
+            0.037773796,
+        ]),
     };
-    check(&Reference::r5(), (1.5, 0.5), &table, [Some(0.068544585), Some(0.051716959)]);
+    check(
+        &Reference::r5(),
+        (1.5, 0.5),
+        &table,
+        [Some(0.068544585), Some(0.051716959)],
+    );
 }
