@@ -217,9 +217,43 @@ impl Attempt {
         self.inequalities.iter().rev().max_by(by_factor).unwrap_or(&NONE)
     }
 
+    /// The step size that the promises are about; 0 if the theorem does not hold.
+    pub fn step_size(&self) -> f64 {
+        self.promise.map_or(0.0, |promise| promise.step_size)
+    }
+
+    /// The largest step size for which the theorem was found to hold, perhaps with a lower rate; 0 if there is none.
+    pub fn max_step_size(&self) -> f64 {
+        self.promise.map_or(0.0, |promise| promise.max_step_size)
+    }
+
+    /// The share of the bound on ||e|| that each step removes; 0 if the theorem does not hold.
+    pub fn rate(&self) -> f64 {
+        self.promise.map_or(0.0, |promise| promise.rate)
+    }
+
+    /// A bound on ||e_t|| after `t` steps; infinite if the theorem does not hold.
+    pub fn residual_bound(&self, t: usize) -> f64 {
+        self.promise.map_or(f64::INFINITY, |promise| {
+            // ln_1p, since 1 - rate may round to 1.
+            promise.amplitude * (t as f64 * (-promise.rate).ln_1p() * (1.0 - 1e-12)).exp()
+        })
+    }
+
+    /// The number of steps after which ||e|| <= `tolerance` is guaranteed; `u64::MAX` if there is none.
+    pub fn steps_to(&self, tolerance: f64) -> u64 {
+        self.promise
+            .map_or(u64::MAX, |promise| steps(promise.amplitude, tolerance, promise.rate))
+    }
+
     /// A bound on how far any neuron moves; 0 if the theorem does not hold.
     pub fn radius(&self) -> f64 {
         self.promise.map_or(0.0, |promise| promise.radius)
+    }
+
+    /// The share of lambda_min(H_0) that the kernel keeps; 0 if the theorem does not hold.
+    pub fn kernel_share(&self) -> f64 {
+        self.promise.map_or(0.0, |promise| promise.kernel_share)
     }
 }
 
@@ -287,13 +321,18 @@ impl Certificate {
 
     /// Whether convergence is proved.
     pub fn holds(&self) -> bool {
-        self.promise().is_some()
+        self.best.holds()
     }
 
     /// The theorem that proves convergence: of those that hold, the one that promises the fastest. If none holds, the one
     /// that comes closest.
     pub fn theorem(&self) -> Theorem {
-        self.closest().theorem
+        self.best.theorem
+    }
+
+    /// The attempt that all numbers here are from: that of [`theorem`](Self::theorem).
+    pub fn best(&self) -> &Attempt {
+        &self.best
     }
 
     /// All theorems that were tried: which inequality of each holds or fails, and by what factor.
@@ -304,7 +343,7 @@ impl Certificate {
     /// The decisive inequality: the [tightest](Attempt::tightest) of the theorem that proves convergence or, if none
     /// does, of the theorem that comes closest.
     pub fn decisive(&self) -> &Inequality {
-        self.closest().tightest()
+        self.best.tightest()
     }
 
     /// The margin, 1 / the factor of the decisive inequality: how many times larger its left side could be. At least 1
@@ -315,43 +354,39 @@ impl Certificate {
 
     /// The step size that all promises are about; 0 if nothing is proved.
     pub fn step_size(&self) -> f64 {
-        self.promise().map_or(0.0, |promise| promise.step_size)
+        self.best.step_size()
     }
 
     /// The largest step size for which the same theorem was found to hold, perhaps with a lower rate; 0 if nothing is
     /// proved.
     pub fn max_step_size(&self) -> f64 {
-        self.promise().map_or(0.0, |promise| promise.max_step_size)
+        self.best.max_step_size()
     }
 
     /// The share of the bound on ||e|| that each step removes; 0 if nothing is proved.
     pub fn rate(&self) -> f64 {
-        self.promise().map_or(0.0, |promise| promise.rate)
+        self.best.rate()
     }
 
     /// A bound on ||e_t|| after `t` steps of size [`step_size`](Self::step_size); infinite if nothing is proved.
     pub fn residual_bound(&self, t: usize) -> f64 {
-        self.promise().map_or(f64::INFINITY, |promise| {
-            // ln_1p, since 1 - rate may round to 1.
-            promise.amplitude * (t as f64 * (-promise.rate).ln_1p() * (1.0 - 1e-12)).exp()
-        })
+        self.best.residual_bound(t)
     }
 
     /// A bound on how far any neuron moves from its start; 0 if nothing is proved.
     pub fn radius(&self) -> f64 {
-        self.promise().map_or(0.0, |promise| promise.radius)
+        self.best.radius()
     }
 
     /// The share of lambda_min(H_0) that the kernel keeps throughout the run; 0 if nothing is proved.
     pub fn kernel_share(&self) -> f64 {
-        self.promise().map_or(0.0, |promise| promise.kernel_share)
+        self.best.kernel_share()
     }
 
     /// The number of steps of size [`step_size`](Self::step_size) after which ||e|| <= `tolerance` is guaranteed.
     /// `u64::MAX` if nothing is proved, if the tolerance is not positive, or if the number is out of range.
     pub fn steps_to(&self, tolerance: f64) -> u64 {
-        self.promise()
-            .map_or(u64::MAX, |promise| steps(promise.amplitude, tolerance, promise.rate))
+        self.best.steps_to(tolerance)
     }
 
     /// ||e_0|| at the start, rounded up.
@@ -373,14 +408,6 @@ impl Certificate {
     /// The width m of the certified network.
     pub fn width(&self) -> usize {
         self.width
-    }
-
-    fn promise(&self) -> Option<&Promise> {
-        self.closest().promise()
-    }
-
-    fn closest(&self) -> &Attempt {
-        &self.best
     }
 }
 

@@ -111,7 +111,7 @@ impl<'a> Descent<'a> {
         })
     }
 
-    /// The largest factor by which e_0 could grow, within 1%; 0 if there is none above 1e-9.
+    /// The largest factor by which e_0 could grow, within 0.2%; 0 if there is none above 1e-9.
     pub fn spare(&self) -> f64 {
         let holds = |factor: f64| {
             let signal = self.whitened.signal.times(factor);
@@ -128,7 +128,7 @@ impl<'a> Descent<'a> {
             return 0.0;
         }
         for _ in 0..BISECTIONS {
-            if high <= 1.01 * low {
+            if high <= 1.002 * low {
                 break;
             }
             let middle = (low * high).sqrt();

@@ -2,6 +2,7 @@
 
 mod formulas;
 mod narrowest;
+mod newton;
 mod promises;
 mod refused;
 mod runs;
@@ -9,7 +10,7 @@ mod width;
 mod words;
 
 use crate::support::problems::table_points;
-use expnet::certificate::{Certificate, certify};
+use expnet::certificate::{Certificate, Certifier, Effort};
 use expnet::{Dataset, ExpNetwork, Initializer, kernel};
 use nalgebra::{DMatrix, DVector};
 use rand::rngs::StdRng;
@@ -71,6 +72,71 @@ fn problem(kind: DirectionKind, seed: u64) -> (DMatrix<f64>, ExpNetwork<f64>) {
     (points, ExpNetwork::from_parts(weights, output_weights).unwrap())
 }
 
+/// Ways in which data can be odd.
+#[derive(Clone, Copy, Debug)]
+enum Odd {
+    NearDuplicates,
+    MorePointsThanCoordinates,
+    OnePoint,
+    OneCoordinate,
+    LargeOutputWeights,
+    TinyPoint,
+}
+
+impl Odd {
+    fn all() -> [Self; 6] {
+        [
+            Self::NearDuplicates,
+            Self::MorePointsThanCoordinates,
+            Self::OnePoint,
+            Self::OneCoordinate,
+            Self::LargeOutputWeights,
+            Self::TinyPoint,
+        ]
+    }
+}
+
+/// A problem with a condition number up to 1e8 or so.
+fn odd_problem(odd: Odd, seed: u64) -> (DMatrix<f64>, ExpNetwork<f64>) {
+    let mut rng = StdRng::seed_from_u64(seed ^ 0xadd);
+    let (n, d) = match odd {
+        Odd::OnePoint => (1, rng.random_range(1..=4)),
+        Odd::OneCoordinate => (rng.random_range(1..=3), 1),
+        Odd::MorePointsThanCoordinates => (rng.random_range(4..=6), 2),
+        _ => (rng.random_range(2..=5), rng.random_range(2..=4)),
+    };
+    let mut points = DMatrix::from_fn(d, n, |_, _| rng.random_range(-1.2..1.2));
+    match odd {
+        Odd::NearDuplicates => {
+            let apart = 10.0_f64.powf(rng.random_range(-3.5..-1.0));
+            let near = points.column(0) + points.column(1) * apart;
+            points.set_column(1, &near);
+        }
+        Odd::TinyPoint => {
+            let small = points.column(0) * 10.0_f64.powf(rng.random_range(-3.0..-1.0));
+            points.set_column(0, &small);
+        }
+        _ => {}
+    }
+    let width = match odd {
+        Odd::OnePoint => rng.random_range(1..=8),
+        _ => rng.random_range(2 * n..=24),
+    };
+    let net = Initializer::new(d, width)
+        .std_dev(rng.random_range(0.3..1.2))
+        .seed(seed)
+        .build::<f64>()
+        .unwrap();
+    let mut output_weights = net.output_weights().clone();
+    if matches!(odd, Odd::LargeOutputWeights) {
+        output_weights.apply(|a| *a *= rng.random_range(0.2..4.5));
+    }
+    (
+        points,
+        ExpNetwork::from_parts(net.weights().clone(), output_weights).unwrap(),
+    )
+}
+
 /// Labels for which e_0 is `residual`.
 fn with_residual(points: &DMatrix<f64>, net: &ExpNetwork<f64>, residual: &DVector<f64>) -> Dataset<f64> {
     Dataset::new(points.clone(), net.forward(points).unwrap() - residual).unwrap()
@@ -98,7 +164,12 @@ fn at_the_edge(
     seed: u64,
 ) -> Option<(DVector<f64>, Certificate)> {
     let direction = direction(points, net, seed);
-    let certified = |size: f64| certify(net, &with_residual(points, net, &(&direction * size))).unwrap();
+    let certifier = Certifier::new(Effort::Basic);
+    let certified = |size: f64| {
+        certifier
+            .certify(net, &with_residual(points, net, &(&direction * size)))
+            .unwrap()
+    };
     let holds = |size: f64| certified(size).attempts()[k].holds();
     let mut low = 1e-6;
     if !holds(low) {

@@ -2,6 +2,7 @@
 
 mod ending;
 mod errors;
+mod proof;
 mod resume;
 mod same_run;
 mod shares;

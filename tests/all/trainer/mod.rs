@@ -8,6 +8,7 @@ mod feasible;
 mod momentum;
 mod observers;
 mod passes;
+mod proof;
 mod session;
 mod state;
 mod undo;
