@@ -91,6 +91,11 @@ fn any_scalar_type_loads_a_file() {
     assert!((predicted.cast::<f32>() - &expected).amax() < 1e-4 * expected.amax());
 }
 
+/// Where the bytes of a tensor start.
+fn start_of(header: &Value, name: &str) -> usize {
+    serde_json::from_value(header[name]["data_offsets"][0].clone()).unwrap()
+}
+
 /// From the formulas in the documentation, by plain linear algebra from the file alone.
 #[test]
 fn the_file_holds_what_its_documentation_says() {
@@ -104,7 +109,7 @@ fn the_file_holds_what_its_documentation_says() {
     // In C order: the rows of the tensor are the columns here.
     let tensor = |name: &str| -> DMatrix<f64> {
         let shape: Vec<usize> = serde_json::from_value(header[name]["shape"].clone()).unwrap();
-        let start = header[name]["data_offsets"][0].as_u64().unwrap() as usize;
+        let start = start_of(&header, name);
         let number = |i: usize| f64::from_le_bytes(numbers[start + 8 * i..][..8].try_into().unwrap());
         let columns = shape.get(1).copied().unwrap_or(1);
         DMatrix::from_fn(shape[0], columns, |i, j| number(i * columns + j))
@@ -147,7 +152,7 @@ fn change(path: &Path, work: impl Fn(&mut Value, &mut Value, &mut [u8])) {
 
 /// Sets one number of a tensor.
 fn set(header: &Value, numbers: &mut [u8], name: &str, at: usize, value: f64) {
-    let start = header[name]["data_offsets"][0].as_u64().unwrap() as usize + 8 * at;
+    let start = start_of(header, name) + 8 * at;
     numbers[start..start + 8].copy_from_slice(&value.to_le_bytes());
 }
 
@@ -185,7 +190,7 @@ fn damaged_files_are_refused() {
         ("/selection", json!({}), ["metadata is damaged", "missing field"]),
     ] {
         change(&path, |_, document, _| {
-            *document.pointer_mut(place).unwrap() = value.clone()
+            *document.pointer_mut(place).unwrap() = value.clone();
         });
         load(&words);
     }
