@@ -12,8 +12,8 @@ use std::path::Path;
 const KIND: &str = "kernel fit";
 
 /// The names of the tensors, which are always f64.
-const COEFFICIENTS: &str = "coefficients";
-const POINTS: &str = "points";
+pub(crate) const COEFFICIENTS: &str = "coefficients";
+pub(crate) const POINTS: &str = "points";
 
 /// Everything but the tensors.
 #[derive(Serialize, Deserialize)]
@@ -60,20 +60,7 @@ impl Fit {
             std_dev: self.limit.as_ref().map(|limit| limit.std_dev()),
             iterations: self.iterations,
         };
-        let mut tensors = vec![Tensor::new(
-            COEFFICIENTS,
-            &[self.coefficients.len()],
-            self.coefficients.as_slice(),
-        )];
-        if let Some(limit) = &self.limit {
-            let points = limit.points();
-            tensors.push(Tensor::new(
-                POINTS,
-                &[points.ncols(), points.nrows()],
-                points.as_slice(),
-            ));
-        }
-        save(path.as_ref(), KIND, document, &tensors)
+        save(path.as_ref(), KIND, document, &self.tensors())
     }
 
     /// Loads a fit saved by [`save`](Self::save), or by another program in the same format. Verifies the checksums if the
@@ -84,10 +71,27 @@ impl Fit {
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let mut file = TensorFile::open(path.as_ref(), KIND, &[COEFFICIENTS, POINTS])?;
         let Document { std_dev, iterations } = file.document()?;
+        Self::read(&mut file, std_dev, iterations)
+    }
+
+    /// The coefficients, and the points if they are known.
+    pub(crate) fn tensors(&self) -> Vec<Tensor<'_>> {
+        let coefficients = self.coefficients.as_slice();
+        let mut tensors = vec![Tensor::new(COEFFICIENTS, &[coefficients.len()], coefficients)];
+        if let Some(limit) = &self.limit {
+            let points = limit.points();
+            let shape = [points.ncols(), points.nrows()];
+            tensors.push(Tensor::new(POINTS, &shape, points.as_slice()));
+        }
+        tensors
+    }
+
+    /// Reads what [`tensors`](Self::tensors) wrote.
+    pub(crate) fn read(file: &mut TensorFile, std_dev: Option<f64>, iterations: usize) -> Result<Self, Error> {
         let [samples] = file.shape(COEFFICIENTS)?;
         let coefficients = DVector::from_vec(file.numbers(COEFFICIENTS, &[samples])?);
         let limit = match std_dev {
-            Some(std_dev) => Some(read_limit(&mut file, samples, std_dev)?.into()),
+            Some(std_dev) => Some(read_limit(file, samples, std_dev)?.into()),
             None if file.shape::<2>(POINTS).is_ok() => {
                 return Err(file.invalid("it has points, but no `std_dev` of their kernel"));
             }

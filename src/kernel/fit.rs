@@ -80,6 +80,11 @@ impl Fit {
         }
     }
 
+    /// The dimension of the points, if they are known.
+    pub(crate) fn dimension(&self) -> Option<usize> {
+        self.limit.as_ref().map(|limit| limit.points().nrows())
+    }
+
     /// The coefficients c, one per training point.
     pub fn coefficients(&self) -> &DVector<f64> {
         &self.coefficients

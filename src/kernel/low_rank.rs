@@ -34,13 +34,13 @@ const JITTER: f64 = 1e-10;
 /// 4 and 5. With all points as centres these are the exact formulas, up to the jitter.
 #[derive(Clone, Debug)]
 pub(crate) struct LowRank {
-    mean: Fit,
-    limit: Arc<Limit>,
+    pub(super) mean: Fit,
+    pub(super) limit: Arc<Limit>,
     /// L^-1, zero above the diagonal.
-    whitening: DMatrix<f64>,
+    pub(super) whitening: DMatrix<f64>,
     /// The factor of M.
-    normal: Cholesky,
-    lambda: f64,
+    pub(super) normal: Cholesky,
+    pub(super) lambda: f64,
 }
 
 impl LowRank {

@@ -50,10 +50,10 @@ const BLOCK: usize = 256;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Posterior {
-    kernel: WeightedKernel,
+    pub(super) kernel: WeightedKernel,
     /// Of R K R + lambda I.
-    factor: Cholesky,
-    mean: Fit,
+    pub(super) factor: Cholesky,
+    pub(super) mean: Fit,
 }
 
 impl Posterior {

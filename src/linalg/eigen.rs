@@ -44,7 +44,7 @@ pub(super) fn out_of_memory(what: &'static str, n: usize) -> Error {
 mod backend {
     use super::{not_converged, out_of_memory};
     use crate::error::Error;
-    use crate::linalg::parallelism;
+    use crate::linalg::Threads;
     use crate::memory;
     use faer::diag::DiagMut;
     use faer::dyn_stack::{MemBuffer, MemStack};
@@ -72,7 +72,7 @@ mod backend {
         let n = matrix.nrows();
         let mut scaled = memory::copy("a scaled kernel matrix", matrix)?;
         scaled /= unit;
-        let (par, params) = (parallelism(n), Spec::default());
+        let (par, params) = (Threads::of(n).into(), Spec::default());
         let compute = if vectors.is_some() {
             ComputeEigenvectors::Yes
         } else {

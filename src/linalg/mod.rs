@@ -27,14 +27,28 @@ pub(crate) use whitening::{UNIT, Whitening, gamma};
 
 /// How faer divides its work: always into the same number of parts, so that the bits do not depend on the number of
 /// threads. Below a few hundred rows, threads are not worth waking.
+#[derive(Clone, Copy)]
+enum Threads {
+    One,
+    All,
+}
+
+impl Threads {
+    /// For n x n.
+    fn of(n: usize) -> Self {
+        const SMALL: usize = 256;
+        if n < SMALL { Self::One } else { Self::All }
+    }
+}
+
 #[cfg(feature = "faer")]
-fn parallelism(n: usize) -> faer::Par {
-    const PARTS: usize = 16;
-    const SMALL: usize = 256;
-    if n < SMALL {
-        faer::Par::Seq
-    } else {
-        faer::Par::rayon(PARTS)
+impl From<Threads> for faer::Par {
+    fn from(threads: Threads) -> Self {
+        const PARTS: usize = 16;
+        match threads {
+            Threads::One => Self::Seq,
+            Threads::All => Self::rayon(PARTS),
+        }
     }
 }
 

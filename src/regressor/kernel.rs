@@ -44,6 +44,8 @@ pub struct KernelRegressor<T: Float> {
     pub(super) solution: Solution,
     pub(super) scaling: Scaling,
     pub(super) selection: Selection,
+    /// Sigma.
+    pub(super) std_dev: f64,
     /// The scale of the predicted variances.
     pub(super) variance: f64,
     pub(super) problems: Vec<String>,
@@ -58,7 +60,7 @@ pub(super) enum Solution {
 }
 
 impl Solution {
-    fn fit(&self) -> &Fit {
+    pub(super) fn fit(&self) -> &Fit {
         match self {
             Self::Exact(posterior) => posterior.mean(),
             Self::LowRank(low_rank) => low_rank.mean(),
@@ -176,6 +178,7 @@ impl KernelOptions {
             problems: scaling.problems(),
             scaling,
             selection,
+            std_dev: self.std_dev,
             variance,
             scalar: std::marker::PhantomData,
         })

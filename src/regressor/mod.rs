@@ -6,11 +6,12 @@
 //! | `options` | its settings |
 //! | `run` | the way from settings and data to a fitted network |
 //! | `kernel` | [`KernelRegressor`]: the network of infinite width |
-//! | `file` | saving and loading |
+//! | `file`, `kernel_file` | saving and loading |
 
 mod exp;
 mod file;
 mod kernel;
+mod kernel_file;
 mod options;
 mod run;
 

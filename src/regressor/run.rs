@@ -165,7 +165,7 @@ impl RegressorOptions {
         let steps = self.step_limit();
         (termination == Termination::MaxSteps && steps > 0).then(|| {
             format!(
-                "training was cut short after {steps} steps, while the loss still fell; raise \
+                "training was cut short after step {steps}, while the loss still fell; raise \
                  `RegressorOptions::max_steps`"
             )
         })

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::scaling::Embedding;
 use nalgebra::{DMatrix, DVector};
+use rayon::prelude::*;
 
 /// Points as a scaling makes them, and how.
 pub(super) struct Embedded {
@@ -41,18 +42,20 @@ impl Embedded {
     pub fn sensitivities(&self, coefficients: &DVector<f64>, std_dev: f64) -> Vec<f64> {
         let (points, embedding) = (&self.points, &self.embedding);
         let variance = std_dev * std_dev;
-        let mut inner = points.tr_mul(points);
+        // A product of matrices of both kinds is faster than many dot products of d numbers.
+        let mut inner = points.transpose() * points;
         let squares: Vec<f64> = inner.diagonal().iter().copied().collect();
         // Column j: the coefficients of the x_i in grad f(x_j); and, separately, that of x_j itself.
         let mut own = vec![0.0; points.ncols()];
-        for (j, mut column) in inner.column_iter_mut().enumerate() {
+        let columns = inner.as_mut_slice().par_chunks_mut(points.ncols().max(1));
+        columns.zip(&mut own).enumerate().for_each(|(j, (column, own))| {
             for (i, entry) in column.iter_mut().enumerate() {
                 let g = *entry;
                 let weight = coefficients[i] * (variance * (f64::midpoint(squares[i], squares[j]) + g)).exp();
-                own[j] += weight * variance * g;
+                *own += weight * variance * g;
                 *entry = weight * (1.0 + variance * g);
             }
-        }
+        });
         let mut gradients = points * inner;
         let mut sums = vec![0.0; embedding.lengths.len()];
         for (j, mut gradient) in gradients.column_iter_mut().enumerate() {

@@ -164,8 +164,25 @@ struct Samples {
     labels: DVector<f64>,
     roots: Roots,
     groups: Vec<Vec<usize>>,
-    /// Standardised coordinates and labels of the validation data.
-    validation: Option<(DMatrix<f64>, DVector<f64>)>,
+    validation: Option<ValidationSamples>,
+}
+
+/// The validation data of [`Samples`].
+struct ValidationSamples {
+    /// Standardised, d x k.
+    coordinates: DMatrix<f64>,
+    labels: DVector<f64>,
+    roots: Roots,
+}
+
+impl ValidationSamples {
+    fn new<T: Float>(data: &Dataset<T>, base: &Scaling) -> Result<Self, Error> {
+        Ok(Self {
+            coordinates: base.standardise(data)?,
+            labels: base.scaled_labels(data.labels()),
+            roots: Roots::new(data),
+        })
+    }
 }
 
 impl Samples {
@@ -177,9 +194,7 @@ impl Samples {
         } else {
             Cow::Borrowed(data)
         };
-        let validation = problem
-            .validation
-            .map(|data| Ok::<_, Error>((base.standardise(data)?, base.scaled_labels(data.labels()))));
+        let validation = problem.validation.map(|data| ValidationSamples::new(data, base));
         Ok(Self {
             std_dev: problem.std_dev,
             coordinates: base.standardise(&*part)?,
@@ -195,11 +210,12 @@ impl Samples {
         let embedded = Embedded::new(scaling.embedding(), &self.coordinates)?;
         let kernel = limit_kernel(&embedded.points, self.std_dev)?;
         let validation = match &self.validation {
-            Some((coordinates, labels)) => {
-                let points = Embedded::new(scaling.embedding(), coordinates)?.points;
+            Some(samples) => {
+                let points = Embedded::new(scaling.embedding(), &samples.coordinates)?.points;
                 Some(Validation {
                     cross: limit_cross_kernel(&embedded.points, &points, self.std_dev)?,
-                    labels,
+                    labels: &samples.labels,
+                    roots: &samples.roots,
                 })
             }
             None => None,

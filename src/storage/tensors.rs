@@ -273,8 +273,20 @@ fn document(header: &Metadata, kind: &str) -> Result<Map<String, Value>, String>
     }
     match document.remove("kind") {
         Some(Value::String(found)) if found == kind => Ok(document),
-        Some(Value::String(found)) => Err(format!("it holds a {found}, not a {kind}")),
+        Some(Value::String(found)) => Err(format!("it holds a {found}, not a {kind}{}", remedy(&found))),
         _ => Err("its metadata is damaged: the kind of file is missing".into()),
+    }
+}
+
+/// What reads a file of this kind.
+fn remedy(kind: &str) -> &'static str {
+    match kind {
+        "network" => ": load it with `ExpNetwork::load`",
+        "regressor" => ": load it with `ExpRegressor::load`",
+        "kernel regressor" => ": load it with `KernelRegressor::load`",
+        "kernel fit" => ": load it with `kernel::Fit::load`",
+        "checkpoint" => ": resume it with `Trainer::resume`",
+        _ => "",
     }
 }
 

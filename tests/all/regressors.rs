@@ -199,6 +199,36 @@ fn validation_data_of_your_own_decide() {
     assert!(model.report().best_step().is_some() && model.selection().chosen().is_none());
 }
 
+/// In the choice, a validation sample of weight 2 counts like one that is there twice, and one of weight 0 like none.
+#[test]
+fn weights_of_validation_data_count_like_copies() {
+    let (train, validation) = noisy::<f64>(100).split(0.7, 3).unwrap();
+    let counts: Vec<usize> = (0..30).map(|i| [1, 2, 0, 5][i % 4]).collect();
+    let copied: Vec<usize> = (0..30).flat_map(|i| std::iter::repeat_n(i, counts[i])).collect();
+    let copies = validation.select(&copied).unwrap();
+    let weighted = |least: f64| {
+        let weights = DVector::from_fn(30, |i, _| least.max(counts[i] as f64));
+        validation.clone().with_weights(weights).unwrap()
+    };
+    let choice = |validation: &Dataset<f64>| {
+        let options = ExpRegressor::options().width(16).max_steps(0);
+        let model = options.on(&train).validation(validation).fit().unwrap();
+        let chosen = model.selection().chosen().unwrap();
+        (chosen.beta(), chosen.round(), chosen.lambda(), chosen.mean_square())
+    };
+    let (beta, round, lambda, mean_square) = choice(&copies);
+    for least in [0.0, 1e-12] {
+        let found = choice(&weighted(least));
+        assert_eq!((found.0, found.1), (beta, round));
+        assert!((found.2 / lambda - 1.0).abs() < 1e-6, "{found:?} {lambda}");
+        assert!((found.3 / mean_square - 1.0).abs() < 1e-9, "{found:?} {mean_square}");
+    }
+    assert!(
+        (choice(&validation).3 / mean_square - 1.0).abs() > 1e-3,
+        "weights make a difference"
+    );
+}
+
 #[test]
 fn observers_limits_and_warm_starts() {
     let data = plane::<f64>();
@@ -211,9 +241,10 @@ fn observers_limits_and_warm_starts() {
     let short = options.max_steps(1).fit(&data).unwrap();
     let problem = &short.report().problems()[0];
     assert!(
-        problem.contains("cut short after 1 steps") && problem.contains("`RegressorOptions::max_steps`"),
+        problem.contains("cut short after step 1,") && problem.contains("`RegressorOptions::max_steps`"),
         "{problem}"
     );
+    assert!(short.report().to_string().contains(problem), "{}", short.report());
     let warm = options.on(&data).warm_start(&short).fit().unwrap();
     assert_eq!(warm.scaling(), short.scaling());
     assert!(warm.report().initial_loss() <= short.report().loss() * 1.000_001);

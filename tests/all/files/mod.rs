@@ -2,6 +2,7 @@
 
 mod damaged;
 mod fuzz;
+mod kernel_regressor;
 mod logs;
 mod network;
 #[cfg(feature = "npy")]

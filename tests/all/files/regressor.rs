@@ -57,10 +57,12 @@ fn networks_and_regressors_are_not_mistaken_for_each_other() {
     let folder = Folder::new("kinds");
     let path = folder.join("model");
     awkward::<f64>().save(&path).unwrap();
+    let refusal = "it holds a network, not a regressor: load it with `ExpNetwork::load`";
     let error = ExpRegressor::<f64>::load(&path).unwrap_err().to_string();
-    assert!(error.ends_with("it holds a network, not a regressor"), "{error}");
+    assert!(error.ends_with(refusal), "{error}");
     fitted::<f64>(Scaling::options(), false).0.save(&path).unwrap();
-    assert_eq!(problem::<f64>(&path), "it holds a regressor, not a network");
+    let refusal = "it holds a regressor, not a network: load it with `ExpRegressor::load`";
+    assert_eq!(problem::<f64>(&path), refusal);
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn other_kinds_of_files_are_refused() {
     fitted().save(&path).unwrap();
     refused(
         ExpNetwork::<f64>::load(&path),
-        &["it holds a kernel fit, not a network"],
+        &["it holds a kernel fit, not a network: load it with `kernel::Fit::load`"],
     );
     crate::support::problems::net::<f64>(2, 3, 1).save(&path).unwrap();
     refused(Fit::load(&path), &["network"]);

@@ -1,10 +1,10 @@
-//! Damaged networks, regressors and checkpoints.
+//! Damaged networks, regressors of both kinds and checkpoints.
 
 use super::{Stage, fuzz, stage_of};
 use crate::support::problems::{is_finite, sines};
 use crate::support::{Folder, safetensors};
 use expnet::method::{GaussNewton, GradientDescent, Method, Minibatch};
-use expnet::{Dataset, Error, ExpNetwork, ExpRegressor, Float, Initializer, Trainer};
+use expnet::{Dataset, Error, ExpNetwork, ExpRegressor, Float, Initializer, KernelRegressor, Trainer};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -56,6 +56,7 @@ fn stage_of_model(error: &Error) -> Stage {
         "version",
         "not a network",
         "not a regressor",
+        "not a kernel regressor",
     ];
     stage_of(error, &header, &shapes)
 }
@@ -103,6 +104,42 @@ fn damaged_models() {
                 }
                 Err(error) => stage_of_model(&error),
             },
+        })
+    });
+    assert!(kept[3] > kept[0] / 20, "{kept:?}");
+}
+
+/// What loads predicts finite numbers or says why not, and can be saved.
+#[test]
+fn damaged_kernel_regressors() {
+    let folder = Folder::within(&memory(), "kernel-regressors");
+    let path = folder.join("model");
+    let rows: Vec<[f64; 2]> = (0..24).map(|i| [f64::from(i).sin(), f64::from(i).cos()]).collect();
+    let labels: Vec<f64> = rows.iter().map(|[x, y]| x * y).collect();
+    let data = Dataset::from_rows(&rows, &labels).unwrap();
+    let weighted = data.clone().with_weights(data.labels().map(f64::abs)).unwrap();
+    let mut files = Vec::new();
+    for data in [&data, &weighted] {
+        KernelRegressor::fit(data).unwrap().save(&path).unwrap();
+        files.push(saved(&path));
+        let (header, numbers) = safetensors::parts(&fs::read(&path).unwrap());
+        files.push(with_end(safetensors::whole(
+            &safetensors::without_checksums(header),
+            &numbers,
+        )));
+    }
+    let kept = fuzz("kernel regressors", &files, |_, bytes| {
+        fs::write(&path, bytes).unwrap();
+        Ok(match KernelRegressor::<f64>::load(&path) {
+            Ok(model) => {
+                if let Ok((mean, std_dev)) = model.predict_with_std_rows(&rows[..3]) {
+                    assert!(mean.iter().chain(&std_dev).all(|number| number.is_finite()));
+                }
+                model.save(&path).unwrap();
+                assert!(KernelRegressor::<f64>::load(&path).is_ok());
+                Stage::Loaded
+            }
+            Err(error) => stage_of_model(&error),
         })
     });
     assert!(kept[3] > kept[0] / 20, "{kept:?}");
