@@ -59,6 +59,8 @@ type Found = (Vec<Inequality>, f64);
 /// What A, A' and A'' promise: any step size up to 1/(m `Lam_R`), rate 0.5 eta m l, half of the kernel.
 struct Half {
     promise: Promise,
+    /// sqrt(m): no neuron moves farther than the radius.
+    root_width: f64,
     /// Whether the step size asked for is small enough.
     allowed: Option<Inequality>,
 }
@@ -76,15 +78,25 @@ impl Half {
                 rate: 0.5 * l / largest * (eta / max_step_size),
                 amplitude: start.residual_norm,
                 radius: 0.0,
+                distance: 0.0,
                 kernel_share: 0.5,
             },
+            root_width: start.width().sqrt(),
             allowed: step_size.map(|eta| Inequality::new("eta <= 1/(m Lam_R)", eta, max_step_size, 0.0)),
         }
     }
 
     fn attempt(&self, theorem: Theorem, (mut inequalities, radius): Found) -> Attempt {
         inequalities.extend(self.allowed.clone());
-        Attempt::new(theorem, inequalities, Promise { radius, ..self.promise })
+        Attempt::new(
+            theorem,
+            inequalities,
+            Promise {
+                radius,
+                distance: radius * self.root_width,
+                ..self.promise
+            },
+        )
     }
 }
 
@@ -303,6 +315,7 @@ impl Ball {
             rate: rate * (1.0 - 1e-12),
             amplitude: start.residual_norm,
             radius,
+            distance: radius * start.width().sqrt(),
             kernel_share: (1.0 - gamma).powi(2),
         };
         Attempt::new(Theorem::Ball, inequalities, promise)

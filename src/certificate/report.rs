@@ -142,6 +142,9 @@ pub(super) struct Promise {
     /// How far any neuron moves.
     #[serde(with = "exact::number")]
     pub radius: f64,
+    /// How far all weights move together, ||W_t - W_0||_F.
+    #[serde(with = "exact::number")]
+    pub distance: f64,
     /// lambda_min(G_t) >= `kernel_share` lambda_min(G_0).
     #[serde(with = "exact::number")]
     pub kernel_share: f64,
@@ -150,7 +153,12 @@ pub(super) struct Promise {
 impl Promise {
     /// Steps to a thousandth of `residual_norm`: what makes one promise better than another.
     pub fn cost(&self, residual_norm: f64) -> u64 {
-        steps(self.amplitude, 1e-3 * residual_norm, self.rate)
+        self.steps_to(1e-3 * residual_norm)
+    }
+
+    fn steps_to(&self, tolerance: f64) -> u64 {
+        // (1 - rate)^t = exp(-t (-ln(1 - rate))).
+        steps(self.amplitude, tolerance, -(-self.rate).ln_1p())
     }
 }
 
@@ -242,13 +250,17 @@ impl Attempt {
 
     /// The number of steps after which ||e|| <= `tolerance` is guaranteed; `u64::MAX` if there is none.
     pub fn steps_to(&self, tolerance: f64) -> u64 {
-        self.promise
-            .map_or(u64::MAX, |promise| steps(promise.amplitude, tolerance, promise.rate))
+        self.promise.map_or(u64::MAX, |promise| promise.steps_to(tolerance))
     }
 
     /// A bound on how far any neuron moves; 0 if the theorem does not hold.
     pub fn radius(&self) -> f64 {
         self.promise.map_or(0.0, |promise| promise.radius)
+    }
+
+    /// A bound on ||W_t - W_0||_F for all t; 0 if the theorem does not hold.
+    pub fn distance(&self) -> f64 {
+        self.promise.map_or(0.0, |promise| promise.distance)
     }
 
     /// The share of lambda_min(H_0) that the kernel keeps; 0 if the theorem does not hold.
@@ -264,7 +276,8 @@ impl Attempt {
 ///
 /// 1. ||e_t|| <= [`residual_bound`](Self::residual_bound)(t), which falls by the factor 1 - [`rate`](Self::rate) in each
 ///    step;
-/// 2. every neuron stays within [`radius`](Self::radius) of its start;
+/// 2. every neuron stays within [`radius`](Self::radius) of its start, and all weights within
+///    [`distance`](Self::distance);
 /// 3. lambda_min(H_t) >= [`kernel_share`](Self::kernel_share) lambda_min(H_0).
 ///
 /// Theorems A, A' and A'' promise the same for every smaller step size, with a rate proportional to it.
@@ -376,6 +389,11 @@ impl Certificate {
     /// A bound on how far any neuron moves from its start; 0 if nothing is proved.
     pub fn radius(&self) -> f64 {
         self.best.radius()
+    }
+
+    /// A bound on ||W_t - W_0||_F, how far all weights move together; 0 if nothing is proved.
+    pub fn distance(&self) -> f64 {
+        self.best.distance()
     }
 
     /// The share of lambda_min(H_0) that the kernel keeps throughout the run; 0 if nothing is proved.

@@ -142,6 +142,7 @@ fn promise(descent: &Descent<'_>) -> Option<Promise> {
         rate: (1.0 - proved.factor) * (1.0 - 1e-12),
         amplitude: proved.amplitude,
         radius: proved.radius,
+        distance: proved.distance,
         kernel_share: (1.0 - proved.nu).max(0.0).powi(2),
     })
 }

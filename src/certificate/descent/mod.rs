@@ -41,6 +41,8 @@ pub(super) struct Proved {
     pub amplitude: f64,
     /// A bound on how far any neuron moves.
     pub radius: f64,
+    /// D, a bound on ||W_t - W_0||_F.
+    pub distance: f64,
     /// nu: lambda_min(G_t) >= (1 - nu)^2 lambda_min(G_0) if nu < 1.
     pub nu: f64,
 }
@@ -107,6 +109,7 @@ impl<'a> Descent<'a> {
             factor: rho,
             amplitude,
             radius: radius * UP,
+            distance: point.distance * UP,
             nu: point.nu,
         })
     }

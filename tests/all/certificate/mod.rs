@@ -165,10 +165,12 @@ fn at_the_edge(
 ) -> Option<(DVector<f64>, Certificate)> {
     let direction = direction(points, net, seed);
     let certifier = Certifier::new(Effort::Basic);
+    // Small enough for A, A' and A'', which hold or not for all such step sizes.
+    let gram = kernel::empirical_kernel(net, points).unwrap() * net.width() as f64;
+    let step_size = 0.3 / kernel::Spectrum::new(&gram).unwrap().lambda_max();
     let certified = |size: f64| {
-        certifier
-            .certify(net, &with_residual(points, net, &(&direction * size)))
-            .unwrap()
+        let data = with_residual(points, net, &(&direction * size));
+        certifier.certify_at(net, &data, step_size).unwrap()
     };
     let holds = |size: f64| certified(size).attempts()[k].holds();
     let mut low = 1e-6;
@@ -183,7 +185,9 @@ fn at_the_edge(
         let middle = f64::midpoint(low, high);
         *(if holds(middle) { &mut low } else { &mut high }) = middle;
     }
-    Some((&direction * low, certified(low)))
+    let residual = &direction * low;
+    let data = with_residual(points, net, &residual);
+    Some((residual, certifier.certify(net, &data).unwrap()))
 }
 
 /// The points of the theory's tables, labels +1, -1, +1, …

@@ -75,8 +75,9 @@ impl Case {
     }
 }
 
-/// Which promise is broken in a run of `steps` steps from e_0 times `factor`, if any; the bound on ||e|| grows with it.
-fn broken(edge: &Edge, factor: f64, steps: usize) -> Option<(usize, &'static str)> {
+/// Which promise is broken in a run of `steps` steps from e_0 times `factor`, if any; the bound on ||e|| grows with it. The kernel is
+/// looked at every `every` steps.
+fn broken(edge: &Edge, factor: f64, (steps, every): (usize, usize)) -> Option<(usize, &'static str)> {
     let Edge {
         points,
         net,
@@ -92,15 +93,21 @@ fn broken(edge: &Edge, factor: f64, steps: usize) -> Option<(usize, &'static str
         |net: &ExpNetwork<f64>| kernel::Spectrum::new(&kernel::empirical_kernel(net, points).unwrap()).unwrap();
     let lambda_min = spectrum(net).lambda_min();
     for t in 0..=steps {
+        let moved = running.weights() - net.weights();
+        if moved.norm() > attempt.distance() * (1.0 + 1e-9) + 1e-13 {
+            return Some((t, "the distance"));
+        }
         let residual = running.residual(&data).ok()?.norm();
         if residual > factor * attempt.residual_bound(t) * (1.0 + 1e-12) + rounding {
             return Some((t, "the residual"));
         }
-        if largest_column(&(running.weights() - net.weights())) > attempt.radius() * (1.0 + 1e-9) + 1e-13 {
+        if largest_column(&moved) > attempt.radius() * (1.0 + 1e-9) + 1e-13 {
             return Some((t, "the radius"));
         }
-        let spectrum = spectrum(&running);
-        if spectrum.lambda_min() < attempt.kernel_share() * lambda_min - 2.0 * spectrum.resolution() {
+        let spectrum = if t % every == 0 { Some(spectrum(&running)) } else { None };
+        if spectrum.is_some_and(|spectrum| {
+            spectrum.lambda_min() < attempt.kernel_share() * lambda_min - 2.0 * spectrum.resolution()
+        }) {
             return Some((t, "the kernel"));
         }
         running.step(&data, attempt.step_size()).ok()?;
@@ -115,18 +122,22 @@ fn kept_at_the_edge(
     (factor, share): (f64, f64),
     problems: impl Iterator<Item = (Case, u64, (DMatrix<f64>, ExpNetwork<f64>))>,
 ) {
-    let (mut edges, mut beyond) = (0, 0);
+    let (mut edges, mut visible, mut beyond) = (0, 0, 0);
     for (case, seed, problem) in problems {
         let Some(edge) = case.edge(problem, seed / 4) else {
             continue;
         };
         edges += 1;
-        assert_eq!(broken(&edge, 1.0, 120), None, "{seed}: {:?}", edge.attempt);
-        beyond += usize::from(broken(&edge, factor, 120).is_some());
+        assert_eq!(broken(&edge, 1.0, (150, 1)), None, "{seed}: {:?}", edge.attempt);
+        // Where the slowest direction takes longer than the run, less is seen.
+        if edge.attempt.rate() * 3000.0 > 1.0 {
+            visible += 1;
+            beyond += usize::from(broken(&edge, factor, (3000, 50)).is_some());
+        }
     }
-    println!("{edges} problems at the edge; with e_0 {factor} times larger {beyond} break a promise");
+    println!("{edges} problems at the edge; with e_0 {factor} times larger {beyond} of {visible} break a promise");
     assert!(edges >= count, "{edges}");
-    assert!(beyond as f64 >= share * edges as f64, "{beyond} of {edges}");
+    assert!(beyond as f64 >= share * f64::from(visible), "{beyond} of {visible}");
 }
 
 /// Usual and odd problems in turn, with these step sizes in turn.

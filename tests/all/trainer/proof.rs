@@ -39,6 +39,9 @@ fn narrow_runs_are_proved() {
             Some(_) => true,
             None => report.residual_norm() <= 0.1,
         };
+        if report.proof().is_none() {
+            println!("seed {seed}: {report}");
+        }
         solved += usize::from(reaches);
         proved += usize::from(report.proof().is_some());
         from_start += usize::from(report.proof().is_some_and(Proof::from_start));
@@ -65,7 +68,7 @@ fn the_run_keeps_what_is_proved() {
         trainer().fit(&mut plain, &data).unwrap();
         assert!(net.weights() == plain.weights());
         let proof = report.proof().unwrap();
-        assert!(proof.step().is_multiple_of(25) && proof.step() < 1000, "{proof}");
+        assert!(proof.step().is_multiple_of(25) && proof.step() < 1200, "{proof}");
         assert_eq!(report.last_step_size(), Some(proof.step_size()));
         for (t, residual) in losses[proof.step() - 1..].iter().enumerate() {
             assert!(*residual <= proof.certificate().residual_bound(t) * (1.0 + 1e-9), "{t}");
@@ -117,9 +120,9 @@ fn stops_when_proved_if_asked_to() {
 #[test]
 fn looks_at_the_start_and_at_the_end() {
     let data = table_problem(8, 4);
-    let late = Trainer::new(KernelStable::default()).max_steps(777).certify(1000);
+    let late = Trainer::new(KernelStable::default()).max_steps(1177).certify(1_000_000);
     let report = late.fit(&mut start(4, 16, 1), &data).unwrap();
-    assert_eq!(report.proof().unwrap().step(), 777);
+    assert_eq!(report.proof().unwrap().step(), 1177);
     let wide = start(4, 256, 3);
     let report = Trainer::new(KernelStable::default())
         .max_steps(3)
