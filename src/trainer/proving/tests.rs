@@ -80,7 +80,6 @@ fn double_precision_stays_within_its_drift() {
             let Some(share) = share(&session, |k, r, v| (v - high[r][k]) - low[r][k]) else {
                 break;
             };
-            println!("step {step}: {share}");
             assert!(share <= 1.0 && share > 1e-6, "step {step}: {share}");
             compared += 1;
         }
