@@ -144,9 +144,13 @@ impl<'a> Place<'a> {
 
     /// eE, the relative error of an activation.
     pub fn activation_error(&self) -> f64 {
+        self.activation_error_in(self.arithmetic)
+    }
+
+    fn activation_error_in(&self, arithmetic: Arithmetic) -> f64 {
         let largest_weight = self.weights.column_iter().map(|w| w.norm()).fold(0.0, f64::max) * UP;
-        let exponent = self.arithmetic.gamma(self.samples.points.nrows()) * self.kappa * largest_weight;
-        exponent.exp_m1() + 8.0 * self.arithmetic.unit
+        let exponent = arithmetic.gamma(self.samples.points.nrows()) * self.kappa * largest_weight;
+        exponent.exp_m1() + 8.0 * arithmetic.unit
     }
 
     /// eps_t, for any order of sums; infinite where nothing is claimed.
@@ -183,10 +187,16 @@ impl<'a> Place<'a> {
         Ok((eta * sigma * sigma - 1.0).max(1.0) + eta * self.curvature(stretch)?)
     }
 
-    /// max_r Sb_r, with `stretch` = e^(kappa delta) - 1. Where that is 0, it is max_r S_r.
+    /// max_r Sb_r, with `stretch` = e^(kappa delta) - 1. Where that is 0, it is max_r S_r. The residual is known up to the
+    /// rounding of its sums, here in f64.
     pub fn curvature(&self, stretch: f64) -> Result<f64, Error> {
         let points = &self.samples.points;
         let squares = self.samples.norms.map(|norm| norm * norm);
+        let double = Arithmetic { unit: UNIT, extra: 0 };
+        let error = self.activation_error_in(double) + double.gamma(self.activations.ncols() + 1);
+        let errors = self
+            .sums
+            .zip_map(&self.samples.labels, |sum, y| error * (sum + y.abs()));
         let mut largest = 0.0_f64;
         for (signed, e) in self.signed.column_iter().zip(self.activations.column_iter()) {
             let weights = signed.component_mul(&self.residual);
@@ -196,9 +206,9 @@ impl<'a> Place<'a> {
             }
             let mut curvature = scaled * points.transpose();
             curvature.fill_upper_triangle_with_lower_triangle();
-            let rest: f64 = (e.iter().zip(&self.residual).zip(&self.sums).zip(&squares))
-                .map(|(((e, residual), sum), square)| {
-                    square * e * (residual.abs() * stretch + (1.0 + stretch) * stretch * sum)
+            let rest: f64 = (e.iter().zip(&self.residual).zip(&self.sums).zip(&squares).zip(&errors))
+                .map(|((((e, residual), sum), square), error)| {
+                    square * e * (residual.abs() * stretch + (1.0 + stretch) * (stretch * sum + error))
                 })
                 .sum();
             // The solver's error is a few units of the sum of the terms.

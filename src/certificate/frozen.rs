@@ -102,11 +102,12 @@ impl Slope<'_> {
         if !reached(widest) {
             return unreached((s0 + self.integral(widest)) / widest, 1.0);
         }
-        let distance = bisect(s0, widest, |s| !reached(s)).1;
-        Ok(Frozen {
-            distance: distance * UP,
-            factor: self.at(distance * UP),
-        })
+        let distance = bisect(s0, widest, |s| !reached(s)).1 * UP;
+        let factor = self.at(distance);
+        if factor.is_nan() || factor >= 1.0 {
+            return unreached(factor, 1.0);
+        }
+        Ok(Frozen { distance, factor })
     }
 }
 
@@ -122,25 +123,38 @@ fn bisect(mut low: f64, mut high: f64, holds: impl Fn(f64) -> bool) -> (f64, f64
 impl Frozen {
     /// Theorem F, with operator norms if there are any, in both norms of psi: [by entries, by the smallest eigenvalue].
     pub fn both(whitened: &Whitened<'_>, operators: Option<&Operators>) -> [Result<Self, Unreached>; 2] {
-        let (moments, largest_reach) = moments(whitened, operators);
-        let curvature = match operators {
-            Some(operators) => operators.curvature,
-            None if whitened.is_paired() => 0.0,
-            None => whitened.growth.l1,
-        };
-        let size = whitened.whitening.matrix.abs();
-        let slack = whitened.whitening.e1 * size.norm();
-        let smallest = whitened.whitening.smallest().sqrt();
-        [Norm::Entries(&size, slack), Norm::Eigenvalue(smallest)].map(|norm| {
-            let slope = Slope {
-                curvature,
-                moments: &moments,
-                largest_reach,
-                norm,
-            };
-            slope.fixed_point(whitened.signal.norm)
-        })
+        for_both_norms(whitened, operators, |slope| slope.fixed_point(whitened.signal.norm))
     }
+}
+
+/// g'(s) in both norms of psi.
+#[cfg(test)]
+pub(super) fn slopes_at(whitened: &Whitened<'_>, operators: &Operators, s: f64) -> [f64; 2] {
+    for_both_norms(whitened, Some(operators), |slope| slope.at(s))
+}
+
+fn for_both_norms<R>(
+    whitened: &Whitened<'_>,
+    operators: Option<&Operators>,
+    visit: impl Fn(&Slope<'_>) -> R,
+) -> [R; 2] {
+    let (moments, largest_reach) = moments(whitened, operators);
+    let curvature = match operators {
+        Some(operators) => operators.curvature,
+        None if whitened.is_paired() => 0.0,
+        None => whitened.growth.l1,
+    };
+    let size = whitened.whitening.matrix.abs();
+    let slack = whitened.whitening.e1 * size.norm();
+    let smallest = whitened.whitening.smallest().sqrt();
+    [Norm::Entries(&size, slack), Norm::Eigenvalue(smallest)].map(|norm| {
+        visit(&Slope {
+            curvature,
+            moments: &moments,
+            largest_reach,
+            norm,
+        })
+    })
 }
 
 /// The moments of psi, and the largest `t_ri`. Without operator norms, `t_ri` <= `ell_r` ||x_i||.

@@ -51,6 +51,8 @@ mod proof;
 #[cfg(test)]
 mod reference;
 mod report;
+#[cfg(test)]
+mod rounding;
 mod search;
 mod start;
 #[cfg(test)]

@@ -34,8 +34,8 @@ impl Newton {
         let (mut distance, mut last) = (0.0, residual);
         let mut residuals = vec![residual];
         for _ in 0..=STEPS {
-            let nu = growth.om(distance);
-            if nu.is_nan() || nu >= 1.0 - 1e-12 {
+            let nu = growth.om(distance) * UP;
+            if nu.is_nan() || nu >= 1.0 {
                 return Err(Escaped { nu });
             }
             let length = last / (1.0 - nu) * UP;
@@ -95,6 +95,7 @@ fn residual_after(p: f64, nu: f64, (from, to): (f64, f64), growth: &Growth, tens
     let by_tensor = tensor.map_or(f64::INFINITY, |b2| {
         (b2 + 2.0 * l1 * nu + l1 * nu * nu) / (1.0 - nu).powi(2)
     });
-    let rest = (growth.om2(to) - growth.om2(from)).max(0.0) + 1e-15 * growth.om2(to);
+    // Each of the two is exact to within some twelve units.
+    let rest = (growth.om2(to) - growth.om2(from)).max(0.0) + 4e-15 * growth.om2(to);
     (p * p / 2.0 * l1.min(by_tensor) + p / 2.0 * rest) * UP
 }

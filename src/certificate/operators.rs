@@ -53,7 +53,7 @@ impl Operators {
         start.neurons.for_each_block(&mut |first, block| {
             activations.columns_mut(first, block.ncols()).copy_from(&block);
         });
-        let relative = whitened.activation_error + gamma(start.neurons.width() + samples + dimension + 12);
+        let relative = whitened.activation_error + gamma(start.neurons.width() + 2 * samples + dimension + 12);
         let stretch = whitened.whitening.stretch();
         let mut found = Self {
             activations,
@@ -73,7 +73,7 @@ impl Operators {
             let e = found.activations.column(r);
             let sized = e.component_mul(&start.norms);
             let error = 1.01 * relative * (&size * &sized).norm();
-            let second_error = 1.01 * relative * (&size * sized.component_mul(&start.norms)).norm();
+            let second_size = (&size * sized.component_mul(&start.norms)).norm_squared();
             let mut scaled = whitened.whitening.matrix.clone();
             for (mut column, e) in scaled.column_iter_mut().zip(&e) {
                 column *= *e;
@@ -81,10 +81,10 @@ impl Operators {
             found
                 .ell
                 .push(stretch * (norm(&(&scaled * start.points.transpose()))? + error) * UP);
-            let second = largest_eigenvalue(&(&scaled * &squares * scaled.transpose()))?.sqrt();
-            found
-                .lip
-                .push((stretch * (second + second_error) * UP).min(whitened.lip[r]));
+            // Formed as a square, it has the errors of a square: where terms cancel, their root is far above db_r.
+            let second = largest_eigenvalue(&(&scaled * &squares * scaled.transpose()))?;
+            let second = (second + 2.02 * relative * second_size).sqrt();
+            found.lip.push((stretch * second * UP).min(whitened.lip[r]));
             let images = &scaled * &start.products;
             for (i, image) in images.column_iter().enumerate() {
                 computed[(i, r)] = (image.norm() + error * start.norms[i]) * UP;
@@ -136,14 +136,17 @@ impl Tensor {
         }
         let mut error = 0.0;
         for i in 0..n {
-            // sum_r sgn(a_r) E_ri (U_r x_i)(U_r x_i)^T = P [K_i K_i^T o sum_r sgn(a_r) E_ri E_r E_r^T] P^T.
-            let mut scaled = e.clone();
+            // Column r is sgn(a_r) U_r x_i. (Products of the columns before P is applied would cancel, and cost digits.)
+            let mut images = e.clone();
+            for mut column in images.column_iter_mut() {
+                column.component_mul_assign(&products.column(i));
+            }
+            let images = matrix * images;
+            let mut scaled = images.clone();
             for (r, mut column) in scaled.column_iter_mut().enumerate() {
                 column *= signs[r] * e[(i, r)];
             }
-            let row = products.column(i);
-            let inner = (&row * row.transpose()).component_mul(&(scaled * e.transpose()));
-            let inner = matrix * inner * matrix.transpose();
+            let inner = scaled * images.transpose();
             for (k, slice) in slices.iter_mut().enumerate() {
                 *slice += &inner * matrix[(k, i)];
             }
@@ -183,7 +186,12 @@ impl Tensor {
 }
 
 /// The largest eigenvalue of a matrix that is positive semidefinite and symmetric up to rounding.
+///
+/// Infinite if an entry is not a number: sums of positive terms overflow to that.
 pub(super) fn largest_eigenvalue(matrix: &DMatrix<f64>) -> Result<f64, Error> {
+    if !matrix.iter().all(|entry| entry.is_finite()) {
+        return Ok(f64::INFINITY);
+    }
     let mut matrix = matrix.clone();
     matrix.fill_upper_triangle_with_lower_triangle();
     Ok(eigenvalues(&matrix)?[0].max(0.0))

@@ -20,6 +20,12 @@ use nalgebra::{DMatrix, DMatrixView, DVector};
 /// Covers the rounding of the few operations behind a bound.
 pub(super) const UP: f64 = 1.0 + 1e-12;
 
+/// Outside of this range of squares, products of those that a certificate multiplies might under- or overflow.
+const RANGE: std::ops::RangeInclusive<f64> = 1e-75..=1e75;
+
+/// Added to the error of phi where e_0 is not 0, against underflow in its squares.
+const TINY: f64 = 1e-100;
+
 /// e^x - 1 - x, for x >= 0.
 pub(super) fn h2(x: f64) -> f64 {
     if x > 0.5 {
@@ -110,7 +116,8 @@ pub(super) struct Whitened<'a> {
 }
 
 impl<'a> Whitened<'a> {
-    /// Whitens a start. `None` if G_0 is not proved to be positive definite. Costs 4 n^2 m flops, n m exponentials and
+    /// Whitens a start. `None` if G_0 is not proved to be positive definite, or numbers are near the ends of the range of
+    /// f64. Costs 4 n^2 m flops, n m exponentials and
     /// O(n^3).
     ///
     /// Errors: no memory; an eigenvalue iteration that does not converge.
@@ -121,6 +128,10 @@ impl<'a> Whitened<'a> {
         if exponent.is_nan() || exponent > 0.5 {
             return Ok(None);
         }
+        let in_range = |squares: DVector<f64>| squares.iter().all(|square| RANGE.contains(square));
+        if !(in_range(start.products.diagonal()) && in_range(start.squares.diagonal())) {
+            return Ok(None);
+        }
         let activation_error = exponent + 8.0 * UNIT;
         let gram = start.products.component_mul(&start.squares);
         let sizes = (&start.norms * start.norms.transpose()).component_mul(&start.squares);
@@ -128,6 +139,9 @@ impl<'a> Whitened<'a> {
         let Some(whitening) = Whitening::new(&gram, &sizes, gram_error)? else {
             return Ok(None);
         };
+        if !in_range(whitening.eigenvalues.clone()) {
+            return Ok(None);
+        }
         let matrix = &whitening.matrix;
         let columns = DVector::from_iterator(samples, matrix.column_iter().map(|column| column.norm() * UP));
         let inverse = matrix.tr_mul(matrix);
@@ -192,13 +206,14 @@ impl<'a> Whitened<'a> {
         let mut leverages = Vec::with_capacity(self.lip.len());
         self.start
             .neurons
-            .for_each_block(&mut |first, block: DMatrixView<'_, f64>| {
+            .for_each_block(&mut |_, block: DMatrixView<'_, f64>| {
                 let images = &form * block;
-                for (k, (column, image)) in block.column_iter().zip(images.column_iter()).enumerate() {
+                for (column, image) in block.column_iter().zip(images.column_iter()) {
                     let sized = column.component_mul(&self.start.norms);
                     let trace = (column.dot(&image) + self.form_error(&sized)).max(0.0).sqrt();
-                    // |P diag(E - computed E) X| <= eE lip+.
-                    leverages.push((trace + self.activation_error * self.lip_plus[first + k]) * UP);
+                    // ||P diag(E - computed E) X||_F^2 <= eE^2 sized^T |G_0^-1| sized, and |G_0^-1|_ij <= (1 + rr) p_i p_j.
+                    let size = 1.1 * sized.dot(&self.columns);
+                    leverages.push((trace + self.activation_error * size) * UP);
                 }
             });
         leverages
@@ -228,6 +243,11 @@ fn signal(start: &Start<'_>, whitening: &Whitening, activation_error: f64) -> Si
     });
     let product = start.residual.abs() * gamma(start.residual.len());
     let error = (matrix.abs() * (output_error + product)).norm() * UP;
+    let error = if start.residual.amax() > 0.0 {
+        error + TINY
+    } else {
+        error
+    };
     let computed = (phi.norm() * UP + error) * UP;
     Signal {
         norm: whitening.stretch() * computed * UP,

@@ -253,3 +253,6 @@ pub(super) fn check(looks: Option<Looks>) -> Result<Looks, Error> {
         None => Ok(Looks::default()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ mod decay;
 mod march;
 mod path;
 #[cfg(test)]
+mod rounding;
+#[cfg(test)]
 mod tests;
 
 use super::operators::Operators;

@@ -80,10 +80,16 @@ impl Path {
         let along = start.points.tr_mul(&gradients).component_mul(&operators.activations);
         let squares = &along * along.transpose() * start.neurons.copies() as f64;
         let kernel = matrix * start.products.component_mul(&squares) * matrix.transpose();
-        let known = self.first_order - operators.l1 * half;
+        // Formed as a square, it has the errors of a square.
+        let sized = start
+            .norms
+            .zip_map(&squares.diagonal(), |norm, square| norm * square.sqrt());
+        let rounding = 1.01 * operators.relative * (matrix.abs() * sized).norm_squared();
+        let known = (self.first_order - operators.l1 * half).max(0.0);
         // The Frobenius norm bounds the eigenvalue, and is cheaper.
-        if known <= 0.0 || kernel.norm() > known * known {
-            let norm = largest_eigenvalue(&kernel)?.sqrt();
+        let is_smaller = kernel.norm() + rounding <= known * known;
+        if !is_smaller {
+            let norm = (largest_eigenvalue(&kernel)? + rounding).sqrt();
             self.first_order = self.first_order.max(norm + operators.l1 * half);
         }
         if let Some(tensor) = &operators.tensor {
