@@ -346,6 +346,7 @@ impl Narrow {
             .with_x_label("step")
             .with_y_label("allowed / actual norm of e")
             .with_y_axis_min(0.0)
+            .with_y_axis_max(1.5)
             .with_legend_position(LegendPosition::InsideTopLeft);
         (plots, layout)
     }
