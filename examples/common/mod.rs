@@ -48,6 +48,33 @@ pub fn start(d: usize, m: usize, antisymmetric: bool, seed: u64) -> Initializer 
     Initializer::new(d, m).antisymmetric(antisymmetric).seed(!seed)
 }
 
+/// The last width that [`smallest_width`] tries is [`width`] of this.
+const LAST_ROW: usize = 24;
+
+/// 2^(row / 2), rounded to an even number.
+pub fn width(row: usize) -> usize {
+    (1_usize << row).isqrt().div_ceil(2) * 2
+}
+
+/// The smallest even width that passes, bracketed by increasing factors of sqrt 2 from 2 to 4096, then bisected to 8%.
+pub fn smallest_width(
+    mut passes: impl FnMut(usize) -> Result<bool, Box<dyn std::error::Error>>,
+) -> Result<usize, Box<dyn std::error::Error>> {
+    let mut row = 2;
+    while !passes(width(row))? {
+        row += 1;
+        if row > LAST_ROW {
+            return Err(format!("no width up to {} passes", width(LAST_ROW)).into());
+        }
+    }
+    let (mut failing, mut passing) = (width(row - 1), width(row));
+    while passing - failing > 2 && 100 * passing > 108 * failing {
+        let between = 2 * ((failing + passing) / 4);
+        *(if passes(between)? { &mut passing } else { &mut failing }) = between;
+    }
+    Ok(passing)
+}
+
 /// The `q`-quantile of `values`, which are sorted in place; NaN if there are none.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and the last index
 pub fn quantile(values: &mut [f64], q: f64) -> f64 {

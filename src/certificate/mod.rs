@@ -1,12 +1,14 @@
 //! Proofs of convergence, and how wide is wide enough.
 //!
 //! The tangent kernel H = J J^T / m of a wide network barely moves during training, and as long as lambda_min(H) stays
-//! positive, each step of gradient descent removes a fixed share of ||e||. Three questions, from the narrowest network
-//! to the widest:
+//! positive, each step of gradient descent removes a fixed share of ||e||. The questions, from the narrowest network to the
+//! widest:
 //!
 //! | question | function | based on |
 //! |---|---|---|
-//! | does *this* network converge on *these* data? | [`certify`] | theorems A, A' and A'' |
+//! | does *this* run converge? | [`Trainer::certify`](crate::Trainer::certify) | those of `certify`, along the run, and theorem H |
+//! | are there weights nearby that fit *these* data exactly? | [`certify_frozen`], [`certify_gauss_newton`] | theorems F and N |
+//! | does *this* network converge on *these* data? | [`certify`] | theorems A, A', A'', A''(gamma, theta) and G |
 //! | how narrow can a random start be, for this seed? | [`NarrowestSearch`] | the same theorems, at growing widths |
 //! | how wide must a random start be, before it is drawn? | [`sufficient_width`] | theorems B, C and D |
 //!

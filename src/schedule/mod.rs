@@ -31,7 +31,7 @@
 //! | schedule | step size at step t | modelled on |
 //! |---|---|---|
 //! | a number, [`Constant`] | eta | `optax.constant_schedule` |
-//! | [`Certified`] | the largest that the certificate allows | theorems A to A'' |
+//! | [`Certified`] | the one that a certificate is about | theorems A to A'' and G |
 //! | [`InverseTime`] | eta / (1 + rate t / k) | `jax.example_libraries.optimizers.inverse_time_decay` |
 //! | [`StepDecay`] | eta factor^floor(t / k) | `torch StepLR` |
 //! | [`ExponentialDecay`] | eta rate^(t / k) | `optax.exponential_decay` |
