@@ -3,7 +3,7 @@
 use super::noisy;
 use crate::support::problems::{plane_at, sines};
 use expnet::kernel::{Predictor, limit_kernel};
-use expnet::{Dataset, ExpRegressor, KernelRegressor, Scaling, Selection};
+use expnet::{Candidate, Dataset, ExpRegressor, KernelRegressor, Scaling, Selection};
 use nalgebra::{DMatrix, DVector};
 use serde_json::json;
 
@@ -74,9 +74,10 @@ fn the_final_ridge_is_chosen_on_all_samples() {
 
 /// The betas that were tried with equal length scales, and the largest round.
 fn tried(selection: &Selection) -> (Vec<f64>, usize) {
-    let equal = selection.candidates().iter().filter(|candidate| candidate.round() == 0);
-    let rounds = selection.candidates().iter().map(|candidate| candidate.round());
-    (equal.map(|candidate| candidate.beta()).collect(), rounds.max().unwrap())
+    let all = selection.candidates();
+    let equal = all.iter().filter(|candidate| candidate.round() == 0);
+    let rounds = all.iter().map(Candidate::round);
+    (equal.map(Candidate::beta).collect(), rounds.max().unwrap())
 }
 
 /// Betas, and then rounds of length scales, each until the error rises; each from the best so far.
@@ -91,7 +92,7 @@ fn the_search_goes_on_while_the_error_falls() {
         assert!([1.0, 2.0, 4.0].starts_with(&betas), "{selection}");
         let all = selection.candidates();
         let (equal, learnt) = all.split_at(betas.len());
-        assert!(learnt.iter().map(|candidate| candidate.round()).eq(1..=rounds));
+        assert!(learnt.iter().map(Candidate::round).eq(1..=rounds));
         let mut best = equal[0];
         for (stage, last) in [(&equal[1..], betas.len() == 3), (learnt, rounds == 4)] {
             for (i, candidate) in stage.iter().enumerate() {
