@@ -281,12 +281,16 @@ impl Search<'_> {
         let curvature = (right - left) / (x2 - x0);
         let vertex = f64::midpoint(x0, x1) - left / (2.0 * curvature);
         let new = |x: f64| [x0, x1, x2].iter().all(|other| (x - other).abs() > RESOLUTION);
-        if vertex > x0 && vertex < x2 && new(vertex) {
+        // It lies between the neighbours, since y1 is the smallest of the three; on a line it is not a number, and not new.
+        if new(vertex) {
             self.evaluate(vertex)?;
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod search;
 
 #[cfg(test)]
 mod tests {

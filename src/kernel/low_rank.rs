@@ -179,7 +179,9 @@ mod tests {
         let data = data();
         let others = DMatrix::from_fn(3, 9, |k, i| (0.3 * (i + 2 * k) as f64).cos());
         let exact = Predictor::new(&data, 0.8).unwrap().posterior(0.1).unwrap();
-        let low_rank = LowRank::new(&data, 0.8, 0.1, 40, 7).unwrap();
+        // There are but 40.
+        let low_rank = LowRank::new(&data, 0.8, 0.1, 99, 7).unwrap();
+        assert_eq!(low_rank.mean().iterations(), 0);
         let (a, b) = (
             exact.mean().predict(&others).unwrap(),
             low_rank.mean().predict(&others).unwrap(),
@@ -197,6 +199,7 @@ mod tests {
         let (lambda, weights) = (0.2, data.weights().unwrap().clone());
         let low_rank = LowRank::new(&data, 0.8, lambda, 11, 3).unwrap();
         let centres = low_rank.limit.points().clone();
+        assert_eq!(centres.ncols(), 11);
         let cross = limit_cross_kernel(&centres, data.points(), 0.8).unwrap();
         let kernel = limit_kernel(&centres, 0.8).unwrap();
         let weighted = &cross * DMatrix::from_diagonal(&weights);
@@ -207,5 +210,43 @@ mod tests {
             (&found - &expected).amax() < 1e-6 * expected.amax(),
             "{found} {expected}"
         );
+    }
+
+    /// More samples than a block, and more centres than a strip.
+    #[test]
+    fn blocks_and_strips_leave_nothing_out() {
+        let points = DMatrix::from_fn(2, BLOCK + 300, |k, i| ((1 + i) as f64 * (0.7 + k as f64)).sin());
+        let labels = DVector::from_fn(BLOCK + 300, |i, _| points[(0, i)] + 0.3 * (1.3 * i as f64).cos());
+        let weights = DVector::from_fn(BLOCK + 300, |i, _| (i % 3) as f64);
+        let data = Dataset::new(points, labels).unwrap().with_weights(weights).unwrap();
+        let fit = LowRank::new(&data, 0.8, 0.2, 5, 3).unwrap();
+        let cross = limit_cross_kernel(fit.limit.points(), data.points(), 0.8).unwrap();
+        let missed = cross.tr_mul(fit.mean.coefficients()) - data.labels();
+        // The gradient of the weighted squares and the ridge is 0.
+        let kernel = limit_kernel(fit.limit.points(), 0.8).unwrap();
+        let ridge = kernel * fit.mean.coefficients() * 0.2;
+        let squares = &cross * missed.component_mul(data.weights().unwrap());
+        assert!((&squares + &ridge).amax() < 1e-6 * ridge.amax(), "{squares} {ridge}");
+
+        let left = DMatrix::from_fn(3, 5, |i, j| (1 + i + 2 * j) as f64);
+        let right = DMatrix::from_fn(5, 2 * STRIP + 7, |i, j| ((i + 1) * (j + 1)) as f64);
+        assert_eq!(product(&left, &right), &left * &right);
+        let mut sum = DMatrix::repeat(2 * STRIP + 7, 2 * STRIP + 7, 1.0);
+        add_square(&mut sum, &right.transpose());
+        assert_eq!(sum, right.tr_mul(&right).add_scalar(1.0));
+    }
+
+    /// Whatever the size of the kernel's entries.
+    #[test]
+    fn centres_may_be_copies_of_each_other() {
+        for size in [1e-3, 1.0, 1e3] {
+            let rows: Vec<[f64; 2]> = (0..20).map(|i| [f64::from(i % 5) * size, size]).collect();
+            let labels: Vec<f64> = (0..20).map(|i| f64::from(i % 5)).collect();
+            let data = Dataset::from_rows(&rows, &labels).unwrap();
+            let lambda = 1e-3 * size * size;
+            let fit = LowRank::new(&data, 1e-2 / size, lambda, 20, 1).unwrap();
+            let predicted = fit.mean().predict(data.points()).unwrap();
+            assert!((predicted - data.labels()).amax() < 0.05, "{size}");
+        }
     }
 }

@@ -47,3 +47,28 @@ fn normalise(point: &mut [f64], i: usize) -> Result<f64, Error> {
     }
     Ok(largest * squares.sqrt())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_norm_is_that_of_lengths_and_bias() {
+        let mut embedding = Embedding {
+            lengths: vec![0.5, 4.0],
+            bias: Some(3.0),
+            unit_sphere: false,
+        };
+        let mut point = vec![7.0];
+        assert_eq!(embedding.apply(0, [1.0, 24.0].into_iter(), &mut point).unwrap(), 1.0);
+        assert_eq!(point, [2.0, 6.0, 3.0]);
+        embedding.unit_sphere = true;
+        assert_eq!(embedding.apply(0, [1.0, 24.0].into_iter(), &mut point).unwrap(), 7.0);
+        assert!(
+            point
+                .iter()
+                .zip([2.0, 6.0, 3.0])
+                .all(|(x, v)| (x - v / 7.0).abs() < 1e-15)
+        );
+    }
+}

@@ -70,9 +70,8 @@ impl Scaling {
         Ok(scaling)
     }
 
-    /// Checks that `fit` could have returned this scaling.
+    /// Checks that `fit` could have returned this scaling. Its options were checked when they were read.
     pub(super) fn check_settings(&self) -> Result<(), Error> {
-        self.options.check_settings()?;
         self.check_lengths()?;
         for (k, column) in self.columns.iter().enumerate() {
             require(

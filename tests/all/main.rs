@@ -18,6 +18,7 @@
 //! | `faults` | kinds of faults that users of similar software have reported |
 //! | `metrics` | metrics of regression |
 //! | `regressor` | scaling, network and training in one |
+//! | `regressors` | what regressors choose, and every way to fit and predict |
 //! | `weights` | sample weights: as many copies of a sample, in every method and schedule |
 //! | `surface` | everything public, as another crate would use it |
 //! | `architecture` | imports between the rooms of `src` point downward |

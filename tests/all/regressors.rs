@@ -1,5 +1,8 @@
 //! Regressors that choose their settings: what is chosen, and every way to fit and predict.
 
+mod selection;
+mod settings;
+
 use crate::support::problems::plane;
 use crate::support::{on_both, refused};
 use expnet::kernel::Predictor;
@@ -167,6 +170,11 @@ fn many_samples_take_the_paths_of_bounded_memory() {
     assert_eq!(
         (kernel.selection().compared(), kernel.solution().coefficients().len()),
         (1400, 1024)
+    );
+    // On a part, lambda was chosen once and for all.
+    assert_eq!(
+        kernel.selection().lambda(),
+        kernel.selection().chosen().unwrap().lambda()
     );
     assert!(kernel.score(&test).unwrap() > 0.94);
     let (_, std_dev) = kernel.predict_with_std(&test).unwrap();

@@ -4,6 +4,7 @@ use super::two;
 use crate::support::refused;
 use expnet::{Dataset, ExpRegressor, Initializer, Scaling};
 use nalgebra::DMatrix;
+use serde_json::{Value, json};
 
 fn named(names: &[&str]) -> Dataset<f64> {
     let rows: Vec<Vec<f64>> = (0..3)
@@ -121,4 +122,51 @@ fn a_zero_point_on_the_sphere() {
     let data = Dataset::from_rows(&[[1.0, 2.0], [0.0, 0.0]], &[1.0, 2.0]).unwrap();
     let scaling = Scaling::options().standardise(false).bias(false).fit(&data).unwrap();
     refused(scaling.apply(&data), &["unit_sphere", "point 1", "bias(true)"]);
+}
+
+#[test]
+fn bad_lengths() {
+    let scaling = Scaling::fit(&two::<f64>()).unwrap();
+    for lengths in [&[1.0][..], &[1.0; 3]] {
+        let found = format!("found {}", lengths.len());
+        let words = ["number of length scales", "expected 2", &found];
+        refused(scaling.clone().with_lengths(lengths), &words);
+    }
+    for bad in [0.0, -0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let value = format!("{bad:?} for column 1; it must be positive and finite");
+        refused(
+            scaling.clone().with_lengths(&[1.0, bad]),
+            &["`lengths` of `Scaling`", &value],
+        );
+    }
+}
+
+#[test]
+fn bad_options() {
+    let data = two::<f64>();
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        refused(Scaling::options().beta(bad).fit(&data), &["`ScalingOptions::beta`"]);
+        refused(Scaling::options().clip(bad).fit(&data), &["`ScalingOptions::clip`"]);
+    }
+}
+
+/// What `fit` and `with_lengths` refuse is refused in JSON.
+#[test]
+fn bad_scalings_in_json() {
+    let scaling = Scaling::options().bias(false).fit(&two::<f64>()).unwrap();
+    let json = serde_json::to_value(&scaling).unwrap();
+    let not_read = |pointers: &[&str], value: Value, words: &str| {
+        let mut json = json.clone();
+        for pointer in pointers {
+            *json.pointer_mut(pointer).unwrap() = value.clone();
+        }
+        let error = serde_json::from_value::<Scaling>(json).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    };
+    not_read(&["/lengths"], json!([1.0]), "number of length scales");
+    not_read(&["/lengths/1"], json!(-1.0), "-1.0 for column 1");
+    not_read(&["/options/beta"], json!(0.0), "`ScalingOptions::beta`");
+    let deviations = ["/columns/0/std_dev", "/columns/1/std_dev"];
+    not_read(&deviations, json!(0.0), "no coordinate is left");
+    assert_eq!(serde_json::from_value::<Scaling>(json.clone()).unwrap(), scaling);
 }

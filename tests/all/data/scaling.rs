@@ -242,6 +242,44 @@ fn extreme_columns_are_standardised_to_full_precision() {
 }
 
 #[test]
+fn outliers_are_clipped_at_3_deviations_unless_told_otherwise() {
+    let data = Dataset::from_rows(&[[-1.0], [1.0]], &[0.0, 1.0]).unwrap();
+    let options = Scaling::options().bias(false).unit_sphere(false);
+    let far = DMatrix::from_row_slice(1, 4, &[-9.0, -3.5, 0.25, 9.0]);
+    let clipped = |options: ScalingOptions| options.fit(&data).unwrap().apply_points(&far).unwrap();
+    assert_eq!(clipped(options).as_slice(), [-3.0, -3.0, 0.25, 3.0]);
+    assert_eq!(clipped(options.clip(5.0)).as_slice(), [-5.0, -3.5, 0.25, 5.0]);
+    assert_eq!(clipped(options.clip(None)), far);
+    assert_eq!(clipped(options.standardise(false)), far);
+}
+
+/// The mean of 1 and 1 + 9 roundings lies halfway between two numbers, and the deviation about it is 4.5 roundings.
+#[test]
+fn a_spread_of_a_few_roundings_is_exact_or_none() {
+    for (roundings, dropped) in [(9, false), (8, true), (7, true), (0, true)] {
+        let other = 1.0 + f64::from(roundings) * f64::EPSILON;
+        let data = Dataset::from_rows(&[[1.0], [other], [other], [1.0]], &[0.0, 1.0, 2.0, 3.0]).unwrap();
+        let scaling = only().bias(true).standardise(true).fit(&data).unwrap();
+        assert_eq!(scaling.dropped().is_empty(), !dropped, "{roundings}");
+        if !dropped {
+            let points = scaling.apply(&data).unwrap().points().clone();
+            assert!((points[(0, 1)] - points[(0, 0)] - 2.0).abs() < 1e-14, "{points}");
+        }
+    }
+}
+
+#[test]
+fn settings_and_lengths_are_kept() {
+    let data = raw::<f64>();
+    let options = Scaling::options().labels(false).beta(2.0).clip(1.5);
+    let scaling = options.fit(&data).unwrap();
+    assert_eq!((scaling.settings(), scaling.lengths()), (options, &[1.0; 3][..]));
+    let scaling = scaling.with_lengths(&[0.5, 1.0, 4.0]).unwrap();
+    assert_eq!((scaling.settings(), scaling.lengths()), (options, &[0.5, 1.0, 4.0][..]));
+    assert_ne!(options, Scaling::options());
+}
+
+#[test]
 fn long_points_reach_the_sphere() {
     for size in [1e200, 1e-200] {
         let data = Dataset::from_rows(&[[3.0_f64 * size, 4.0 * size]], &[0.0]).unwrap();
