@@ -36,7 +36,7 @@ peers = [
     RidgeCV(np.logspace(-4, 4, 33)),
     GridSearchCV(KernelRidge(kernel="rbf"), {"alpha": np.logspace(-5, 1, 7), "gamma": gammas}, cv=5),
     GaussianProcessRegressor(ConstantKernel(1.0) * RBF(np.sqrt(d)) + WhiteKernel(0.1)),
-    GridSearchCV(MLPRegressor((100,), early_stopping=True, max_iter=1000, random_state=0),
+    GridSearchCV(MLPRegressor(hidden_layer_sizes=(100,), early_stopping=True, max_iter=1000, random_state=0),
                  {"alpha": [1e-4, 1e-2, 1.0]}, cv=5),
 ]
 models = [make_pipeline(StandardScaler(), TransformedTargetRegressor(peer, transformer=StandardScaler())) for peer in peers]

@@ -1,9 +1,9 @@
 //! Theorems B, C and D: a width that suffices, known before anything is drawn. For statements and proofs see
 //! [`theory`](super::theory).
 
+use super::attempt::Theorem;
 use super::deterministic::{C, largest_eigenvalue};
 use super::moments::Moments;
-use super::report::Theorem;
 use crate::exact;
 use serde::{Serialize, Serializer};
 

@@ -1,6 +1,7 @@
 //! Which theorems are worth their cost, and what they prove.
 
 use super::WEIGHTS;
+use super::attempt::{Attempt, Theorem};
 use super::deterministic;
 use super::drift::{Drift, Samples};
 use super::frozen::Frozen;
@@ -8,7 +9,7 @@ use super::neurons::OfNetwork;
 use super::newton::Newton;
 use super::newton_report::NewtonCertificate;
 use super::operators::Operators;
-use super::report::{Attempt, Certificate, Theorem};
+use super::report::Certificate;
 use super::search::{self, Sizes};
 use super::start::Start;
 use super::whitened::Whitened;

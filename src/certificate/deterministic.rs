@@ -7,8 +7,8 @@
 //! only. The freedom to choose a smaller R is used for the promised radius: it is the smallest R that satisfies the
 //! hypothesis of A.
 
+use super::attempt::{Attempt, Inequality, Promise, Theorem};
 use super::lambert::smallest_root;
-use super::report::{Attempt, Inequality, Promise, Theorem};
 use super::start::Start;
 use crate::error::Error;
 use std::f64::consts::{E, FRAC_1_SQRT_2, LN_2};
@@ -232,7 +232,11 @@ fn theorem_in_a_ball(start: &Start<'_>, shares: &Shares<'_>, step_size: Option<f
         let m_largest = start.width() * largest_within(ball, spectrum.lambda_max, spectrum.lambda_min);
         let m_largest = m_largest * (1.0 + start.guard);
         match step_size {
-            Some(eta) => tried.push(Ball::new(start, ball, eta * m_largest).attempt(start, shares)),
+            Some(eta) => {
+                let ball = Ball::new(start, ball, eta * m_largest);
+                // Not theta over the divisor again, which may round to another number.
+                tried.push(Ball { step_size: eta, ..ball }.attempt(start, shares));
+            }
             None => tried.extend(THETAS.map(|theta| Ball::new(start, ball, theta).attempt(start, shares))),
         }
     }

@@ -37,6 +37,7 @@
 //! ```
 
 mod a_priori;
+mod attempt;
 mod certifier;
 mod descent;
 mod deterministic;
@@ -66,11 +67,12 @@ mod width;
 #[doc = include_str!("../../docs/certificates.md")]
 pub mod theory {}
 
+pub use attempt::{Attempt, Inequality, Theorem};
 pub use certifier::{Certifier, Effort};
 pub use narrowest::{NarrowestSearch, SeedsWidth};
 pub use newton_report::NewtonCertificate;
 pub use proof::Proof;
-pub use report::{Attempt, Certificate, Inequality, Theorem};
+pub use report::Certificate;
 pub use width::{SufficientWidth, sufficient_width};
 
 pub(crate) use drift::{Arithmetic, Drift, Samples};

@@ -1,8 +1,8 @@
 //! What theorems N and F prove of Gauss-Newton.
 
+use super::attempt::{Inequality, Theorem};
 use super::frozen::{Frozen, Unreached};
 use super::newton::{Escaped, Newton};
-use super::report::{Inequality, Theorem};
 use super::search;
 use super::start::Start;
 use super::whitened::{UP, Whitened};
@@ -70,6 +70,10 @@ impl NewtonCertificate {
                 let mut residuals: Vec<f64> = (0..KEPT).map(|t| newton.residual(t)).collect();
                 let vanished = residuals.iter().position(|&residual| residual == 0.0);
                 residuals.truncate(vanished.map_or(KEPT, |t| t + 1));
+                // Each holds by itself, and need not be below the one before: a step is enough if all later ones are.
+                for t in (1..residuals.len()).rev() {
+                    residuals[t - 1] = residuals[t - 1].max(residuals[t]);
+                }
                 let bounds = Bounds {
                     radius: newton.distance,
                     scale,

@@ -1,9 +1,9 @@
 //! Theorem G at the step size that suits it best.
 
+use super::attempt::{Attempt, Inequality, Promise, Theorem};
 use super::descent::Descent;
 use super::drift::Drift;
 use super::operators::Operators;
-use super::report::{Attempt, Inequality, Promise, Theorem};
 use super::start::Start;
 use super::whitened::Whitened;
 use crate::error::Error;
@@ -38,79 +38,120 @@ pub(super) fn attempts(
     sizes: Sizes,
 ) -> Result<Vec<Attempt>, Error> {
     let unit = 1.0 / whitened.whitening.largest();
-    let sizes: Vec<f64> = match sizes {
+    let tried: Vec<f64> = match sizes {
         Sizes::Best => SIZES.iter().map(|size| size * unit).collect(),
         Sizes::Usual => vec![USUAL * unit],
         Sizes::Given(size) => vec![size],
     };
-    let mut attempts = vec![form(whitened, None, &sizes)?];
+    let shares: &[f64] = if matches!(sizes, Sizes::Usual) { &[] } else { &FASTER };
+    let form = |operators| Form {
+        whitened,
+        operators,
+        shares,
+    };
+    let mut attempts = vec![form(None).attempt(&tried)?];
     if operators.is_some() {
-        attempts.push(form(whitened, operators, &sizes)?);
+        attempts.push(form(operators).attempt(&tried)?);
     }
     Ok(attempts)
 }
 
-/// The fastest promise of one form.
-fn form(whitened: &Whitened<'_>, operators: Option<&Operators>, sizes: &[f64]) -> Result<Attempt, Error> {
-    let theorem = if operators.is_some() {
-        Theorem::GFull
-    } else {
-        Theorem::GBasic
-    };
-    let at = |size: f64, share: f64| -> Result<Option<Descent<'_>>, Error> {
-        match (Descent::basic(whitened, size, share), operators) {
+/// One form of theorem G, and the shares of the gap that are tried beyond the easiest.
+#[derive(Clone, Copy)]
+struct Form<'a> {
+    whitened: &'a Whitened<'a>,
+    /// For the full form.
+    operators: Option<&'a Operators>,
+    shares: &'a [f64],
+}
+
+/// What one step size comes to.
+enum Found {
+    /// It is not below 2/lam_n.
+    TooLarge,
+    /// The theorem holds if e_0 is scaled by this factor or less, with this promise if that is at least 1.
+    Spare(f64, Option<Promise>),
+}
+
+impl<'a> Form<'a> {
+    fn descent(&self, size: f64, share: f64) -> Result<Option<Descent<'a>>, Error> {
+        match (Descent::basic(self.whitened, size, share), self.operators) {
             (Some(descent), Some(operators)) => descent.with_path(operators).map(Some),
             (descent, _) => Ok(descent),
         }
-    };
-    let mut best: Option<(Promise, f64)> = None;
-    let mut largest = 0.0_f64;
-    let mut closest = 0.0_f64;
-    for &size in sizes {
-        let Some(easiest) = at(size, EASIEST)? else { continue };
-        let Some(mut promise) = promise(&easiest) else {
-            closest = closest.max(easiest.spare());
-            continue;
+    }
+
+    fn at(&self, size: f64) -> Result<Found, Error> {
+        let Some(easiest) = self.descent(size, EASIEST)? else {
+            return Ok(Found::TooLarge);
         };
-        largest = largest.max(size);
-        let mut spare = easiest.spare();
-        for share in FASTER {
-            let Some(descent) = at(size, share)? else { continue };
-            if let Some(faster) = self::promise(&descent) {
-                (promise, spare) = (faster, descent.spare());
-                break;
+        let spare = easiest.spare();
+        let Some(slow) = promise(&easiest) else {
+            return Ok(Found::Spare(spare.min(1.0 - 1e-12), None));
+        };
+        for &share in self.shares {
+            let faster = self.descent(size, share)?;
+            if let Some(promise) = faster.as_ref().and_then(promise) {
+                return Ok(Found::Spare(spare, Some(promise)));
             }
         }
-        let cost = |promise: &Promise| promise.cost(whitened.start.residual_norm);
-        if best.is_none_or(|(best, _)| cost(&promise) < cost(&best)) {
-            best = Some((promise, spare));
-        }
+        Ok(Found::Spare(spare, Some(slow)))
     }
-    let residual = whitened.start.residual_norm;
-    let spare = best.map_or(closest, |(_, spare)| spare);
+
+    /// The fastest promise of these step sizes.
+    fn attempt(&self, sizes: &[f64]) -> Result<Attempt, Error> {
+        let theorem = if self.operators.is_some() {
+            Theorem::GFull
+        } else {
+            Theorem::GBasic
+        };
+        let residual = self.whitened.start.residual_norm;
+        let cost = |promise: &Promise| promise.cost(residual);
+        let (mut best, mut largest, mut closest): (Option<(Promise, f64)>, f64, Option<f64>) = (None, 0.0, None);
+        for &size in sizes {
+            match self.at(size)? {
+                Found::TooLarge => {}
+                Found::Spare(spare, None) => closest = Some(closest.unwrap_or(0.0).max(spare)),
+                Found::Spare(spare, Some(promise)) => {
+                    largest = largest.max(size);
+                    if best.is_none_or(|(best, _)| cost(&promise) < cost(&best)) {
+                        best = Some((promise, spare));
+                    }
+                }
+            }
+        }
+        if let Some((promise, spare)) = best {
+            let promise = Promise {
+                max_step_size: largest,
+                ..promise
+            };
+            return Ok(Attempt::new(theorem, vec![clock(residual, spare)], promise));
+        }
+        Ok(Attempt::failed(
+            theorem,
+            match closest {
+                Some(spare) => clock(residual, spare),
+                None => Inequality::new(
+                    "eta < 2/lambda_max(G_0)",
+                    sizes.iter().copied().fold(f64::INFINITY, f64::min),
+                    2.0 / self.whitened.whitening.largest() * (1.0 - 1e-9),
+                    0.0,
+                ),
+            },
+        ))
+    }
+}
+
+/// The condition of theorem G, in terms of ||e_0||, which may grow by the factor `spare`.
+fn clock(residual: f64, spare: f64) -> Inequality {
     // Infinite only for e_0 = 0, which holds.
     let allowed = if spare.is_finite() {
         residual * spare
     } else {
         f64::INFINITY
     };
-    let clock = Inequality::new(
-        "||e_0|| <= the largest with y_0 + Gamma f(y) <= y",
-        residual,
-        allowed,
-        0.0,
-    );
-    Ok(match best {
-        Some((promise, _)) => Attempt::new(
-            theorem,
-            vec![clock],
-            Promise {
-                max_step_size: largest,
-                ..promise
-            },
-        ),
-        None => Attempt::failed(theorem, clock),
-    })
+    let statement = "||e_0|| <= the largest with y_0 + Gamma f(y) <= y";
+    Inequality::new(statement, residual, allowed, 0.0)
 }
 
 /// Theorem H(b): whether G holds for all weights within `drift`.

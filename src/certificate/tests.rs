@@ -1,11 +1,11 @@
 //! The theorems against tables computed independently by NumPy in f64.
 
 use super::a_priori::{Sufficient, TheoremB, TheoremsCAndD, largest_root};
+use super::attempt::{Theorem, steps};
 use super::certifier::{Certifier, Effort};
 use super::deterministic::C;
 use super::moments::Moments;
 use super::neurons::Pairs;
-use super::report::{Theorem, steps};
 use super::search::Sizes;
 use super::start::Start;
 use crate::dataset::Dataset;

@@ -2,8 +2,8 @@
 
 use super::WEIGHTS;
 use super::a_priori::{Sufficient, TheoremB, TheoremsCAndD, saturating};
+use super::attempt::{Theorem, steps};
 use super::moments::Moments;
-use super::report::{Theorem, steps};
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::exact;

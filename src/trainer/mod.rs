@@ -230,7 +230,7 @@ impl<'a, T: Float> Trainer<'a, T> {
     ///
     /// What is proved: exact gradient descent with the step size of the run, from the weights of that step, converges to
     /// weights that fit the data exactly, at a certain rate. Networks far too narrow to be certified at the start are
-    /// certified along the way. Where it costs little (n m (n + d^2) up to about 10^6, without the reduction of
+    /// certified along the way. Where it costs little (n m (n + d^2) up to 2 * 10^5, without the reduction of
     /// coordinates that d > n/2 or so brings), the rounding of every step is counted as well, and the proof extends to the
     /// weights that were drawn ([`Proof::from_start`](crate::certificate::Proof::from_start)).
     ///

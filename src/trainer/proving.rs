@@ -21,7 +21,7 @@ const FALL: f64 = 0.8;
 const TRUSTED: f64 = 0.1;
 
 /// Rounding is followed from the start where a step of it costs no more than about this many operations.
-const FOLLOWED: f64 = 1e6;
+const FOLLOWED: f64 = 2e5;
 
 /// Operations of the engine beyond those of the formulas: coordinates in units of ln 2 and back, duals times the step size.
 const ENGINE: usize = 8;
@@ -133,7 +133,9 @@ impl<T: Float> Prover<T> {
         let certifier = Certifier::new(self.looks.effort);
         let network = (weights, &self.output_weights);
         let (certificate, from_start) = certifier.look(&self.samples, network, step_size, self.drift)?;
-        self.next = residual * certificate.spare().clamp(TRUSTED, FALL);
+        // Nothing is known of e where the step size itself is too large.
+        let spare = certificate.spare();
+        self.next = residual * if spare > 0.0 { spare.clamp(TRUSTED, FALL) } else { FALL };
         if certificate.holds() {
             self.proof = Some(Proof {
                 step,

@@ -24,6 +24,7 @@ fn with_search((kernel, labels): (DMatrix<f64>, DVector<f64>), work: impl FnOnce
     let mut search = Search {
         problem: &problem,
         tried: Vec::new(),
+        ready: Vec::new(),
         best: None,
     };
     work(&mut search);
