@@ -93,7 +93,7 @@ impl Certifier {
         self.descent(net, data, Sizes::Given(step_size))
     }
 
-    fn descent<T: Float>(&self, net: &ExpNetwork<T>, data: &Dataset<T>, sizes: Sizes) -> Result<Certificate, Error> {
+    fn descent<T: Float>(self, net: &ExpNetwork<T>, data: &Dataset<T>, sizes: Sizes) -> Result<Certificate, Error> {
         let problem = Problem::new("`certificate::certify`", net, data)?;
         let neurons = problem.neurons(net);
         let start = Start::new(&neurons, &problem.points, &problem.labels)?;
@@ -144,7 +144,7 @@ impl Certifier {
     /// others wherever they hold but for a few odd cases, and costs less; and whether exact gradient descent from its
     /// start, which is within `drift`, is proved to converge too.
     pub(crate) fn look<T: Float>(
-        &self,
+        self,
         samples: &Samples,
         (weights, output_weights): (&DMatrix<T>, &DVector<T>),
         step_size: f64,
@@ -166,7 +166,7 @@ impl Certifier {
     }
 
     /// All theorems on gradient descent.
-    pub(super) fn certify_start(&self, start: &Start<'_>, sizes: Sizes) -> Result<Certificate, Error> {
+    pub(super) fn certify_start(self, start: &Start<'_>, sizes: Sizes) -> Result<Certificate, Error> {
         let given = match sizes {
             Sizes::Given(size) => Some(size),
             Sizes::Best | Sizes::Usual => None,
@@ -190,7 +190,7 @@ impl Certifier {
         Ok(certificate(start, attempts))
     }
 
-    fn operators(&self, whitened: &Whitened<'_>) -> Result<Option<Operators>, Error> {
+    fn operators(self, whitened: &Whitened<'_>) -> Result<Option<Operators>, Error> {
         let neurons = whitened.start.neurons;
         if !self.effort.is_full(whitened.samples(), neurons.columns()) {
             return Ok(None);

@@ -75,7 +75,7 @@ impl Slope<'_> {
     /// g(s) by the trapezoidal rule.
     fn integral(&self, s: f64) -> f64 {
         let inner: f64 = (1..PANELS).map(|k| self.at(s * f64::from(k) / f64::from(PANELS))).sum();
-        (inner + (self.at(0.0) + self.at(s)) / 2.0) * s / f64::from(PANELS) * UP
+        (inner + f64::midpoint(self.at(0.0), self.at(s))) * s / f64::from(PANELS) * UP
     }
 
     /// The smallest s* with s0 + g(s*) <= s*, if g'(s*) < 1 there.

@@ -379,7 +379,7 @@ impl<'a, T: Float> Trainer<'a, T> {
         }
         let looks = proving::check(self.looks)?;
         if looks.every > 0 {
-            looks.check(&*schedule, kind, data, self.names)?;
+            proving::check_subject(&*schedule, kind, data, self.names)?;
         }
         Ok((schedule, looks))
     }

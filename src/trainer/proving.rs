@@ -36,36 +36,33 @@ pub(super) struct Looks {
     pub stop: bool,
 }
 
-impl Looks {
-    /// Checks that what is certified is what the run does.
-    pub fn check<T: Float>(
-        &self,
-        schedule: &dyn Schedule<T>,
-        kind: DirectionKind,
-        data: &Dataset<T>,
-        names: Names,
-    ) -> Result<(), Error> {
-        let what = "`Trainer::certify`";
-        if kind != DirectionKind::Gradient {
-            let reason = "its theorems are about plain full-batch gradient descent; use `GradientDescent::default()`, or \
-                          `certificate::certify_gauss_newton` for Gauss-Newton";
-            return Err(Error::Incompatible {
-                what,
-                with: names.method,
-                reason,
-            });
-        }
-        if schedule.outlook(0) == Outlook::Varies {
-            let reason = "its theorems are about a constant step size, and this schedule's may always change; use \
-                          `KernelStable` or `Constant`, or return what is known from `Schedule::outlook`";
-            return Err(Error::Incompatible {
-                what,
-                with: names.schedule,
-                reason,
-            });
-        }
-        data.refuse_weights(what, "its theorems are about the loss without weights")
+/// Checks that what is certified is what the run does.
+pub(super) fn check_subject<T: Float>(
+    schedule: &dyn Schedule<T>,
+    kind: DirectionKind,
+    data: &Dataset<T>,
+    names: Names,
+) -> Result<(), Error> {
+    let what = "`Trainer::certify`";
+    if kind != DirectionKind::Gradient {
+        let reason = "its theorems are about plain full-batch gradient descent; use `GradientDescent::default()`, or \
+                      `certificate::certify_gauss_newton` for Gauss-Newton";
+        return Err(Error::Incompatible {
+            what,
+            with: names.method,
+            reason,
+        });
     }
+    if schedule.outlook(0) == Outlook::Varies {
+        let reason = "its theorems are about a constant step size, and this schedule's may always change; use \
+                      `KernelStable` or `Constant`, or return what is known from `Schedule::outlook`";
+        return Err(Error::Incompatible {
+            what,
+            with: names.schedule,
+            reason,
+        });
+    }
+    data.refuse_weights(what, "its theorems are about the loss without weights")
 }
 
 /// The state of the search for a proof.

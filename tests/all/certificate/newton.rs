@@ -78,7 +78,7 @@ fn kept_at_the_edge(theorem: Theorem, effort: Effort, seeds: u64, count: usize) 
         let (points, net) = if seed % 2 == 0 {
             problem(kind(seed / 2), seed)
         } else {
-            odd_problem(Odd::all()[(seed / 2 % 6) as usize], seed)
+            odd_problem(Odd::all()[usize::try_from(seed / 2 % 6).unwrap()], seed)
         };
         let Some(residual) = edge(theorem, effort, &points, &net, seed / 4) else {
             continue;

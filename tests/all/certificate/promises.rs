@@ -147,11 +147,11 @@ fn problems(
     sizes: &'static [f64],
 ) -> impl Iterator<Item = (Case, u64, (DMatrix<f64>, ExpNetwork<f64>))> {
     (0..seeds).map(move |seed| {
-        let size = sizes[(seed % sizes.len() as u64) as usize];
+        let size = sizes[usize::try_from(seed).unwrap() % sizes.len()];
         let problem = if seed % 2 == 0 {
             problem(kind(seed / 2), seed)
         } else {
-            odd_problem(Odd::all()[(seed / 2 % 6) as usize], seed)
+            odd_problem(Odd::all()[usize::try_from(seed / 2 % 6).unwrap()], seed)
         };
         (Case { theorem, size }, seed, problem)
     })
