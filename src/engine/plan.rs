@@ -39,6 +39,24 @@ impl Memory {
     }
 }
 
+/// How a pass is computed: pair by pair, or by an expansion that needs no pairs.
+///
+/// Where the points have at most four coordinates (or lie in a space of at most four dimensions), exp(<w, x>) is a sum of few
+/// monomials to the last bit, and a pass costs n + m instead of n m. An expansion is used only where it keeps the promise of
+/// the direct pass, 1e-12 of the scale in `f64` and 1e-5 in `f32`; as weights grow, its degree rises, until digits would
+/// cancel and the run continues directly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Pass {
+    /// By expansion where that is exact enough and faster.
+    #[default]
+    Auto,
+    /// Always pair by pair.
+    Direct,
+    /// By expansion where that is exact enough, whether or not it is faster: to study and test it.
+    Expansion,
+}
+
 /// How a run computes: see the module.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
@@ -48,6 +66,7 @@ pub(super) struct Plan {
     /// Rows of the kernels' blocks, in units of 4.
     pub units: usize,
     budget: usize,
+    pub pass: Pass,
 }
 
 impl Plan {
@@ -62,7 +81,18 @@ impl Plan {
             lanes: lanes::<T>(level),
             units: if has_32_registers(level) { 3 } else { 1 },
             budget: memory.budget(),
+            pass: Pass::Auto,
         }
+    }
+
+    pub fn by(mut self, pass: Pass) -> Self {
+        self.pass = pass;
+        self
+    }
+
+    /// Lanes of a vector of T and of `f64`.
+    pub fn lanes_of<T: Float>(&self) -> (usize, usize) {
+        (lanes::<T>(self.level) / 2, lanes::<f64>(self.level) / 2)
     }
 
     /// For triangular points: their blocks also multiply the zeros within, of which smaller blocks have fewer.

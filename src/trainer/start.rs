@@ -54,7 +54,7 @@ impl<T: Float> Packed<T> {
             network.output_weights(),
             data.points(),
             validation,
-            trainer.memory,
+            (trainer.memory, trainer.pass),
         )?;
         Ok(Self { engine, resumed })
     }
