@@ -52,6 +52,7 @@ mod training;
 mod weights;
 
 pub(crate) use arrays::Array;
+pub(crate) use expansion::{MOST_COORDINATES, PointSet, Polynomial, Powers, rank};
 pub(crate) use pass::Passes;
 pub use plan::{Memory, Pass};
 pub(crate) use plan::level;
@@ -188,11 +189,11 @@ fn for_blocks<T: Float>(
     mut work: impl FnMut(&mut Engine<T>, usize) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let new = |points: &DMatrix<T>, pass| {
-        let plan = Plan::new::<T>(Memory::Recompute)?.by(pass);
+        let plan = Plan::new::<T>(Memory::Recompute)?.by_setting(pass)?;
         Engine::with(plan, None, weights, output_weights, points, None)
     };
     // An expansion serves all points at once, in memory that does not grow with the width.
-    if points.nrows() <= expansion::MOST_COORDINATES {
+    if points.nrows() <= MOST_COORDINATES {
         let mut engine = new(points, Pass::Auto)?;
         if points.ncols() <= BLOCK || engine.expands()? {
             return work(&mut engine, points.ncols());

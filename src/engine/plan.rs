@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 /// error.
 const LEVEL_VARIABLE: &str = "EXPNET_SIMD";
 
+/// The environment variable that replaces [`Pass::Auto`] in every run, for tests: `direct` or `expansion`. Any other value is
+/// an error.
+const PASS_VARIABLE: &str = "EXPNET_PASS";
+
 /// Whether activations (n m numbers) are stored from one pass to the next, or recomputed.
 ///
 /// The results are the same, bit for bit.
@@ -85,9 +89,29 @@ impl Plan {
         }
     }
 
+    /// With this kind of pass, whatever the environment says.
     pub fn by(mut self, pass: Pass) -> Self {
         self.pass = pass;
         self
+    }
+
+    /// With this kind of pass, or the one of the environment in place of `Auto`.
+    ///
+    /// Errors: a variable with another value.
+    pub fn by_setting(self, pass: Pass) -> Result<Self, Error> {
+        let name = std::env::var_os(PASS_VARIABLE).filter(|_| pass == Pass::Auto);
+        let Some(name) = name else {
+            return Ok(self.by(pass));
+        };
+        match &*name.to_string_lossy().to_ascii_lowercase() {
+            "direct" => Ok(self.by(Pass::Direct)),
+            "expansion" => Ok(self.by(Pass::Expansion)),
+            _ => Err(Error::Setting {
+                setting: "the environment variable `EXPNET_PASS`",
+                value: format!("{:?}", name.to_string_lossy()),
+                expected: "`direct` or `expansion`",
+            }),
+        }
     }
 
     /// Lanes of a vector of T and of `f64`.

@@ -55,7 +55,7 @@ impl<T: Float> Engine<T> {
         validation: Option<&DMatrix<T>>,
         (memory, pass): (Memory, Pass),
     ) -> Result<Self, Error> {
-        let plan = Plan::new::<T>(memory)?.by(pass);
+        let plan = Plan::new::<T>(memory)?.by_setting(pass)?;
         let reduction = reduce(points, validation);
         Self::with(plan, reduction, weights, output_weights, points, validation)
     }
@@ -67,7 +67,8 @@ impl<T: Float> Engine<T> {
         points: &DMatrix<T>,
         memory: Memory,
     ) -> Result<Self, Error> {
-        Self::with(Plan::new::<T>(memory)?, None, weights, output_weights, points, None)
+        let plan = Plan::new::<T>(memory)?.by_setting(Pass::Auto)?;
+        Self::with(plan, None, weights, output_weights, points, None)
     }
 
     pub(super) fn with(
@@ -111,6 +112,11 @@ impl<T: Float> Engine<T> {
             ranks: Ranks::new(Link::solo()),
             expansion,
         })
+    }
+
+    /// Whether the points have few enough coordinates for sweeps by expansion.
+    pub fn may_expand(&self) -> bool {
+        self.expansion.is_some()
     }
 
     /// The engine of a rank, with row i of the Jacobian J, and so of J J^T, multiplied by `roots[i]`; by 1 if it is empty.

@@ -19,6 +19,7 @@
 //! | `neurons` | J^T v, the move and M: the visit of a neuron |
 //! | `sums` | V and M over all parts, on all threads |
 //! | `run` | a sweep of these |
+//! | `polynomials` | the passes over points by themselves, for the limit kernel |
 //!
 //! Nothing of size n m exists, and the bits do not depend on the number of threads: sums over fixed parts are added in order.
 
@@ -26,12 +27,15 @@ mod choice;
 mod monomials;
 mod neurons;
 mod points;
+mod polynomials;
 mod run;
 mod sums;
 mod workspace;
 
-pub(super) use monomials::{MOST_COORDINATES, Part, Staircase, Term};
+pub(crate) use monomials::{MOST_COORDINATES, rank};
+pub(super) use monomials::{Part, Staircase, Term};
 pub(super) use neurons::Visit;
 pub(super) use points::FewPoints;
+pub(crate) use polynomials::{PointSet, Polynomial, Powers};
 pub(super) use run::{At, Expansion, Extent};
 pub(super) use sums::{Parts, measure_all, visit_all};

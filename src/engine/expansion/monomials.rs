@@ -20,7 +20,7 @@ use super::super::kernels::expansion::ROWS;
 use std::ops::Range;
 
 /// The most coordinates for which there are monomials.
-pub(in super::super) const MOST_COORDINATES: usize = 4;
+pub(crate) const MOST_COORDINATES: usize = 4;
 
 /// A term of a table: an earlier one times a coordinate.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,6 +76,26 @@ impl Part {
         Self {
             terms: terms.collect(),
             coordinates,
+        }
+    }
+
+    /// The powers of a term; `None` for those that are 0.
+    fn powers(&self, term: usize) -> Option<[usize; MOST_COORDINATES]> {
+        let degree = self.degree(term)?;
+        let mut powers = [0; MOST_COORDINATES];
+        let second = if self.coordinates.len() > 1 { term - triangle(degree) } else { 0 };
+        for (k, power) in self.coordinates.clone().zip([degree - second, second]) {
+            powers[k] = power;
+        }
+        Some(powers)
+    }
+
+    /// The term with these powers.
+    fn term(&self, powers: [usize; MOST_COORDINATES]) -> usize {
+        match powers[self.coordinates.clone()] {
+            [power] => power,
+            [first, second] => triangle(first + second) + second,
+            _ => 0,
         }
     }
 
@@ -213,6 +233,28 @@ impl Monomials {
         }
     }
 
+    /// Calls `give` with the powers and the place of each monomial of degree at most p.
+    pub fn for_each(&self, mut give: impl FnMut([usize; MOST_COORDINATES], usize)) {
+        for row in 0..self.by_rows.rows() {
+            for column in 0..self.by_rows.tiles[row / ROWS].extent {
+                let powers = self.rows.powers(row).zip(self.columns.powers(column));
+                let powers = powers.map(|(row, column)| std::array::from_fn(|k| row[k] + column[k]));
+                let powers = powers.filter(|powers: &[usize; MOST_COORDINATES]| powers.iter().sum::<usize>() <= self.degree);
+                if let (Some(powers), Some(place)) = (powers, self.by_rows.place(row, column)) {
+                    give(powers, place);
+                }
+            }
+        }
+    }
+
+    /// Where the coefficient of a monomial lies; `None` if its degree is above p.
+    pub fn place(&self, powers: [usize; MOST_COORDINATES]) -> Option<usize> {
+        if powers.iter().sum::<usize>() > self.degree {
+            return None;
+        }
+        self.by_rows.place(self.rows.term(powers), self.columns.term(powers))
+    }
+
     /// The coefficients by columns, from those by rows.
     pub fn exchange(&self, by_rows: &[f64], by_columns: &mut Vec<f64>) {
         by_columns.clear();
@@ -222,6 +264,6 @@ impl Monomials {
 }
 
 /// The number of monomials of `dimension` coordinates of degree at most `degree`: binomial(degree + dimension, dimension).
-pub(in super::super) fn rank(dimension: usize, degree: usize) -> usize {
+pub(crate) fn rank(dimension: usize, degree: usize) -> usize {
     (1..=dimension).fold(1, |rank, k| rank * (degree + k) / k)
 }
