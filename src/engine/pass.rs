@@ -5,7 +5,7 @@
 
 use super::batches::Batches;
 use super::chunk::{Activations, Chunk, Roles, gather, sums};
-use super::expansion::At;
+use super::expansion::{At, Order};
 use super::points::Points;
 use super::sweep::{Ahead, Job, Sweep};
 use super::{Engine, Scope, SweepSums, compiled};
@@ -23,11 +23,11 @@ pub(crate) struct Passes {
     pub degree: usize,
 }
 
-/// The way of a sweep: direct, or by expansion of a degree.
+/// The way of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Direct,
-    Expansion(usize),
+    Expansion(Order),
 }
 
 impl<T: Float> Engine<T> {
@@ -101,8 +101,8 @@ impl<T: Float> Engine<T> {
         };
         let sweep = Sweep::evaluation(self.roles, points);
         match (way, &mut self.expansion) {
-            (Way::Expansion(degree), Some(expansion)) => {
-                let done = expansion.run(degree, &mut self.chunks, &sweep, &self.plan);
+            (Way::Expansion(order), Some(expansion)) => {
+                let done = expansion.run(order, &mut self.chunks, &sweep, &self.plan);
                 self.ranks.link().leave_on_error(done)?;
             }
             _ => {
@@ -123,8 +123,8 @@ impl<T: Float> Engine<T> {
         let Some(expansion) = &mut self.expansion else {
             return Ok(Way::Direct);
         };
-        let degree = expansion.degree(&self.chunks, &self.plan, (at, role), samples)?;
-        Ok(degree.map_or(Way::Direct, Way::Expansion))
+        let order = expansion.order(&self.chunks, &self.plan, (at, role), samples)?;
+        Ok(order.map_or(Way::Direct, Way::Expansion))
     }
 
     /// Whether the current samples are evaluated by an expansion.
@@ -136,7 +136,7 @@ impl<T: Float> Engine<T> {
 
     fn count(&mut self, way: Way) {
         self.passes.all += 1;
-        if let Way::Expansion(degree) = way {
+        if let Way::Expansion(Order { degree, .. }) = way {
             self.passes.expanded += 1;
             self.passes.degree = degree;
         }
@@ -169,7 +169,7 @@ impl<T: Float> Engine<T> {
             ahead,
         };
         match (way, &mut self.expansion) {
-            (Way::Expansion(degree), Some(expansion)) => expansion.run(degree, &mut self.chunks, &sweep, &self.plan),
+            (Way::Expansion(order), Some(expansion)) => expansion.run(order, &mut self.chunks, &sweep, &self.plan),
             (_, expansion) => {
                 let activations = self.buffers.activations.get_mut();
                 compiled::run(&mut self.chunks, activations, &sweep, self.plan.level, shape);

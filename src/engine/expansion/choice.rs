@@ -21,6 +21,17 @@ const CANCELLATION_F32: f64 = 1e7;
 /// No expansion of a higher degree is faster.
 const HIGHEST_DEGREE: usize = 100;
 
+/// The same for points on a sphere, where terms add up to e^(sqrt(3) z) at most, and to much less but for a few.
+const CANCELLATION_ON_SPHERE: f64 = 1e4;
+
+/// Which expansion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Order {
+    pub degree: usize,
+    /// Whether points have only the monomials of a sphere.
+    pub on_sphere: bool,
+}
+
 /// How far the weights reach.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in super::super) struct Reach {
@@ -50,37 +61,52 @@ pub(in super::super) struct Facts {
     pub largest: f64,
     /// The largest ||x_i||, of samples and validation points.
     pub radius: f64,
+    /// Whether all of them have this length.
+    pub on_sphere: bool,
     /// Lanes of a vector of the network's type, and of `f64`.
     pub lanes: (usize, usize),
 }
 
 impl Facts {
-    /// The degree for weights of this reach; `None` if digits would cancel.
-    pub fn degree<T: Float>(&self, reach: &Reach) -> Option<usize> {
+    /// The expansion for weights of this reach; `None` if digits would cancel.
+    pub fn order<T: Float>(&self, reach: &Reach) -> Option<Order> {
         let z = reach.largest * self.radius;
         let mean = reach.weighted.iter().map(|w| w * w).sum::<f64>().sqrt() / self.total;
         let uneven = self.largest * self.width as f64 / self.total;
-        let (limit, unit) = if T::NAME == "f64" {
-            (CANCELLATION, f64::EPSILON / 2.0)
+        let loss = mean * self.radius + uneven.ln();
+        let single = T::NAME == "f32";
+        let (limit, on_sphere, unit) = if single {
+            (CANCELLATION_F32, CANCELLATION_F32, f64::from(f32::EPSILON) / 8.0)
         } else {
-            (CANCELLATION_F32, f64::from(f32::EPSILON) / 8.0)
+            (CANCELLATION, CANCELLATION_ON_SPHERE, f64::EPSILON / 2.0)
         };
-        let fits = z + mean * self.radius + uneven.ln() <= limit.ln();
+        if !(z + loss <= limit.ln()) {
+            return None;
+        }
         let mut term = 1.0;
         let degree = (1..=HIGHEST_DEGREE).find(|p| {
             term *= z / *p as f64;
             term <= unit
-        });
-        degree.filter(|_| fits)
+        })?;
+        Some(Order {
+            degree,
+            on_sphere: self.on_sphere && 3f64.sqrt() * z + loss <= on_sphere.ln(),
+        })
     }
 
-    /// Whether an expansion of this degree is faster at `samples` points than the direct sweep.
-    pub fn pays(&self, degree: usize, samples: usize) -> bool {
+    /// Whether this expansion is faster at `samples` points than the direct sweep.
+    pub fn pays(&self, order: Order, samples: usize) -> bool {
         let (lanes, wide) = (self.lanes.0 as f64, self.lanes.1 as f64);
         let (n, m) = (samples as f64, self.width as f64);
         let direct = n * m * (EXPONENTIAL + 2.0 * self.dimension as f64) / lanes;
-        let rank = PADDED * rank(self.dimension, degree) as f64;
-        let expanded = rank * (3.0 * m + 2.0 * n) * MONOMIAL / wide + FIXED + LANES * rank;
+        let all = PADDED * rank(self.dimension, order.degree) as f64;
+        let of_points = if order.on_sphere {
+            let flat = self.dimension - 1;
+            SPHERE * (rank(flat, order.degree) + rank(flat, order.degree - 1)) as f64
+        } else {
+            all
+        };
+        let expanded = (3.0 * m * all + 2.0 * n * of_points) * MONOMIAL / wide + FIXED + LANES * all;
         expanded < direct
     }
 }
@@ -91,6 +117,9 @@ const EXPONENTIAL: f64 = 16.0;
 const MONOMIAL: f64 = 1.5;
 const FIXED: f64 = 10_000.0;
 const LANES: f64 = 150.0;
+
+/// The cost of a monomial on the sphere in those of others: there, tables cost as much as sums.
+const SPHERE: f64 = 2.0;
 
 /// Coefficients for each monomial, with the padding of the tiles.
 const PADDED: f64 = 1.15;

@@ -13,6 +13,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `monomials` | which monomials there are, and where their coefficients lie |
+//! | `sphere` | fewer monomials for points on a sphere |
 //! | `choice` | the degree, and whether an expansion is exact enough and faster |
 //! | `workspace` | the memory of a thread |
 //! | `points` | V and F: passes over points |
@@ -29,13 +30,15 @@ mod neurons;
 mod points;
 mod polynomials;
 mod run;
+mod sphere;
 mod sums;
 mod workspace;
 
-pub(crate) use monomials::{MOST_COORDINATES, rank};
+pub(crate) use monomials::{MOST_COORDINATES, Powers, rank};
 pub(super) use monomials::{Part, Staircase, Term};
 pub(super) use neurons::Visit;
 pub(super) use points::FewPoints;
-pub(crate) use polynomials::{PointSet, Polynomial, Powers};
+pub(crate) use polynomials::{PointSet, Polynomial};
+pub(super) use choice::Order;
 pub(super) use run::{At, Expansion, Extent};
 pub(super) use sums::{Parts, measure_all, visit_all};

@@ -35,106 +35,100 @@ pub(in super::super) struct Term {
     pub lower: [usize; 2],
 }
 
-/// The monomials of some coordinates, by degree. Entry 0 of their table is 0, and entry 1 + t is term t.
+/// The powers of the coordinates in a monomial.
+pub(crate) type Powers = [usize; MOST_COORDINATES];
+
+/// The monomials of 0 to 2 coordinates, by degree. Entry 0 of their table is 0, and entry 1 + t is term t.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Part {
     pub coordinates: Range<usize>,
+    /// Whether the power of the last coordinate is at most 1.
+    capped: bool,
     pub terms: Vec<Term>,
+    /// Of each term; `None` for padding, which is 0.
+    powers: Vec<Option<Powers>>,
 }
 
 impl Part {
-    /// At least `len` monomials; if there are no coordinates, 1 is the only one, and the others are 0.
-    fn new(coordinates: Range<usize>, len: usize) -> Self {
-        let first = coordinates.start;
-        let terms = (0..len).map(|t| match coordinates.len() {
-            _ if t == 0 => Term::default(),
-            0 => Term::default(),
-            1 => Term {
-                parent: t,
-                coordinate: first,
-                factor: 1.0 / t as f64,
-                lower: [t, 0],
-            },
-            _ => {
-                let degree = degree_of(t);
-                let second = t - triangle(degree);
-                let of = |degree: usize, second: usize| 1 + triangle(degree) + second;
-                let lower = [
-                    if second < degree { of(degree - 1, second) } else { 0 },
-                    if second > 0 { of(degree - 1, second - 1) } else { 0 },
-                ];
-                let by = usize::from(second > 0);
-                let power = if by == 1 { second } else { degree };
-                Term {
-                    parent: lower[by],
-                    coordinate: first + by,
-                    factor: 1.0 / power as f64,
-                    lower,
-                }
-            }
-        });
+    fn empty(coordinates: Range<usize>, capped: bool) -> Self {
         Self {
-            terms: terms.collect(),
             coordinates,
+            capped,
+            terms: Vec::new(),
+            powers: Vec::new(),
         }
     }
 
-    /// The powers of a term; `None` for those that are 0.
-    fn powers(&self, term: usize) -> Option<[usize; MOST_COORDINATES]> {
-        let degree = self.degree(term)?;
-        let mut powers = [0; MOST_COORDINATES];
-        let second = if self.coordinates.len() > 1 { term - triangle(degree) } else { 0 };
-        for (k, power) in self.coordinates.clone().zip([degree - second, second]) {
-            powers[k] = power;
+    /// The number of monomials of degree at most `degree`.
+    fn count(&self, degree: usize) -> usize {
+        match (self.coordinates.len(), self.capped) {
+            (0, _) => 1,
+            (1, false) => degree + 1,
+            (1, true) => degree.min(1) + 1,
+            (_, false) => (degree + 1) * (degree + 2) / 2,
+            (_, true) => 2 * degree + 1,
         }
-        Some(powers)
     }
 
-    /// The term with these powers.
-    fn term(&self, powers: [usize; MOST_COORDINATES]) -> usize {
-        match powers[self.coordinates.clone()] {
-            [power] => power,
-            [first, second] => triangle(first + second) + second,
-            _ => 0,
+    /// The lowest degree that monomial `term` can have.
+    fn degree(&self, term: usize) -> usize {
+        (0..=term).find(|&degree| self.count(degree) > term).unwrap_or(0)
+    }
+
+    /// The monomial with these powers, all of them within this part.
+    fn term(&self, powers: Powers) -> usize {
+        let own = &powers[self.coordinates.clone()];
+        let degree: usize = own.iter().sum();
+        let before = if degree == 0 { 0 } else { self.count(degree - 1) };
+        match own {
+            [_, second] => before + second,
+            _ => degree,
         }
+    }
+
+    /// Adds monomials, in order of their degree, until there are `len` terms. Where there are no more, terms are 0.
+    fn fill(&mut self, len: usize) {
+        let most = |capped: bool, degree: usize| if capped { degree.min(1) } else { degree };
+        let all = (0..=len).flat_map(|degree| {
+            let seconds = match self.coordinates.len() {
+                0 => 0..usize::from(degree == 0),
+                1 => 0..usize::from(degree <= most(self.capped, degree)),
+                _ => 0..most(self.capped, degree) + 1,
+            };
+            seconds.map(move |second| (degree - second, second))
+        });
+        let spread = |(first, second): (usize, usize)| {
+            let mut powers = [0; MOST_COORDINATES];
+            for (k, power) in self.coordinates.clone().zip([first, second]) {
+                powers[k] = power;
+            }
+            powers
+        };
+        let padded = all.map(spread).map(Some).chain(std::iter::repeat(None));
+        self.powers = padded.take(len).collect();
+        self.terms = self.powers.iter().map(|powers| self.as_term(*powers)).collect();
+    }
+
+    fn as_term(&self, powers: Option<Powers>) -> Term {
+        let Some(powers) = powers else {
+            return Term::default();
+        };
+        let mut term = Term::default();
+        for (k, lower) in self.coordinates.clone().zip(&mut term.lower) {
+            if powers[k] > 0 {
+                let mut less = powers;
+                less[k] -= 1;
+                *lower = 1 + self.term(less);
+                (term.parent, term.coordinate, term.factor) = (*lower, k, 1.0 / powers[k] as f64);
+            }
+        }
+        term
     }
 
     /// Entries of its table.
     pub fn entries(&self) -> usize {
         1 + self.terms.len()
     }
-
-    /// The degree of a term; `None` for those that are 0.
-    fn degree(&self, term: usize) -> Option<usize> {
-        match self.coordinates.len() {
-            0 => (term == 0).then_some(0),
-            1 => Some(term),
-            _ => Some(degree_of(term)),
-        }
-    }
-}
-
-/// The number of monomials of `coordinates` (0, 1 or 2) coordinates of degree at most `degree`.
-fn count(coordinates: usize, degree: usize) -> usize {
-    match coordinates {
-        0 => 1,
-        1 => degree + 1,
-        _ => triangle(degree + 1),
-    }
-}
-
-/// The number of monomials of two coordinates of degree below `degree`.
-fn triangle(degree: usize) -> usize {
-    degree * (degree + 1) / 2
-}
-
-/// The degree of monomial `term` of two coordinates.
-fn degree_of(term: usize) -> usize {
-    let mut degree = 0;
-    while triangle(degree + 1) <= term {
-        degree += 1;
-    }
-    degree
 }
 
 /// A tile of rows: rows 3 t to 3 t + 2 for tile t.
@@ -155,17 +149,17 @@ pub(in super::super) struct Staircase {
 }
 
 impl Staircase {
-    fn new(rows: &Part, of_columns: usize, degree: usize) -> Self {
+    fn new(rows: &Part, columns: &Part, degree: usize) -> Self {
         let mut len = 0;
         let tile = |t: usize| {
-            let lowest = rows.degree(t * ROWS).unwrap_or(0);
+            let lowest = rows.degree(t * ROWS);
             // One column more costs nothing: see `accumulate`.
-            let extent = count(of_columns, degree.saturating_sub(lowest)).max(2);
+            let extent = columns.count(degree.saturating_sub(lowest)).max(2);
             let offset = len;
             len += ROWS * extent;
             Tile { extent, offset }
         };
-        let count = count(rows.coordinates.len(), degree).div_ceil(ROWS);
+        let count = rows.count(degree).div_ceil(ROWS);
         let tiles = (0..count).map(tile).collect();
         Self { tiles, len }
     }
@@ -203,17 +197,22 @@ pub(in super::super) struct Monomials {
 impl Monomials {
     /// For 1 to 4 coordinates.
     pub fn new(dimension: usize, degree: usize) -> Self {
+        Self::of(dimension, degree, false)
+    }
+
+    /// Those with a power of at most 1 of the last of 2 to 4 coordinates: all that there are on a sphere.
+    pub fn on_sphere(dimension: usize, degree: usize) -> Self {
+        Self::of(dimension, degree, true)
+    }
+
+    fn of(dimension: usize, degree: usize, capped: bool) -> Self {
         let split = dimension.div_ceil(2);
-        let (of_rows, of_columns) = (split, dimension - split);
-        let bare = |coordinates: Range<usize>| Part {
-            coordinates,
-            terms: Vec::new(),
-        };
-        let (rows, columns) = (bare(0..of_rows), bare(of_rows..dimension));
-        let by_rows = Staircase::new(&rows, of_columns, degree);
-        let by_columns = Staircase::new(&columns, of_rows, degree);
-        let rows = Part::new(0..of_rows, by_rows.rows().max(by_columns.columns()));
-        let columns = Part::new(of_rows..dimension, by_columns.rows().max(by_rows.columns()));
+        let mut rows = Part::empty(0..split, false);
+        let mut columns = Part::empty(split..dimension, capped);
+        let by_rows = Staircase::new(&rows, &columns, degree);
+        let by_columns = Staircase::new(&columns, &rows, degree);
+        rows.fill(by_rows.rows().max(by_columns.columns()));
+        columns.fill(by_columns.rows().max(by_rows.columns()));
         let mut exchange = vec![None; by_columns.len];
         for column in 0..by_columns.rows() {
             for row in 0..by_columns.tiles[column / ROWS].extent {
@@ -233,22 +232,20 @@ impl Monomials {
         }
     }
 
-    /// Calls `give` with the powers and the place of each monomial of degree at most p.
-    pub fn for_each(&self, mut give: impl FnMut([usize; MOST_COORDINATES], usize)) {
-        for row in 0..self.by_rows.rows() {
-            for column in 0..self.by_rows.tiles[row / ROWS].extent {
-                let powers = self.rows.powers(row).zip(self.columns.powers(column));
-                let powers = powers.map(|(row, column)| std::array::from_fn(|k| row[k] + column[k]));
-                let powers = powers.filter(|powers: &[usize; MOST_COORDINATES]| powers.iter().sum::<usize>() <= self.degree);
-                if let (Some(powers), Some(place)) = (powers, self.by_rows.place(row, column)) {
-                    give(powers, place);
-                }
-            }
-        }
+    /// The powers of each monomial of degree at most p, and the place of its coefficient.
+    pub fn places(&self) -> impl Iterator<Item = (Powers, usize)> + '_ {
+        let rows = 0..self.by_rows.rows();
+        rows.flat_map(move |row| (0..self.by_rows.columns()).map(move |column| (row, column)))
+            .filter_map(|(row, column)| {
+                let (left, right) = (self.rows.powers[row]?, self.columns.powers[column]?);
+                let powers: Powers = std::array::from_fn(|k| left[k] + right[k]);
+                let place = self.by_rows.place(row, column)?;
+                (powers.iter().sum::<usize>() <= self.degree).then_some((powers, place))
+            })
     }
 
     /// Where the coefficient of a monomial lies; `None` if its degree is above p.
-    pub fn place(&self, powers: [usize; MOST_COORDINATES]) -> Option<usize> {
+    pub fn place(&self, powers: Powers) -> Option<usize> {
         if powers.iter().sum::<usize>() > self.degree {
             return None;
         }

@@ -2,16 +2,13 @@
 
 use super::super::plan::level;
 use super::super::points::Coordinates;
-use super::monomials::{MOST_COORDINATES, Monomials};
+use super::monomials::{Monomials, Powers};
 use super::points::FewPoints;
 use super::workspace::Workspaces;
 use crate::error::Error;
 use crate::float::Float;
 use fearless_simd::Level;
 use nalgebra::DMatrix;
-
-/// The powers of the coordinates in a monomial.
-pub(crate) type Powers = [usize; MOST_COORDINATES];
 
 /// All monomials of degree at most p, and a number for each of them.
 #[derive(Clone, Debug)]
@@ -25,7 +22,9 @@ impl Polynomial {
     pub fn new(dimension: usize, degree: usize, coefficient: impl Fn(Powers) -> f64) -> Self {
         let monomials = Monomials::new(dimension, degree);
         let mut numbers = vec![0.0; monomials.by_rows.len];
-        monomials.for_each(|powers, place| numbers[place] = coefficient(powers));
+        for (powers, place) in monomials.places() {
+            numbers[place] = coefficient(powers);
+        }
         Self { monomials, numbers }
     }
 

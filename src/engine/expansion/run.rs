@@ -4,7 +4,7 @@ use super::super::chunk::Chunk;
 use super::super::plan::{Pass, Plan};
 use super::super::points::{Coordinates, Points};
 use super::super::sweep::{Job, Sweep};
-use super::choice::{Facts, Reach};
+use super::choice::{Facts, Order, Reach};
 use super::monomials::MOST_COORDINATES;
 use super::sums::Sums;
 use crate::error::Error;
@@ -31,6 +31,9 @@ pub(in super::super) enum At {
     Next = 1,
 }
 
+/// Squared lengths that differ by this many units of rounding are equal.
+const ROUNDING: f64 = 4.0;
+
 /// How far the points reach.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Extent {
@@ -39,6 +42,7 @@ pub(in super::super) struct Extent {
     radius: f64,
     /// The factor that brings it to at most 1: a power of two.
     pub scale: f64,
+    on_sphere: bool,
 }
 
 impl Extent {
@@ -51,12 +55,16 @@ impl Extent {
         let sets = [Some(samples), validation].into_iter().flatten();
         let points = sets.flat_map(|points| points.matrix.column_iter());
         let square = |x: DVectorView<'_, T>| x.iter().map(|x| x.as_f64().powi(2)).sum::<f64>();
-        let radius = points.map(square).fold(0.0, f64::max).sqrt();
+        let (shortest, longest) = points
+            .map(square)
+            .fold((f64::INFINITY, 0.0), |(low, high), square| (f64::min(low, square), f64::max(high, square)));
+        let radius = longest.sqrt();
         let scale = if radius > 0.0 { 0.5 / power_of_two(radius) } else { 1.0 };
         Some(Self {
             dimension,
             radius,
             scale,
+            on_sphere: dimension > 1 && longest - shortest <= ROUNDING * T::EPSILON.as_f64() * longest,
         })
     }
 }
@@ -72,25 +80,26 @@ impl Expansion {
                 total: sizes().sum(),
                 largest: sizes().fold(0.0, f64::max),
                 radius: extent.radius,
+                on_sphere: extent.on_sphere,
                 lanes: plan.lanes_of::<T>(),
             },
             scale: 1.0 / extent.scale,
-            sums: Sums::default(),
+            sums: Sums::new((extent.radius * extent.scale).powi(2)),
             reaches: [None; 2],
         }
     }
 
-    /// The degree of an expansion at `samples` points and copy `role` of the weights; `None` if it is not exact enough or not
-    /// faster.
-    pub fn degree<T: Float>(
+    /// The expansion at `samples` points and copy `role` of the weights; `None` if it is not exact enough or not faster.
+    pub fn order<T: Float>(
         &mut self,
         chunks: &[Chunk<T>],
         plan: &Plan,
         (at, role): (At, usize),
         samples: usize,
-    ) -> Result<Option<usize>, Error> {
+    ) -> Result<Option<Order>, Error> {
         // Whatever the weights, so that the many runs for which it never pays need not measure them.
-        if !self.pays(1, samples) {
+        let on_sphere = self.facts.on_sphere;
+        if !self.pays(Order { degree: 2, on_sphere }, samples) {
             return Ok(None);
         }
         let reach = match self.reaches[at as usize] {
@@ -100,12 +109,12 @@ impl Expansion {
                 *self.reaches[at as usize].insert(reach)
             }
         };
-        let degree = self.facts.degree::<T>(&reach);
-        Ok(degree.filter(|&degree| self.pays(degree, samples)))
+        let order = self.facts.order::<T>(&reach);
+        Ok(order.filter(|&order| self.pays(order, samples)))
     }
 
-    fn pays(&self, degree: usize, samples: usize) -> bool {
-        self.pass == Pass::Expansion || self.facts.pays(degree, samples)
+    fn pays(&self, order: Order, samples: usize) -> bool {
+        self.pass == Pass::Expansion || self.facts.pays(order, samples)
     }
 
     /// Forgets what is known of the weights.
@@ -126,13 +135,13 @@ impl Expansion {
     /// Does the job of `sweep::run`. The outputs are those of the first chunk; the other chunks have none.
     pub fn run<T: Float>(
         &mut self,
-        degree: usize,
+        order: Order,
         chunks: &mut [Chunk<T>],
         sweep: &Sweep<'_, T>,
         plan: &Plan,
     ) -> Result<(), Error> {
         let level = plan.level;
-        self.sums.prepare(self.facts.dimension, degree, level)?;
+        self.sums.prepare(self.facts.dimension, order, level)?;
         if let (true, Some(points)) = (sweep.goes_backward(), &sweep.samples.few) {
             self.sums.read_dual(points, level);
         }

@@ -3,10 +3,11 @@
 use super::super::chunk::Chunk;
 use super::super::compiled;
 use super::super::sweep::{ONE_THREAD, Sweep};
-use super::choice::Reach;
+use super::choice::{Order, Reach};
 use super::monomials::Monomials;
 use super::neurons::{self, Visit};
 use super::points::FewPoints;
+use super::sphere::Sphere;
 use crate::error::Error;
 use crate::float::Float;
 use fearless_simd::{Level, dispatch};
@@ -19,35 +20,64 @@ pub(super) const PARTS: usize = 32;
 /// The memory of the sweeps by expansion.
 #[derive(Debug, Default)]
 pub(super) struct Sums {
+    /// ||x||^2 of points on a sphere.
+    square: f64,
     monomials: Option<Monomials>,
+    /// If the points are on a sphere.
+    sphere: Option<Sphere>,
     workspaces: Workspaces,
     /// V by rows and by columns.
     potential: [Vec<f64>; 2],
     /// M.
     moments: Vec<f64>,
+    /// V and M on the sphere.
+    folded: Vec<f64>,
     /// The sums of each part.
     parts: Vec<f64>,
     reaches: Vec<Reach>,
 }
 
 impl Sums {
-    /// Sets the degree.
-    pub fn prepare(&mut self, dimension: usize, degree: usize, level: Level) -> Result<(), Error> {
-        if self.monomials.as_ref().is_none_or(|known| known.degree != degree) {
-            self.monomials = Some(Monomials::new(dimension, degree));
+    /// For points that have this ||x||^2, if they are on a sphere.
+    pub fn new(square: f64) -> Self {
+        Self {
+            square,
+            ..Self::default()
         }
-        match &self.monomials {
-            Some(monomials) => self.workspaces.make_room(monomials, level),
-            None => Ok(()),
+    }
+
+    /// Sets the order.
+    pub fn prepare(&mut self, dimension: usize, order: Order, level: Level) -> Result<(), Error> {
+        let known = self.monomials.take().filter(|known| known.degree == order.degree);
+        if known.is_none() {
+            self.sphere = None;
         }
+        let monomials = self.monomials.insert(known.unwrap_or_else(|| Monomials::new(dimension, order.degree)));
+        if !order.on_sphere {
+            self.sphere = None;
+        } else if self.sphere.is_none() {
+            self.sphere = Some(Sphere::new(monomials, self.square));
+        }
+        self.workspaces.make_room(monomials, level)
     }
 
     /// V, from the dual of the points.
     pub fn read_dual(&mut self, points: &FewPoints, level: Level) {
         let Some(monomials) = &self.monomials else { return };
-        let parallel = is_much(monomials, points.samples());
         let [by_rows, by_columns] = &mut self.potential;
-        points.potential(level, monomials, &self.workspaces, &mut self.parts, by_rows, parallel);
+        let parts = &mut self.parts;
+        match &self.sphere {
+            None => {
+                let parallel = is_much(monomials, points.samples());
+                points.potential(level, monomials, &self.workspaces, parts, by_rows, parallel);
+            }
+            Some(sphere) => {
+                let parallel = is_much(&sphere.monomials, points.samples());
+                let folded = &mut self.folded;
+                points.potential(level, &sphere.monomials, &self.workspaces, parts, folded, parallel);
+                sphere.unfold(folded, by_rows);
+            }
+        }
         monomials.exchange(by_rows, by_columns);
     }
 
@@ -81,13 +111,19 @@ impl Sums {
         };
         compiled::visit(chunks, &visit, level, &mut parts);
         add_parts(&self.parts, len, &mut self.moments);
+        if let Some(sphere) = &mut self.sphere {
+            sphere.fold(&self.moments, &mut self.folded);
+        }
         self.joined()
     }
 
     /// The reach of a copy of the weights.
     pub fn measure<T: Float>(&mut self, chunks: &[Chunk<T>], role: usize, scale: f64, level: Level) -> Result<Reach, Error> {
-        let degree = self.monomials.as_ref().map_or(1, |monomials| monomials.degree);
-        self.prepare(chunks.first().map_or(1, |chunk| chunk.shape.dimension), degree, level)?;
+        let order = Order {
+            degree: self.monomials.as_ref().map_or(1, |monomials| monomials.degree),
+            on_sphere: self.sphere.is_some(),
+        };
+        self.prepare(chunks.first().map_or(1, |chunk| chunk.shape.dimension), order, level)?;
         let together = chunks.len().div_ceil(PARTS).max(1);
         self.reaches.clear();
         self.reaches.resize(chunks.len().div_ceil(together), Reach::default());
@@ -112,9 +148,13 @@ impl Sums {
 
     /// F at points, or J u after a tangent product, from M.
     pub fn outputs(&self, points: &FewPoints, outputs: &mut [f64], level: Level) {
-        let Some(monomials) = &self.monomials else { return };
+        let (monomials, moments) = match (&self.monomials, &self.sphere) {
+            (_, Some(sphere)) => (&sphere.monomials, &self.folded),
+            (Some(monomials), None) => (monomials, &self.moments),
+            (None, None) => return,
+        };
         let parallel = is_much(monomials, points.samples());
-        points.outputs(level, monomials, &self.workspaces, &self.moments, outputs, parallel);
+        points.outputs(level, monomials, &self.workspaces, moments, outputs, parallel);
     }
 }
 

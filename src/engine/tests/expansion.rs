@@ -15,10 +15,12 @@ fn plan<T: Float>(level: Level, pass: Pass) -> Plan {
 }
 
 fn compare<T: Float>(level: Level, (n, d, m): (usize, usize, usize)) {
-    let p = problem::<T>(n, d, m);
-    let name = format!("{level:?} {} n {n} d {d} m {m} by expansion", T::NAME);
-    let engine = p.engine_by(plan::<T>(level, Pass::Expansion), false);
-    compare_engine(engine, &p, &name);
+    let problems = [problem::<T>(n, d, m), problem::<T>(n, d, m).on_sphere(0.7)];
+    for (p, place) in problems.into_iter().zip(["", " on a sphere"]) {
+        let name = format!("{level:?} {} n {n} d {d} m {m} by expansion{place}", T::NAME);
+        let engine = p.engine_by(plan::<T>(level, Pass::Expansion), false);
+        compare_engine(engine, &p, &name);
+    }
 }
 
 #[test]
@@ -53,6 +55,17 @@ fn an_antisymmetric_network_gives_exactly_zero() {
     for level in levels() {
         check::<f32>(level);
         check::<f64>(level);
+    }
+}
+
+impl<T: Float> Problem<T> {
+    /// The same on a sphere of this radius.
+    fn on_sphere(mut self, radius: f64) -> Self {
+        for mut x in self.points.column_iter_mut() {
+            let norm = x.iter().map(|x| x.as_f64().powi(2)).sum::<f64>().sqrt();
+            x.iter_mut().for_each(|x| *x = T::lit(x.as_f64() / norm * radius));
+        }
+        self
     }
 }
 
@@ -124,6 +137,18 @@ proptest! {
         assert_like_direct(&random::<f64>((n, d, m), spread, mean, radius, seed), Level::new());
         assert_like_direct(&random::<f32>((n, d, m), spread, mean, radius, seed), Level::new());
     }
+
+    #[test]
+    fn every_pass_on_a_sphere_is_within_the_promise_of_the_direct_one(
+        (n, d, m) in (1usize..80, 1usize..=4, 1usize..150),
+        spread in 0.01f64..3.0,
+        mean in -2.0f64..2.0,
+        radius in 0.1f64..3.0,
+        seed in 0u64..1_000_000,
+    ) {
+        assert_like_direct(&random::<f64>((n, d, m), spread, mean, 1.0, seed).on_sphere(radius), Level::new());
+        assert_like_direct(&random::<f32>((n, d, m), spread, mean, 1.0, seed).on_sphere(radius), Level::new());
+    }
 }
 
 #[test]
@@ -131,6 +156,7 @@ fn ordinary_weights_are_expanded() {
     for (d, spread) in [(1, 1.0), (2, 1.0), (3, 1.0), (4, 1.0), (2, 0.1), (3, 0.5)] {
         assert_eq!(assert_like_direct(&random::<f64>((90, d, 400), spread, 0.0, 1.0, 3), Level::new()), 3);
         assert_eq!(assert_like_direct(&random::<f32>((90, d, 400), spread, 0.0, 1.0, 3), Level::new()), 3);
+        assert_eq!(assert_like_direct(&random::<f64>((90, d, 400), spread, 0.0, 1.0, 3).on_sphere(1.0), Level::new()), 3);
     }
 }
 
