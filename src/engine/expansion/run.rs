@@ -34,6 +34,9 @@ pub(in super::super) enum At {
 /// Squared lengths that differ by this many units of rounding are equal.
 const ROUNDING: f64 = 4.0;
 
+/// An expansion must pay even if it had this degree: few have a lower one.
+const LOWEST_DEGREE: usize = 10;
+
 /// How far the points reach.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Extent {
@@ -98,8 +101,11 @@ impl Expansion {
         samples: usize,
     ) -> Result<Option<Order>, Error> {
         // Whatever the weights, so that the many runs for which it never pays need not measure them.
-        let on_sphere = self.facts.on_sphere;
-        if !self.pays(Order { degree: 2, on_sphere }, samples) {
+        let lowest = Order {
+            degree: LOWEST_DEGREE,
+            on_sphere: self.facts.on_sphere,
+        };
+        if !self.pays(lowest, samples) {
             return Ok(None);
         }
         let reach = match self.reaches[at as usize] {
