@@ -1,19 +1,32 @@
-//! Points of few coordinates: seconds per step of gradient descent over n, for d = 1 to 4 and m = n, by expansion, direct, and
-//! in JAX if it is installed: `cargo bench --bench few_coordinates`. Draws `target/few_coordinates.png`.
+//! Points of few coordinates: seconds per step of gradient descent by expansion, direct, and in JAX if it is installed:
+//! `cargo bench --bench few_coordinates`. Draws `target/few_coordinates.png`.
 //!
-//! `-- alone` omits JAX; `-- targets` measures three large problems instead. `EXPNET_PYTHON` is the Python to use.
+//! ```text
+//! (no argument)   over n = m, for d = 1 to 4
+//! targets         three problems, with the losses after the same number of steps
+//! ridge           ridge regression with the limit kernel on a million points in the plane
+//! alone           without JAX
+//! ```
+//!
+//! `EXPNET_PYTHON` is the Python to use.
 
 #[path = "../examples/common/mod.rs"]
 mod chart;
 mod common;
 
 use chart::{BLUE, Curve, GREY, ORANGE, dots, figure, key, line};
-use common::{Peers, Shape, Timing, is_tiny, run_by};
-use expnet::{Float, Memory, Pass};
+use common::{Peers, Shape, Timing, is_tiny, run_by, unit_points};
+use expnet::kernel::Predictor;
+use expnet::{Dataset, Float, Memory, Pass};
 use kuva::prelude::*;
+use nalgebra::DVector;
+use std::time::Instant;
 
-/// A step takes no longer than this, or it is not measured.
-const LONGEST: f64 = 30.0;
+/// Sizes whose step takes longer are not measured.
+const LONGEST: f64 = 8.0;
+
+/// One size takes about this many times as long as the one before, or less.
+const GROWTH: f64 = 12.0;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
@@ -23,15 +36,14 @@ fn main() {
     } else {
         Peers::find(&["jax".into()])
     };
+    if wants("ridge") {
+        return ridge();
+    }
     if wants("targets") {
-        println!("{:28} {:4} {:>10} {:>10} {:>10} {:>8} {:>8}", "shape (n, d, m)", "type", "expansion", "direct", "JAX", "direct /", "JAX /");
-        compare::<f64>(Shape::new("plane", 6000, 2, 12_000), &peers);
-        compare::<f64>(Shape::new("space", 15_000, 3, 6000), &peers);
-        compare::<f32>(Shape::new("plane", 6000, 2, 12_000), &peers);
-        return;
+        return targets(&peers);
     }
     let panels = (1..=4).map(|d| panel(d, &peers)).collect();
-    let legend = vec![key("expansion", BLUE), key("direct", ORANGE), key("JAX", GREY)];
+    let legend = vec![key("by expansion", BLUE), key("direct", ORANGE), key("JAX", GREY)];
     let picture = figure(panels, 2, (430.0, 330.0), legend);
     if let Err(error) = chart::save("few_coordinates", &picture) {
         println!("no picture: {error}");
@@ -50,32 +62,49 @@ fn steps(seconds: f64) -> usize {
     steps
 }
 
-/// The best of three.
-fn time<T: Float>(shape: Shape, guess: f64, pass: Pass) -> Timing {
-    let run = || run_by::<T>(shape, steps(guess), step_size(shape), (Memory::Auto, pass));
+/// The best of three; of one, if a step may take a second.
+fn time<T: Float>(shape: Shape, count: usize, pass: Pass) -> Timing {
+    let run = || run_by::<T>(shape, count, step_size(shape), (Memory::Auto, pass));
     let first = run();
-    if is_tiny() { first } else { first.best(run()).best(run()) }
+    if is_tiny() || count == 1 {
+        first
+    } else {
+        first.best(run()).best(run())
+    }
+}
+
+fn jax<T: Float>(shape: Shape, count: usize, peers: &Peers) -> Option<(f64, f64)> {
+    let peer = peers.names().first()?;
+    Peers::run_by(peer, shape, T::NAME, count, step_size(shape))
+}
+
+fn targets(peers: &Peers) {
+    println!(
+        "{:26} {:4} {:>9} {:>9} {:>9} {:>8} {:>8}  losses",
+        "shape (n, d, m)", "type", "expansion", "direct", "JAX", "direct /", "JAX /"
+    );
+    compare::<f64>(Shape::new("plane", 6000, 2, 12_000), peers);
+    compare::<f64>(Shape::new("space", 15_000, 3, 6000), peers);
+    compare::<f32>(Shape::new("plane", 6000, 2, 12_000), peers);
 }
 
 fn compare<T: Float>(shape: Shape, peers: &Peers) {
-    let (guess, count) = (5e-3, steps(5e-3));
-    let expanded = time::<T>(shape, guess, Pass::Auto);
-    // As many steps, so that the losses can be compared.
+    // As many steps of each, so that the losses can be compared.
+    let count = 20;
+    let expanded = time::<T>(shape, count, Pass::Auto);
     let direct = run_by::<T>(shape, count, step_size(shape), (Memory::Auto, Pass::Direct));
-    let jax = peers.names().first().and_then(|jax| Peers::run_by(jax, shape, T::NAME, count, step_size(shape)));
-    let seconds = jax.map_or(f64::NAN, |jax| jax.0);
+    let (seconds, loss) = jax::<T>(shape, count, peers).unwrap_or((f64::NAN, f64::NAN));
+    let expanded = expanded.best(time::<T>(shape, count, Pass::Auto));
     println!(
-        "{:28} {:4} {:10.2e} {:10.2e} {:10.2e} {:8.0} {:8.0}   losses {:.12e} {:.12e} {:.12e}",
+        "{:26} {:4} {:9.2e} {:9.2e} {seconds:9.2e} {:8.0} {:8.0}  {:.10e} {:.10e} {loss:.10e}",
         shape.size(),
         T::NAME,
         expanded.step,
         direct.step,
-        seconds,
         direct.step / expanded.step,
         seconds / expanded.step,
         expanded.loss,
         direct.loss,
-        jax.map_or(f64::NAN, |jax| jax.1),
     );
 }
 
@@ -84,35 +113,70 @@ fn panel(d: usize, peers: &Peers) -> (Vec<Plot>, Layout) {
     let sizes: &[usize] = if is_tiny() {
         &[10, 100]
     } else {
-        &[100, 300, 1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000]
+        &[100, 316, 1000, 3162, 10_000, 31_623, 100_000, 316_228, 1_000_000]
     };
-    println!("d = {d}, m = n: seconds per step\n{:>9} {:>10} {:>10} {:>10}", "n", "expansion", "direct", "JAX");
+    println!(
+        "d = {d}, m = n: seconds per step\n{:>9} {:>10} {:>10} {:>10}",
+        "n", "expansion", "direct", "JAX"
+    );
     let mut curves: [Curve; 3] = Default::default();
-    let (mut direct, mut jax) = (1e-5, 1e-4);
+    let mut last = [1e-5, 1e-5, 1e-4];
     for &n in sizes {
         let shape = Shape::new("", n, d, n);
-        let growth = 10.0;
-        let expanded = time::<f64>(shape, 1e-8 * (n * 200 * d * d) as f64, Pass::Expansion).step;
-        direct = if direct * growth < LONGEST { time::<f64>(shape, direct * growth, Pass::Direct).step } else { f64::INFINITY };
-        let own = peers.names().first().filter(|_| jax * growth < LONGEST);
-        jax = own.and_then(|peer| Peers::run_by(peer, shape, "f64", steps(jax * growth), step_size(shape))).map_or(f64::INFINITY, |jax| jax.0);
-        let seconds = [expanded, direct, jax];
-        println!("{n:9} {:10.2e} {:10.2e} {:10.2e}", seconds[0], seconds[1], seconds[2]);
-        for (curve, seconds) in curves.iter_mut().zip(seconds) {
+        let expected = last.map(|seconds| seconds * GROWTH);
+        let worth = last.map(|seconds| seconds < LONGEST);
+        let own = |of: usize, pass| {
+            let measured = worth[of].then(|| time::<f64>(shape, steps(expected[of]), pass).step);
+            measured.unwrap_or(f64::INFINITY)
+        };
+        let others = worth[2].then(|| jax::<f64>(shape, steps(expected[2]), peers)).flatten();
+        last = [
+            own(0, Pass::Expansion),
+            own(1, Pass::Direct),
+            others.map_or(f64::INFINITY, |(seconds, _)| seconds),
+        ];
+        println!("{n:9} {:10.2e} {:10.2e} {:10.2e}", last[0], last[1], last[2]);
+        for (curve, seconds) in curves.iter_mut().zip(last) {
             if seconds.is_finite() {
                 curve.push(((n as f64).log10(), seconds.log10()));
             }
         }
     }
-    let mut plots = Vec::new();
-    for (curve, colour) in curves.into_iter().zip([BLUE, ORANGE, GREY]) {
+    let mut plots: Vec<Plot> = Vec::new();
+    for (curve, colour) in curves
+        .into_iter()
+        .zip([BLUE, ORANGE, GREY])
+        .filter(|(curve, _)| !curve.is_empty())
+    {
         plots.push(line(curve.clone(), colour).into());
         plots.push(dots(curve, colour).into());
     }
-    let layout = Layout::auto_from_plots(&plots);
-    let layout = chart::with_powers_of_ten(layout, 2.0)
+    let layout = chart::with_powers_of_ten(Layout::auto_from_plots(&plots), 1.0)
         .with_title(format!("d = {d}"))
         .with_x_label("log10 of n = m")
         .with_y_label("seconds per step");
     (plots, layout)
+}
+
+/// Seconds and memory of ridge regression on many points.
+fn ridge() {
+    let n = if is_tiny() { 5000 } else { 1_000_000 };
+    let points = unit_points(n, 2);
+    let labels = DVector::from_fn(n, |i, _| (3.0 * points[(0, i)]).sin() + 0.1 * (i as f64).cos());
+    let data = Dataset::new(points, labels).expect("sines are finite");
+    let begin = Instant::now();
+    let fit = Predictor::new(&data, 1.0)
+        .and_then(|predictor| predictor.ridge(1.0))
+        .expect("lambda is large");
+    let seconds = begin.elapsed().as_secs_f64();
+    let begin = Instant::now();
+    let predicted = fit.predict(data.points()).expect("the points are finite");
+    let error = (predicted - data.labels()).norm() / (n as f64).sqrt();
+    println!(
+        "ridge regression, n = {n}, d = 2: {seconds:.2} s; predictions at as many points: {:.2} s; RMSE {error:.4}",
+        begin.elapsed().as_secs_f64()
+    );
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM"));
+    println!("{}", peak.unwrap_or("VmHWM: not known on this system"));
 }

@@ -163,10 +163,10 @@ mod trainer;
 #[cfg_attr(docsrs, doc(cfg(feature = "csv")))]
 pub use dataset::{CsvColumns, CsvOptions, Missing, UnknownCategory};
 pub use dataset::{Dataset, RawPoints};
-pub use engine::{Memory, Pass};
 #[cfg(feature = "bench-internals")]
 #[doc(hidden)]
 pub use engine::roofline;
+pub use engine::{Memory, Pass};
 pub use error::Error;
 pub use float::Float;
 pub use init::Initializer;

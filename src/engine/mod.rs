@@ -54,9 +54,9 @@ mod weights;
 pub(crate) use arrays::Array;
 pub(crate) use expansion::{MOST_COORDINATES, PointSet, Polynomial, Powers, rank};
 pub(crate) use pass::Passes;
-pub use plan::{Memory, Pass};
-pub(crate) use plan::level;
 use plan::Plan;
+pub(crate) use plan::level;
+pub use plan::{Memory, Pass};
 pub(crate) use training::Engine;
 
 use crate::error::Error;

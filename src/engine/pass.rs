@@ -39,7 +39,10 @@ impl<T: Float> Engine<T> {
 
     fn try_sweep(&mut self, job: Job<T>, scope: Scope) -> Result<SweepSums, Error> {
         let roles = self.roles;
-        let (samples, next) = (self.batches.current().points.samples, self.batches.next().points.samples);
+        let (samples, next) = (
+            self.batches.current().points.samples,
+            self.batches.next().points.samples,
+        );
         let ahead = scope != Scope::Nothing;
         let steps = matches!(job, Job::Step { .. });
         let evaluates_only = matches!(job, Job::Forward);
@@ -106,7 +109,10 @@ impl<T: Float> Engine<T> {
                 self.ranks.link().leave_on_error(done)?;
             }
             _ => {
-                let shape = (self.batches.trained(), self.chunks.iter().map(|chunk| chunk.shape.neurons).sum());
+                let shape = (
+                    self.batches.trained(),
+                    self.chunks.iter().map(|chunk| chunk.shape.neurons).sum(),
+                );
                 let activations = self.buffers.activations.get_mut();
                 compiled::run(&mut self.chunks, activations, &sweep, self.plan.level, shape);
             }

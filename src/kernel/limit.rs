@@ -88,7 +88,9 @@ impl Limit {
     /// Hcts times a vector, on all threads. The bits do not depend on the number of threads.
     pub fn product(&self, vector: &DVector<f64>) -> DVector<f64> {
         let own = (&self.points, &*self.halves);
-        let features = self.features.filter(|features| pays(features, self.samples(), self.samples()));
+        let features = self
+            .features
+            .filter(|features| pays(features, self.samples(), self.samples()));
         if let Some(Ok(product)) = features.map(|features| features.product(own, vector, own)) {
             return DVector::from_vec(product);
         }

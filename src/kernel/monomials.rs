@@ -171,7 +171,10 @@ impl Features {
 
     /// Phi times a vector of n numbers: N numbers.
     fn of_vector(&self, limit: &Limit, vector: &DVector<f64>) -> Result<DVector<f64>, Error> {
-        let weights: Vec<f64> = Self::envelopes(limit.halves()).zip(vector).map(|(h, v)| h * v).collect();
+        let weights: Vec<f64> = Self::envelopes(limit.halves())
+            .zip(vector)
+            .map(|(h, v)| h * v)
+            .collect();
         let moments = PointSet::new(limit.points(), self.scale)?.moments(self.degree, &weights)?;
         let of = |(powers, root): (Powers, f64)| root * moments.of(powers);
         Ok(DVector::from_vec(self.terms().into_iter().map(of).collect()))
@@ -329,7 +332,9 @@ mod tests {
     use crate::kernel::{Predictor, Solver, limit_cross_kernel, limit_kernel};
 
     fn points(d: usize, n: usize, radius: f64) -> DMatrix<f64> {
-        let points = DMatrix::from_fn(d, n, |k, i| ((1 + i) as f64 * (0.7 + k as f64) + 0.37 * (i * k) as f64).sin());
+        let points = DMatrix::from_fn(d, n, |k, i| {
+            ((1 + i) as f64 * (0.7 + k as f64) + 0.37 * (i * k) as f64).sin()
+        });
         let longest = points.column_iter().map(|x| x.norm()).fold(0.0, f64::max);
         points * (radius / longest)
     }
@@ -369,7 +374,9 @@ mod tests {
             let halves = Limit::new(&others, 0.9).unwrap().halves().to_vec();
             let vector = DVector::from_fn(70, |i, _| (2.1 * i as f64).sin());
             let features = limit.features().unwrap();
-            let found = features.product((&own, limit.halves()), &vector, (&others, &halves)).unwrap();
+            let found = features
+                .product((&own, limit.halves()), &vector, (&others, &halves))
+                .unwrap();
             let expected = limit_cross_kernel(&own, &others, 0.9).unwrap().tr_mul(&vector);
             assert!((DVector::from_vec(found) - &expected).amax() < 1e-12 * expected.amax());
         }

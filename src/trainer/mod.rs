@@ -286,7 +286,7 @@ impl<'a, T: Float> Trainer<'a, T> {
 
     /// Trains `net` on `data`: [`start`](Self::start), [`step`](Session::step) until the run is over, [`finish`](Session::finish).
     ///
-    /// A step costs 4 n d m flops and n m exponentials. The same inputs give the same bits on any
+    /// A step costs 4 n d m flops and n m exponentials, or far less in few coordinates (see [`Pass`]). The same inputs give the same bits on any
     /// number of threads.
     ///
     /// A trainer is neither `Send` nor `Sync`, so that schedules, methods and observers may share an `Rc` or a `Cell` with

@@ -68,7 +68,11 @@ fn every_method<T: Float>() {
         let size = if name.contains("GaussNewton") { 0.5 } else { 2e-3 };
         for d in [2, 3] {
             let validation = sines(7, d);
-            assert_alike(name, || Trainer::new(size).method(make()).validation(&validation, 50), d);
+            assert_alike(
+                name,
+                || Trainer::new(size).method(make()).validation(&validation, 50),
+                d,
+            );
         }
     }
 }
@@ -95,7 +99,11 @@ fn sample_weights_and_reduced_coordinates_count_as_in_direct_passes() {
     let mut outside = &plane * sines::<f64>(6, 2).points();
     outside.column_iter_mut().for_each(|mut x| x += &beyond);
     let validation = Dataset::new(outside, DVector::from_element(6, 0.3)).unwrap();
-    let trainer = || Trainer::new(KernelStable::default()).validation(&validation, 50).max_steps(12);
+    let trainer = || {
+        Trainer::new(KernelStable::default())
+            .validation(&validation, 50)
+            .max_steps(12)
+    };
     let [(direct, by_pairs), (expanded, by_monomials)] = both(trainer, &start(30), &data);
     assert_eq!(by_monomials.expanded_passes(), by_monomials.passes());
     assert!((direct.weights() - expanded.weights()).amax() < 1e-10);
@@ -125,7 +133,10 @@ fn large_problems_are_expanded_without_being_asked() {
     let (_, direct) = run(Pass::Direct, 2);
     assert!((direct.loss() - report.loss()).abs() < 1e-10 * direct.loss());
     // Small ones are not.
-    let small = Trainer::new(1e-3).max_steps(2).fit(&mut self::start::<f64>(2), &sines(12, 2)).unwrap();
+    let small = Trainer::new(1e-3)
+        .max_steps(2)
+        .fit(&mut self::start::<f64>(2), &sines(12, 2))
+        .unwrap();
     assert_eq!(small.expanded_passes(), 0);
 }
 
@@ -136,7 +147,11 @@ fn runs_that_grow_resume_where_they_change() {
     let far = Dataset::new(data.points().clone(), data.labels() * 3e4).unwrap();
     let mut kinds = Vec::new();
     for std_dev in [0.8, 1.2, 1.6, 3.0] {
-        let net = Initializer::new(2, 100).std_dev(std_dev).seed(3).build::<f64>().unwrap();
+        let net = Initializer::new(2, 100)
+            .std_dev(std_dev)
+            .seed(3)
+            .build::<f64>()
+            .unwrap();
         let trainer = || {
             let descent = GradientDescent::default().momentum(0.9);
             Trainer::new(3e-5).method(descent).pass(Pass::Expansion)
@@ -146,7 +161,10 @@ fn runs_that_grow_resume_where_they_change() {
         let report = trainer().max_steps(12).fit(&mut net.clone(), &far).unwrap();
         kinds.push((report.expanded_passes(), report.passes()));
     }
-    assert!(kinds.iter().any(|(expanded, all)| expanded < all && *expanded > 0), "{kinds:?}");
+    assert!(
+        kinds.iter().any(|(expanded, all)| expanded < all && *expanded > 0),
+        "{kinds:?}"
+    );
     assert!(kinds.iter().any(|(expanded, _)| *expanded == 0), "{kinds:?}");
 }
 
@@ -154,5 +172,12 @@ fn runs_that_grow_resume_where_they_change() {
 fn an_expansion_in_five_coordinates_is_refused() {
     let data = data::<f64>(20, 5, 3);
     let asked = Trainer::new(1e-3).pass(Pass::Expansion).fit(&mut net(5, 20, 3), &data);
-    refused(asked, &["`Trainer::pass`", "more than four dimensions", "`Pass::Auto` or `Pass::Direct`"]);
+    refused(
+        asked,
+        &[
+            "`Trainer::pass`",
+            "more than four dimensions",
+            "`Pass::Auto` or `Pass::Direct`",
+        ],
+    );
 }

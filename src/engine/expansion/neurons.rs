@@ -74,7 +74,9 @@ pub(super) fn measure<S: Simd, T: Float>(
 #[inline(always)]
 fn blocks<S: Simd, T: Float>(chunk: &Chunk<T>) -> impl Iterator<Item = Range<usize>> + use<S, T> {
     let (block, panels) = (GROUPS * group_len::<S>() / chunk.shape.lanes, chunk.shape.panels);
-    (0..panels).step_by(block).map(move |first| first..(first + block).min(panels))
+    (0..panels)
+        .step_by(block)
+        .map(move |first| first..(first + block).min(panels))
 }
 
 #[inline(always)]
@@ -306,8 +308,24 @@ fn add_tangent<S: Simd>(s: S, monomials: &Monomials, scale: f64, groups: usize, 
         ..
     } = work;
     let direction = by_coordinate(gradient.get());
-    derive(s, &monomials.rows, direction, scale, groups, rows.get(), moved_rows.get_mut());
-    derive(s, &monomials.columns, direction, scale, groups, columns.get(), moved_columns.get_mut());
+    derive(
+        s,
+        &monomials.rows,
+        direction,
+        scale,
+        groups,
+        rows.get(),
+        moved_rows.get_mut(),
+    );
+    derive(
+        s,
+        &monomials.columns,
+        direction,
+        scale,
+        groups,
+        columns.get(),
+        moved_columns.get_mut(),
+    );
     add_products(s, monomials, groups, (moved_rows.get(), columns.get()), sums.get_mut());
     add_products(s, monomials, groups, (rows.get(), moved_columns.get()), sums.get_mut());
 }
@@ -372,7 +390,11 @@ fn add_reach<S: Simd>(s: S, (groups, dimension): (usize, usize), work: &mut Work
             store::<S>(multiply_add::<S>(sizes, x, load(s, sum)), sum);
         }
         let known = load(s, largest);
-        let larger = [known[0].max(square[0]), known[1].max(square[1]), known[2].max(square[2])];
+        let larger = [
+            known[0].max(square[0]),
+            known[1].max(square[1]),
+            known[2].max(square[2]),
+        ];
         store::<S>(larger, largest);
     }
 }

@@ -5,13 +5,15 @@
 //! outputs     F_i = sum_alpha M_alpha x_i^alpha
 //! ```
 
-use super::super::kernels::expansion::{accumulate, add_lanes, fill_table, load, multiply_add, rows_of_tile, store, zero};
 use super::super::kernels::expansion::{ROWS, group_len};
+use super::super::kernels::expansion::{
+    accumulate, add_lanes, fill_table, load, multiply_add, rows_of_tile, store, zero,
+};
 use super::super::memory::Aligned;
 use super::super::points::Coordinates;
 use super::monomials::{MOST_COORDINATES, Monomials};
-use super::workspace::{GROUPS, Workspace, Workspaces, lens};
 use super::sums::{PARTS, add_parts, for_parts};
+use super::workspace::{GROUPS, Workspace, Workspaces, lens};
 use crate::error::Error;
 use crate::float::Float;
 use fearless_simd::{Level, dispatch, prelude::*};
@@ -138,10 +140,7 @@ fn add_potential<S: Simd>(
         fill_table(s, rows, coordinates, Some(dual), false, groups, row_table);
         fill_table(s, columns, coordinates, None, false, groups, column_table);
         let row_table = (&row_table[..groups * rows.entries() * len], rows.entries());
-        let column_table = (
-            &column_table[..groups * columns.entries() * len],
-            columns.entries(),
-        );
+        let column_table = (&column_table[..groups * columns.entries() * len], columns.entries());
         accumulate(s, &monomials.by_rows, row_table, column_table, work.sums.get_mut());
     }
     add_lanes(s, work.sums.get(), potential);

@@ -58,9 +58,9 @@ impl Extent {
         let sets = [Some(samples), validation].into_iter().flatten();
         let points = sets.flat_map(|points| points.matrix.column_iter());
         let square = |x: DVectorView<'_, T>| x.iter().map(|x| x.as_f64().powi(2)).sum::<f64>();
-        let (shortest, longest) = points
-            .map(square)
-            .fold((f64::INFINITY, 0.0), |(low, high), square| (f64::min(low, square), f64::max(high, square)));
+        let (shortest, longest) = points.map(square).fold((f64::INFINITY, 0.0), |(low, high), square| {
+            (f64::min(low, square), f64::max(high, square))
+        });
         let radius = longest.sqrt();
         let scale = if radius > 0.0 { 0.5 / power_of_two(radius) } else { 1.0 };
         Some(Self {

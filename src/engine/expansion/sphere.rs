@@ -58,7 +58,9 @@ impl Sphere {
         });
         let replaced = replaced.collect();
         let kept = monomials.places();
-        let kept = kept.filter_map(|(powers, place)| Some((all.place(powers)?, place))).collect();
+        let kept = kept
+            .filter_map(|(powers, place)| Some((all.place(powers)?, place)))
+            .collect();
         Self {
             monomials,
             square,

@@ -8,11 +8,11 @@ use super::monomials::Monomials;
 use super::neurons::{self, Visit};
 use super::points::FewPoints;
 use super::sphere::Sphere;
+use super::workspace::Workspaces;
 use crate::error::Error;
 use crate::float::Float;
 use fearless_simd::{Level, dispatch};
 use rayon::prelude::*;
-use super::workspace::Workspaces;
 
 /// Parts in which sums are formed: enough for many threads, few enough that adding them up costs little.
 pub(super) const PARTS: usize = 32;
@@ -52,7 +52,9 @@ impl Sums {
         if known.is_none() {
             self.sphere = None;
         }
-        let monomials = self.monomials.insert(known.unwrap_or_else(|| Monomials::new(dimension, order.degree)));
+        let monomials = self
+            .monomials
+            .insert(known.unwrap_or_else(|| Monomials::new(dimension, order.degree)));
         if !order.on_sphere {
             self.sphere = None;
         } else if self.sphere.is_none() {
@@ -82,7 +84,13 @@ impl Sums {
     }
 
     /// Visits every neuron, and computes M if the sweep has a forward half. Returns the reach of the new weights of a step.
-    pub fn visit<T: Float>(&mut self, chunks: &mut [Chunk<T>], sweep: &Sweep<'_, T>, scale: f64, level: Level) -> Reach {
+    pub fn visit<T: Float>(
+        &mut self,
+        chunks: &mut [Chunk<T>],
+        sweep: &Sweep<'_, T>,
+        scale: f64,
+        level: Level,
+    ) -> Reach {
         let Some(monomials) = &self.monomials else {
             return Reach::default();
         };
@@ -118,7 +126,13 @@ impl Sums {
     }
 
     /// The reach of a copy of the weights.
-    pub fn measure<T: Float>(&mut self, chunks: &[Chunk<T>], role: usize, scale: f64, level: Level) -> Result<Reach, Error> {
+    pub fn measure<T: Float>(
+        &mut self,
+        chunks: &[Chunk<T>],
+        role: usize,
+        scale: f64,
+        level: Level,
+    ) -> Result<Reach, Error> {
         let order = Order {
             degree: self.monomials.as_ref().map_or(1, |monomials| monomials.degree),
             on_sphere: self.sphere.is_some(),
@@ -172,7 +186,12 @@ pub(in super::super) struct Parts<'a> {
 }
 
 /// See [`Sums::visit`].
-pub(in super::super) fn visit_all<T: Float>(chunks: &mut [Chunk<T>], visit: &Visit<'_, T>, level: Level, parts: &mut Parts<'_>) {
+pub(in super::super) fn visit_all<T: Float>(
+    chunks: &mut [Chunk<T>],
+    visit: &Visit<'_, T>,
+    level: Level,
+    parts: &mut Parts<'_>,
+) {
     let one = |((chunks, sums), reach): ((&mut [Chunk<T>], &mut [f64]), &mut Reach)| {
         let work = &mut *parts.workspaces.own();
         dispatch!(level, s => neurons::visit(s, chunks, visit, work, sums, reach));
@@ -189,7 +208,13 @@ pub(in super::super) fn visit_all<T: Float>(chunks: &mut [Chunk<T>], visit: &Vis
 }
 
 /// See [`Sums::measure`].
-pub(in super::super) fn measure_all<T: Float>(chunks: &[Chunk<T>], level: Level, role: usize, scale: f64, parts: &mut Parts<'_>) {
+pub(in super::super) fn measure_all<T: Float>(
+    chunks: &[Chunk<T>],
+    level: Level,
+    role: usize,
+    scale: f64,
+    parts: &mut Parts<'_>,
+) {
     let one = |(chunks, reach): (&[Chunk<T>], &mut Reach)| {
         let work = &mut *parts.workspaces.own();
         dispatch!(level, s => neurons::measure(s, chunks, role, scale, work, reach));
@@ -203,7 +228,11 @@ pub(in super::super) fn measure_all<T: Float>(chunks: &[Chunk<T>], level: Level,
 
 /// Whether there is enough work for more than one thread.
 fn is_much(monomials: &Monomials, count: usize) -> bool {
-    let work = monomials.by_rows.len.saturating_mul(count).saturating_mul(2 * size_of::<f64>());
+    let work = monomials
+        .by_rows
+        .len
+        .saturating_mul(count)
+        .saturating_mul(2 * size_of::<f64>());
     work >= ONE_THREAD && rayon::current_num_threads() > 1
 }
 

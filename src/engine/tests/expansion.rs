@@ -95,7 +95,11 @@ fn scales<T: Float>(p: &Problem<T>) -> [f64; 3] {
     let norms = DVector::from_fn(sizes.ncols(), |i, _| sizes.column(i).norm() * p.dual[i].as_f64().abs());
     let gradient = activations.tr_mul(&norms).component_mul(&a);
     let radius = sizes.column_iter().map(|x| x.norm()).fold(0.0, f64::max);
-    [outputs, gradient.max(), radius * (&activations * gradient.component_mul(&a)).max()]
+    [
+        outputs,
+        gradient.max(),
+        radius * (&activations * gradient.component_mul(&a)).max(),
+    ]
 }
 
 /// Every pass by expansion against the direct one, relative to the scales.
@@ -154,9 +158,21 @@ proptest! {
 #[test]
 fn ordinary_weights_are_expanded() {
     for (d, spread) in [(1, 1.0), (2, 1.0), (3, 1.0), (4, 1.0), (2, 0.1), (3, 0.5)] {
-        assert_eq!(assert_like_direct(&random::<f64>((90, d, 400), spread, 0.0, 1.0, 3), Level::new()), 3);
-        assert_eq!(assert_like_direct(&random::<f32>((90, d, 400), spread, 0.0, 1.0, 3), Level::new()), 3);
-        assert_eq!(assert_like_direct(&random::<f64>((90, d, 400), spread, 0.0, 1.0, 3).on_sphere(1.0), Level::new()), 3);
+        assert_eq!(
+            assert_like_direct(&random::<f64>((90, d, 400), spread, 0.0, 1.0, 3), Level::new()),
+            3
+        );
+        assert_eq!(
+            assert_like_direct(&random::<f32>((90, d, 400), spread, 0.0, 1.0, 3), Level::new()),
+            3
+        );
+        assert_eq!(
+            assert_like_direct(
+                &random::<f64>((90, d, 400), spread, 0.0, 1.0, 3).on_sphere(1.0),
+                Level::new()
+            ),
+            3
+        );
     }
 }
 
@@ -194,11 +210,18 @@ fn growing_weights_raise_the_degree_and_then_fall_back() {
     let mut weights = p.weights.clone();
     let mut grow = |engine: &mut Engine<f64>, size: f64| {
         let before = engine.passes().expanded;
-        engine.propose(Dual::Direction, &p.dual, step(size), false, Scope::Batch).unwrap();
+        engine
+            .propose(Dual::Direction, &p.dual, step(size), false, Scope::Batch)
+            .unwrap();
         engine.accept(false, false);
         weights.clone_from(&p.weights);
         engine.advance(&mut weights).unwrap();
-        let now = Problem { weights: weights.clone(), points: p.points.clone(), output_weights: p.output_weights.clone(), dual: p.dual.clone() };
+        let now = Problem {
+            weights: weights.clone(),
+            points: p.points.clone(),
+            output_weights: p.output_weights.clone(),
+            dual: p.dual.clone(),
+        };
         let mut direct = now.engine(Level::new(), Memory::Auto, false);
         direct.forward().unwrap();
         assert_close("outputs", engine.outputs(), direct.outputs(), 1e-12 * scales(&now)[0]);
@@ -214,10 +237,16 @@ fn growing_weights_raise_the_degree_and_then_fall_back() {
             }
         }
     }
-    assert!(fell_back && degrees.is_sorted() && degrees.last() > degrees.first(), "{degrees:?}");
+    assert!(
+        fell_back && degrees.is_sorted() && degrees.last() > degrees.first(),
+        "{degrees:?}"
+    );
     // The same direction back, from where the derivative is larger.
     let back = (0..200).find_map(|_| grow(&mut engine, 1e-3));
-    assert!(back.is_some_and(|degree| degree <= degrees[degrees.len() - 1] + 1), "{back:?}");
+    assert!(
+        back.is_some_and(|degree| degree <= degrees[degrees.len() - 1] + 1),
+        "{back:?}"
+    );
 }
 
 /// What a step found out while it was too far is forgotten when it is undone.
@@ -228,11 +257,18 @@ fn a_proposal_beyond_the_guard_is_undone() {
         let mut engine = p.engine_by(plan::<f64>(Level::new(), Pass::Expansion), false);
         engine.forward().unwrap();
         if let Some(size) = trial {
-            engine.propose(Dual::Direction, &p.dual, step(size), true, Scope::Batch).unwrap();
+            engine
+                .propose(Dual::Direction, &p.dual, step(size), true, Scope::Batch)
+                .unwrap();
             engine.forget(Dual::Direction);
         }
-        let other = Move { momentum: 0.5, ..step(1e-3) };
-        engine.propose(Dual::Direction, &p.dual, other, false, Scope::Batch).unwrap();
+        let other = Move {
+            momentum: 0.5,
+            ..step(1e-3)
+        };
+        engine
+            .propose(Dual::Direction, &p.dual, other, false, Scope::Batch)
+            .unwrap();
         engine.accept(true, false);
         let outputs: Vec<u64> = engine.evaluate_all().unwrap().iter().map(|f| f.to_bits()).collect();
         let last: Vec<u64> = engine.outputs().iter().map(|f| f.to_bits()).collect();
