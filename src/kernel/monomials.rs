@@ -50,7 +50,7 @@ pub(super) struct Features {
 impl Features {
     /// For points of at most this `radius`; `None` if they have too many coordinates or are too long.
     pub fn new(dimension: usize, radius: f64, std_dev: f64) -> Option<Self> {
-        if dimension > MOST_COORDINATES || !(radius > 0.0) || !radius.is_finite() {
+        if dimension > MOST_COORDINATES || radius <= 0.0 || !radius.is_finite() {
             return None;
         }
         // |<x, x'>| sigma^{2k} |<x, x'>|^k / k! for k = p + 1, relative to the entries of x and x' with themselves.

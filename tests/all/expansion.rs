@@ -36,7 +36,7 @@ fn assert_alike<'a, T: Float>(name: &str, trainer: impl Fn() -> Trainer<'a, T>, 
     assert_eq!(by_pairs.steps(), by_monomials.steps(), "{name}");
     let (a, b) = (by_pairs.loss().as_f64(), by_monomials.loss().as_f64());
     assert!((a - b).abs() <= tolerance * (a + 1e-3), "{name}, d = {d}: {a:e} {b:e}");
-    let apart = (direct.weights() - expanded.weights()).map(|w| w.as_f64()).amax();
+    let apart = (direct.weights() - expanded.weights()).map(Float::as_f64).amax();
     assert!(apart <= tolerance, "{name}, d = {d}: {apart:e}");
 }
 

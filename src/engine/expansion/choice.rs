@@ -80,15 +80,14 @@ impl Facts {
         } else {
             (CANCELLATION, CANCELLATION_ON_SPHERE, f64::EPSILON / 2.0)
         };
-        if !(z + loss <= limit.ln()) {
-            return None;
-        }
+        // NaN does not fit.
+        let fits = z + loss <= limit.ln();
         let mut term = 1.0;
         let degree = (1..=HIGHEST_DEGREE).find(|p| {
             term *= z / *p as f64;
             term <= unit
-        })?;
-        Some(Order {
+        });
+        degree.filter(|_| fits).map(|degree| Order {
             degree,
             on_sphere: self.on_sphere && 3f64.sqrt() * z + loss <= on_sphere.ln(),
         })

@@ -132,6 +132,7 @@ pub fn accumulate<S: Simd>(
 ) {
     let (len, lanes) = (group_len::<S>(), Lanes::<S>::LEN);
     let (row_stride, column_stride) = (row_entries * len, column_entries * len);
+    let groups = rows.len() / row_stride;
     for (t, tile) in staircase.tiles.iter().enumerate() {
         let rows = Strided {
             numbers: rows,
@@ -149,9 +150,9 @@ pub fn accumulate<S: Simd>(
             let sums = &mut sums[(tile.offset + column * ROWS) * lanes..];
             // As few tiles of two columns as possible: they have too few accumulators to keep the processor busy.
             column += match tile.extent - column {
-                2 => add_tile::<S, 2>(s, rows, columns, sums),
-                4 | 7 | 8 => add_tile::<S, 4>(s, rows, columns, sums),
-                _ => add_tile::<S, 3>(s, rows, columns, sums),
+                2 => add_tile::<S, 2>(s, groups, rows, columns, sums),
+                4 | 7 | 8 => add_tile::<S, 4>(s, groups, rows, columns, sums),
+                _ => add_tile::<S, 3>(s, groups, rows, columns, sums),
             };
         }
     }
@@ -167,17 +168,23 @@ struct Strided<'a> {
 
 /// The products of three rows and `N` columns. Returns `N`.
 #[inline(always)]
-fn add_tile<S: Simd, const N: usize>(s: S, rows: Strided<'_>, columns: Strided<'_>, sums: &mut [f64]) -> usize {
+fn add_tile<S: Simd, const N: usize>(
+    s: S,
+    groups: usize,
+    rows: Strided<'_>,
+    columns: Strided<'_>,
+    sums: &mut [f64],
+) -> usize {
     let (len, lanes) = (group_len::<S>(), Lanes::<S>::LEN);
     let sums = &mut sums[..N * ROWS * lanes];
     let mut products = [zero(s); N];
     for (product, sum) in products.iter_mut().zip(sums.chunks_exact(len)) {
         *product = load(s, sum);
     }
-    let groups = rows.numbers.chunks_exact(rows.stride);
-    for (row, column) in groups.zip(columns.numbers.chunks_exact(columns.stride)) {
-        let row = &row[rows.from..rows.from + ROWS * len];
-        let column = &column[columns.from..columns.from + N * len];
+    // Zipped chunks would divide by both strides for each tile.
+    for g in 0..groups {
+        let row = &rows.numbers[rows.from + g * rows.stride..][..ROWS * len];
+        let column = &columns.numbers[columns.from + g * columns.stride..][..N * len];
         for v in 0..VECTORS {
             let at = |r: usize| Lanes::<S>::from_slice(s, &row[r * len + v * lanes..][..lanes]);
             let row = [at(0), at(1), at(2)];

@@ -88,8 +88,8 @@ fn random<T: Float>(shape: (usize, usize, usize), spread: f64, mean: f64, radius
 
 /// Sizes below which rounding is lost: of outputs, of J^T v and of G v, from the sums of absolute terms.
 fn scales<T: Float>(p: &Problem<T>) -> [f64; 3] {
-    let sizes = p.points.map(|x| x.as_f64());
-    let activations = sizes.tr_mul(&p.weights.map(|w| w.as_f64())).map(f64::exp);
+    let sizes = p.points.map(Float::as_f64);
+    let activations = sizes.tr_mul(&p.weights.map(Float::as_f64)).map(f64::exp);
     let a = p.output_weights.map(|a| a.as_f64().abs());
     let outputs = (&activations * &a).max();
     let norms = DVector::from_fn(sizes.ncols(), |i, _| sizes.column(i).norm() * p.dual[i].as_f64().abs());
@@ -118,7 +118,7 @@ fn assert_like_direct<T: Float>(p: &Problem<T>, level: Level) -> usize {
         engine.unpack_gradient(&mut gradient);
         let mut product = vec![0.0; n];
         engine.tangent_product(&vector, &mut product).unwrap();
-        (forward, gradient.map(|g| g.as_f64()), product)
+        (forward, gradient.map(Float::as_f64), product)
     });
     let [direct, expanded] = &mut found;
     assert_close("outputs", &expanded.0, &direct.0, outputs);
