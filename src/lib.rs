@@ -52,7 +52,8 @@
 //! | [`communicator`] | one network spread over many threads or machines |
 //! | [`check`] | checkers for your own data, schedules and methods |
 //! | [`Record`] | the state of a schedule or method, saved and restored bit for bit |
-//! | [`Float`], [`Error`], [`Memory`] | the scalar types; the error type; whether activations are stored |
+//! | [`Float`], [`Error`] | the scalar types; the error type |
+//! | [`Memory`], [`Pass`] | whether activations are stored; how passes are computed |
 //! | [`nalgebra`] | re-exported, so that the versions of its types match |
 //!
 //! # Symbols
@@ -162,10 +163,10 @@ mod trainer;
 #[cfg_attr(docsrs, doc(cfg(feature = "csv")))]
 pub use dataset::{CsvColumns, CsvOptions, Missing, UnknownCategory};
 pub use dataset::{Dataset, RawPoints};
-pub use engine::Memory;
 #[cfg(feature = "bench-internals")]
 #[doc(hidden)]
 pub use engine::roofline;
+pub use engine::{Memory, Pass};
 pub use error::Error;
 pub use float::Float;
 pub use init::Initializer;

@@ -135,7 +135,7 @@ impl<T: Float> ExpNetwork<T> {
 
     /// Evaluates F(W, x) at each column x of `points` (d x k). Returns k numbers.
     ///
-    /// Costs 2 k d m flops and k m exponentials. Works in blocks, so that memory apart from the result does not
+    /// Costs 2 k d m flops and k m exponentials, or far less in few coordinates (see [`Pass`](crate::Pass)). Works in blocks, so that memory apart from the result does not
     /// grow with k. Sums over neurons are in `f64`, for `f32` networks too.
     ///
     /// Errors: points of another dimension, points that are not finite, an output that overflows.

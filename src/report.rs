@@ -66,6 +66,8 @@ pub struct FitReport<T> {
     pub(crate) reason: Option<String>,
     pub(crate) steps: usize,
     pub(crate) passes: usize,
+    pub(crate) expanded_passes: usize,
+    pub(crate) degree: usize,
     pub(crate) trial_steps: usize,
     pub(crate) undone_steps: usize,
     #[serde(with = "exact::number")]
@@ -114,6 +116,11 @@ impl<T: Float> FitReport<T> {
     /// with minibatches two more, for the loss on all samples at the start and at the end.
     pub fn passes(&self) -> usize {
         self.passes
+    }
+
+    /// How many of the passes were computed by an expansion into monomials: see [`Pass`](crate::Pass).
+    pub fn expanded_passes(&self) -> usize {
+        self.expanded_passes
     }
 
     /// The number of trial steps ([`loss_at`](crate::schedule::StepState::loss_at)) that were not taken.
@@ -189,6 +196,10 @@ impl<T: Float> fmt::Display for FitReport<T> {
             write!(f, "\nbest validation loss {loss:.6e} after step {step}")?;
         }
         write!(f, "\n{} passes over the neurons", self.passes)?;
+        if self.expanded_passes > 0 {
+            let (expanded, degree) = (self.expanded_passes, self.degree);
+            write!(f, ", {expanded} of them by expansion (degree {degree})")?;
+        }
         if self.trial_steps + self.undone_steps > 0 {
             write!(
                 f,
@@ -230,6 +241,8 @@ mod tests {
                 reason: Some("no step".into()),
                 steps: 70,
                 passes: 81,
+                expanded_passes: 80,
+                degree: 23,
                 trial_steps: 9,
                 undone_steps: 1,
                 initial_loss: f32::INFINITY,

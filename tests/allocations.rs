@@ -6,7 +6,7 @@ use allocation_counter::measure;
 use expnet::method::{GradientDescent, Method, Minibatch};
 use expnet::observer::{CsvLog, JsonLog};
 use expnet::schedule::{Backtracking, KernelStable, Schedule};
-use expnet::{Dataset, Float, Initializer, Memory, Trainer};
+use expnet::{Dataset, Float, Initializer, Memory, Pass, Trainer};
 use nalgebra::{DMatrix, DVector};
 
 /// Allocations of twenty steps, after twelve that may take what they need.
@@ -70,6 +70,31 @@ fn check<T: Float>() {
 fn a_step_allocates_nothing() {
     check::<f64>();
     check::<f32>();
+}
+
+#[test]
+fn a_step_by_expansion_allocates_nothing() {
+    let points = DMatrix::from_fn(3, 300, |k, i| ((2 * k + 3 * i + k * i) as f64).sin() / 2.0);
+    let data = Dataset::new(points, DVector::from_fn(300, |i, _| (i as f64).cos())).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    pool.install(|| {
+        let mut net = Initializer::new(3, 2000).std_dev(0.5).build::<f64>().unwrap();
+        let trainer = Trainer::new(1e-9)
+            .method(GradientDescent::default().momentum(0.5))
+            .pass(Pass::Expansion);
+        let mut session = trainer.start(&mut net, &data).unwrap();
+        for _ in 0..3 {
+            session.step().unwrap();
+        }
+        let info = measure(|| {
+            for _ in 0..20 {
+                session.step().unwrap();
+            }
+        });
+        session.stop();
+        let report = session.finish().unwrap();
+        assert_eq!((info.count_total, report.expanded_passes()), (0, 24));
+    });
 }
 
 #[test]

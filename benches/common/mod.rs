@@ -3,7 +3,7 @@
 
 pub mod linalg;
 
-use expnet::{Dataset, ExpNetwork, Float, Memory, Trainer, schedule};
+use expnet::{Dataset, ExpNetwork, Float, Memory, Pass, Trainer, schedule};
 use nalgebra::{DMatrix, DVector};
 use std::process::Command;
 use std::time::Instant;
@@ -18,7 +18,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    const fn new(name: &'static str, n: usize, d: usize, m: usize) -> Self {
+    pub const fn new(name: &'static str, n: usize, d: usize, m: usize) -> Self {
         Self { name, n, d, m }
     }
 
@@ -121,9 +121,23 @@ fn eigenvalue<T: Float>(shape: Shape, memory: Memory) -> f64 {
 
 /// Times a run the way the peers do: one warm-up batch, then five batches of `steps` steps each.
 pub fn run<T: Float>(shape: Shape, steps: usize, memory: Memory) -> Timing {
+    let timing = run_by::<T>(shape, steps, step_size(shape), (memory, Pass::Auto));
+    Timing {
+        eigenvalue: timing.setup + eigenvalue::<T>(shape, memory),
+        ..timing
+    }
+}
+
+/// That of the peers.
+pub fn step_size(shape: Shape) -> f64 {
+    1e-3 / shape.m as f64
+}
+
+/// The same by this kind of pass, without the eigenvalue.
+pub fn run_by<T: Float>(shape: Shape, steps: usize, step_size: f64, (memory, pass): (Memory, Pass)) -> Timing {
     let (mut net, data) = problem::<T>(shape);
     let begin = Instant::now();
-    let trainer = Trainer::new(1e-3 / shape.m as f64).max_steps(usize::MAX).memory(memory);
+    let trainer = Trainer::new(step_size).max_steps(usize::MAX).memory(memory).pass(pass);
     let mut session = trainer.start(&mut net, &data).expect("the problem is valid");
     let setup = begin.elapsed().as_secs_f64();
     let (mut times, mut loss) = (Vec::new(), f64::NAN);
@@ -142,7 +156,7 @@ pub fn run<T: Float>(shape: Shape, steps: usize, memory: Memory) -> Timing {
     Timing {
         step: times[2],
         setup,
-        eigenvalue: setup + eigenvalue::<T>(shape, memory),
+        eigenvalue: f64::NAN,
         loss,
     }
 }
@@ -199,6 +213,11 @@ impl Peers {
 
     /// Seconds per step, and the loss after `steps` steps.
     pub fn run(peer: &str, shape: Shape, dtype: &str, steps: usize) -> Option<(f64, f64)> {
+        Self::run_by(peer, shape, dtype, steps, step_size(shape))
+    }
+
+    /// The same with steps of this size, in Python.
+    pub fn run_by(peer: &str, shape: Shape, dtype: &str, steps: usize, step_size: f64) -> Option<(f64, f64)> {
         let mut command = if ["nalgebra", "faer", "candle"].contains(&peer) {
             Command::new(format!("{PEERS}/rust/target/release/rust-peers"))
         } else {
@@ -213,6 +232,8 @@ impl Peers {
             &shape.m.to_string(),
             dtype,
             &steps.to_string(),
+            "2",
+            &step_size.to_string(),
         ]);
         let output = command.output().ok()?;
         let line = String::from_utf8(output.stdout).ok()?;

@@ -5,7 +5,7 @@ usage: gd_step.py PEER n d m dtype steps      PEER: numpy | jax | torch | torch-
 Inputs are closed-form (no RNG), so every peer and this project see the same numbers:
   x_ik = sin(1 + 0.7 i + 1.3 k + 0.37 i k^2) normalised to unit norm; y_i = cos(0.3 i)
   w_kr = sin(0.9 k + 0.37 r); a_r = +1 for even r, -1 for odd r
-eta = 1e-3 / m. Prints: peer n d m dtype seconds_per_step(median of 5 batches) loss_after
+eta = 1e-3 / m, or the argument after the number of threads. Prints: peer n d m dtype seconds_per_step(median of 5 batches) loss_after
 """
 import sys, time, math, statistics
 import numpy as np
@@ -17,7 +17,7 @@ X = np.sin(1 + 0.7 * i[:, None] + 1.3 * k[None, :] + 0.37 * i[:, None] * k[None,
 y = np.cos(0.3 * i)
 W = np.sin(0.9 * k[None, :] + 0.37 * r[:, None])          # m x d, one neuron a row
 a = np.where(r % 2 == 0, 1.0, -1.0)
-eta = 1e-3 / m
+eta = float(sys.argv[8]) if len(sys.argv) > 8 else 1e-3 / m
 X, y, W, a = (np.ascontiguousarray(v, dtype=f) for v in (X, y, W, a))
 reps = 5
 

@@ -43,17 +43,20 @@ pub(super) struct Batches<T> {
     permuted: Vec<T>,
     /// The factor of row i of the Jacobian, one per sample; empty if all are 1.
     pub roots: Vec<f64>,
+    /// The factor of the points for sweeps by expansion, if there may be any: a power of two.
+    scale: Option<f64>,
     validation: Option<Points<T>>,
 }
 
 impl<T: Float> Batches<T> {
-    /// Column p of `samples` is the caller's sample `order[p]`.
+    /// Column p of `samples` is the caller's sample `order[p]`. With `scale`, points are also packed for sweeps by expansion.
     pub fn new(
         samples: Coordinates<T>,
         order: Vec<usize>,
         validation: Option<&Coordinates<T>>,
         trained: usize,
         units: usize,
+        scale: Option<f64>,
     ) -> Result<Self, Error> {
         let mut place = vec![0; order.len()];
         for (p, &i) in order.iter().enumerate() {
@@ -64,9 +67,15 @@ impl<T: Float> Batches<T> {
             ..Batch::default()
         };
         all.points.pack(&samples, &[], trained, units)?;
+        if let Some(scale) = scale {
+            all.points.pack_few(&samples, &[], scale)?;
+        }
         let validation = validation.map(|points| {
             let mut packed = Points::default();
             packed.pack_forward(points, &[], units, std::f64::consts::LOG2_E)?;
+            if let Some(scale) = scale {
+                packed.pack_few(points, &[], scale)?;
+            }
             Ok(packed)
         });
         Ok(Self {
@@ -79,6 +88,7 @@ impl<T: Float> Batches<T> {
             next: 0,
             permuted: Vec::new(),
             roots: Vec::new(),
+            scale,
             validation: validation.transpose()?,
         })
     }
@@ -86,7 +96,7 @@ impl<T: Float> Batches<T> {
     /// Other samples, in the caller's order.
     pub fn replace(&mut self, points: DMatrix<T>) -> Result<(), Error> {
         let order = (0..points.ncols()).collect();
-        *self = Self::new(Coordinates::new(points), order, None, self.trained, self.units)?;
+        *self = Self::new(Coordinates::new(points), order, None, self.trained, self.units, None)?;
         Ok(())
     }
 
@@ -110,6 +120,9 @@ impl<T: Float> Batches<T> {
                 .sort_unstable_by_key(|&slot| (self.place[chosen[slot]], slot));
             let columns: Vec<usize> = batch.slots.iter().map(|&slot| self.place[chosen[slot]]).collect();
             batch.points.pack(&self.samples, &columns, self.trained, self.units)?;
+            if let Some(scale) = self.scale {
+                batch.points.pack_few(&self.samples, &columns, scale)?;
+            }
         }
         Ok(())
     }

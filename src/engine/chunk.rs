@@ -104,7 +104,7 @@ impl Shape {
 /// Sums over the neurons of a chunk.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Partial {
-    /// One number per sample, then one per validation point.
+    /// One number per sample, then one per validation point; none after a sweep by expansion, except in the first chunk.
     pub outputs: Vec<f64>,
     /// Whether J^T v is 0 so far.
     pub is_zero: bool,
@@ -233,8 +233,10 @@ impl<T: Float> Chunk<T> {
 pub(super) fn gather<T>(chunks: &[Chunk<T>], count: usize, from: usize, slots: &[usize], to: &mut Vec<f64>) {
     to.clear();
     to.resize(count, 0.0);
-    for chunk in chunks {
-        let sums = &chunk.partial.outputs[from..from + count];
+    for sums in chunks
+        .iter()
+        .filter_map(|chunk| chunk.partial.outputs.get(from..from + count))
+    {
         if slots.is_empty() {
             to.iter_mut().zip(sums).for_each(|(to, sum)| *to += sum);
         } else {

@@ -5,6 +5,7 @@
 //! function that is not generic.
 
 use super::chunk::Chunk;
+use super::expansion::{self, Parts, Visit};
 use super::kernels::gram::{self, Column, Neurons, SamplePanels, Slab};
 use super::kernels::moments::{self, MomentSums};
 use super::kernels::panel;
@@ -53,6 +54,26 @@ compiled!(
         level: Level,
         shape: (usize, usize)
     ) = sweep::run(level, chunks, activations, sweep, shape)
+);
+
+compiled!(
+    /// A visit of all neurons: see [`expansion::visit_all`].
+    fn visit(
+        VisitAll { chunks: &'a mut [Chunk<T>], visit: &'a Visit<'a, T> },
+        level: Level,
+        parts: &mut Parts<'_>
+    ) = expansion::visit_all(chunks, visit, level, parts)
+);
+
+compiled!(
+    /// How far the weights reach: see [`expansion::measure_all`].
+    fn measure(
+        MeasureAll { chunks: &'a [Chunk<T>] },
+        level: Level,
+        role: usize,
+        scale: f64,
+        parts: &mut Parts<'_>
+    ) = expansion::measure_all(chunks, level, role, scale, parts)
 );
 
 compiled!(

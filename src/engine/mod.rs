@@ -30,11 +30,13 @@ mod batches;
 mod cached;
 mod chunk;
 mod compiled;
+mod expansion;
 mod gram;
 mod kernels;
 mod memory;
 mod moments;
 mod outputs;
+mod pass;
 #[cfg(test)]
 mod plain;
 mod plan;
@@ -50,8 +52,11 @@ mod training;
 mod weights;
 
 pub(crate) use arrays::Array;
-pub use plan::Memory;
+pub(crate) use expansion::{MOST_COORDINATES, PointSet, Polynomial, Powers, rank};
+pub(crate) use pass::Passes;
+use plan::Plan;
 pub(crate) use plan::level;
+pub use plan::{Memory, Pass};
 pub(crate) use training::Engine;
 
 use crate::error::Error;
@@ -183,19 +188,27 @@ fn for_blocks<T: Float>(
     points: &DMatrix<T>,
     mut work: impl FnMut(&mut Engine<T>, usize) -> Result<(), Error>,
 ) -> Result<(), Error> {
+    let new = |points: &DMatrix<T>, pass| {
+        let plan = Plan::new::<T>(Memory::Recompute)?.by_setting(pass)?;
+        Engine::with(plan, None, weights, output_weights, points, None)
+    };
+    // An expansion serves all points at once, in memory that does not grow with the width.
+    if points.nrows() <= MOST_COORDINATES {
+        let mut engine = new(points, Pass::Auto)?;
+        if points.ncols() <= BLOCK || engine.expands()? {
+            return work(&mut engine, points.ncols());
+        }
+    }
     let mut engine: Option<Engine<T>> = None;
     for start in (0..points.ncols()).step_by(BLOCK) {
         let count = BLOCK.min(points.ncols() - start);
         let block = points.columns(start, count).into_owned();
         match &mut engine {
-            Some(engine) => {
-                engine.replace_points(block)?;
-                work(engine, count)?;
-            }
-            None => {
-                let first = engine.insert(Engine::direct(weights, output_weights, &block, Memory::Recompute)?);
-                work(first, count)?;
-            }
+            Some(engine) => engine.replace_points(block)?,
+            None => engine = Some(new(&block, Pass::Direct)?),
+        }
+        if let Some(engine) = &mut engine {
+            work(engine, count)?;
         }
     }
     Ok(())

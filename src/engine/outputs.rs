@@ -12,6 +12,8 @@ pub(super) struct Outputs {
     pub validation: Vec<f64>,
     /// Of a sweep that is not a step.
     pub evaluated: Vec<f64>,
+    /// The factor of the outputs of a tangent product.
+    pub unit: f64,
 }
 
 impl Outputs {

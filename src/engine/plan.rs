@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 /// error.
 const LEVEL_VARIABLE: &str = "EXPNET_SIMD";
 
+/// The environment variable that replaces [`Pass::Auto`] in every run, for tests: `direct` or `expansion`. Any other value is
+/// an error.
+const PASS_VARIABLE: &str = "EXPNET_PASS";
+
 /// Whether activations (n m numbers) are stored from one pass to the next, or recomputed.
 ///
 /// The results are the same, bit for bit.
@@ -39,6 +43,24 @@ impl Memory {
     }
 }
 
+/// How a pass is computed: pair by pair, or by an expansion that needs no pairs.
+///
+/// Where the points have at most four coordinates (or lie in a space of at most four dimensions), exp(<w, x>) is a sum of few
+/// monomials to the last bit, and a pass costs n + m instead of n m. An expansion is used only where it keeps the promise of
+/// the direct pass, 1e-12 of the scale in `f64` and 1e-5 in `f32`; as weights grow, its degree rises, until digits would
+/// cancel and the run continues directly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Pass {
+    /// By expansion where that is exact enough and faster.
+    #[default]
+    Auto,
+    /// Always pair by pair.
+    Direct,
+    /// By expansion where that is exact enough, whether or not it is faster: to study and test it.
+    Expansion,
+}
+
 /// How a run computes: see the module.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
@@ -48,6 +70,7 @@ pub(super) struct Plan {
     /// Rows of the kernels' blocks, in units of 4.
     pub units: usize,
     budget: usize,
+    pub pass: Pass,
 }
 
 impl Plan {
@@ -62,7 +85,38 @@ impl Plan {
             lanes: lanes::<T>(level),
             units: if has_32_registers(level) { 3 } else { 1 },
             budget: memory.budget(),
+            pass: Pass::Auto,
         }
+    }
+
+    /// With this kind of pass, whatever the environment says.
+    pub fn by(mut self, pass: Pass) -> Self {
+        self.pass = pass;
+        self
+    }
+
+    /// With this kind of pass, or the one of the environment in place of `Auto`.
+    ///
+    /// Errors: a variable with another value.
+    pub fn by_setting(self, pass: Pass) -> Result<Self, Error> {
+        let name = std::env::var_os(PASS_VARIABLE).filter(|_| pass == Pass::Auto);
+        let Some(name) = name else {
+            return Ok(self.by(pass));
+        };
+        match &*name.to_string_lossy().to_ascii_lowercase() {
+            "direct" => Ok(self.by(Pass::Direct)),
+            "expansion" => Ok(self.by(Pass::Expansion)),
+            _ => Err(Error::Setting {
+                setting: "the environment variable `EXPNET_PASS`",
+                value: format!("{:?}", name.to_string_lossy()),
+                expected: "`direct` or `expansion`",
+            }),
+        }
+    }
+
+    /// Lanes of a vector of T and of `f64`.
+    pub fn lanes_of<T: Float>(&self) -> (usize, usize) {
+        (lanes::<T>(self.level) / 2, lanes::<f64>(self.level) / 2)
     }
 
     /// For triangular points: their blocks also multiply the zeros within, of which smaller blocks have fewer.

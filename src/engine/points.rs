@@ -11,6 +11,7 @@
 //! are triangular (see `reduce`), sample j has j + 1 coordinates, and depth and first sample skip the zeros: half of
 //! the work.
 
+use super::expansion::FewPoints;
 use super::memory::Aligned;
 use crate::error::Error;
 use crate::float::Float;
@@ -82,6 +83,8 @@ pub(super) struct Points<T> {
     backward: Aligned<T>,
     /// `backward` with sample i multiplied by v_i.
     pub dual: Aligned<T>,
+    /// The same points and dual for a sweep by expansion, if there may be one.
+    pub few: Option<FewPoints>,
 }
 
 impl<T: Float> Points<T> {
@@ -90,6 +93,11 @@ impl<T: Float> Points<T> {
     pub fn pack(&mut self, from: &Coordinates<T>, batch: &[usize], trained: usize, units: usize) -> Result<(), Error> {
         self.pack_forward(from, batch, units, std::f64::consts::LOG2_E)?;
         self.pack_backward(from, batch, trained, units)
+    }
+
+    /// Packs the same points for a sweep by expansion, times `scale`.
+    pub fn pack_few(&mut self, from: &Coordinates<T>, batch: &[usize], scale: f64) -> Result<(), Error> {
+        self.few.get_or_insert_default().pack(from, batch, scale)
     }
 
     /// Packs for the forward half alone, with every coordinate multiplied by `factor`.
@@ -202,6 +210,9 @@ impl<T: Float> Points<T> {
 
     /// Multiplies sample i of the backward half by `dual[i]`.
     pub fn pack_dual(&mut self, dual: &[T]) {
+        if let Some(few) = &mut self.few {
+            few.pack_dual(dual);
+        }
         let (from, to) = (self.backward.get(), self.dual.get_mut());
         for block in &self.feature_blocks {
             let end = block.offset + block.depth * block.rows;

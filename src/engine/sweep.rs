@@ -6,7 +6,7 @@
 //! forward half    activations and outputs at the new weights
 //! ```
 
-use super::chunk::{Chunk, Roles, SCRATCH_ROWS};
+use super::chunk::{Chunk, Roles, SCRATCH_ROWS, Shape};
 use super::kernels::microkernel::load;
 use super::kernels::panel::{self, Rows, Update};
 use super::points::Points;
@@ -90,8 +90,17 @@ impl<'a, T: Float> Sweep<'a, T> {
         }
     }
 
+    /// Whether it computes J^T v from the dual.
+    pub fn goes_backward(&self) -> bool {
+        match self.job {
+            Job::Gradient | Job::Product(Along::Gradient) => true,
+            Job::Step { source, .. } => source != Source::Kept,
+            Job::Forward | Job::Product(Along::Movement) => false,
+        }
+    }
+
     /// Whether J^T v is kept, by this sweep or by an earlier one.
-    fn keeps_gradient(&self) -> bool {
+    pub fn keeps_gradient(&self) -> bool {
         match self.job {
             Job::Gradient => true,
             Job::Step { source, .. } => source != Source::Dual { keep: false },
@@ -182,10 +191,22 @@ fn flush<T: Float, const LANES: usize>(sums: &mut [T], outputs: &mut [f64]) {
 }
 
 /// Where the numbers of a panel lie in the buffers of its chunk.
-struct PanelAt {
+pub(super) struct PanelAt {
     panel: usize,
-    weights: Range<usize>,
-    gradient: Range<usize>,
+    pub weights: Range<usize>,
+    pub gradient: Range<usize>,
+}
+
+impl PanelAt {
+    #[inline(always)]
+    pub fn new(shape: &Shape, panel: usize) -> Self {
+        let (weights, gradient) = (shape.dimension * shape.lanes, shape.gradient_rows * shape.lanes);
+        Self {
+            panel,
+            weights: panel * weights..(panel + 1) * weights,
+            gradient: panel * gradient..(panel + 1) * gradient,
+        }
+    }
 }
 
 #[inline(always)]
@@ -197,13 +218,7 @@ fn sweep_panel<S: Simd, T: Float>(
     panel: usize,
     samples: usize,
 ) {
-    let shape = chunk.shape;
-    let (weights, gradient) = (shape.dimension * shape.lanes, shape.gradient_rows * shape.lanes);
-    let at = PanelAt {
-        panel,
-        weights: panel * weights..(panel + 1) * weights,
-        gradient: panel * gradient..(panel + 1) * gradient,
-    };
+    let at = PanelAt::new(&chunk.shape, panel);
     let mut role = sweep.roles.current;
     match sweep.job {
         Job::Forward => {}
@@ -259,6 +274,16 @@ fn backward_half<S: Simd, T: Float>(
         }
         panel::backward(s, sweep.samples, range, activations, a, gradient);
     }
+    note_gradient(s, chunk, keep, at);
+}
+
+/// Adds J^T v of the panel, in the kept gradient or the scratch memory, to the sums of the chunk.
+#[inline(always)]
+pub(super) fn note_gradient<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, keep: bool, at: &PanelAt) {
+    let gradient = match &chunk.gradient {
+        Some(kept) if keep => &kept.get()[at.gradient.clone()],
+        _ => &chunk.work.scratch.get()[SCRATCH_ROWS * chunk.shape.lanes..],
+    };
     let partial = &mut chunk.partial;
     partial.is_zero = partial.is_zero && panel::is_zero(s, gradient);
     if keep {
@@ -328,7 +353,13 @@ fn tangent_product<S: Simd, T: Float>(
 
 /// Moves the panel along its J^T v, into the next copy of the weights.
 #[inline(always)]
-fn move_panel<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, sweep: &Sweep<'_, T>, update: Update<T>, at: &PanelAt) {
+pub(super) fn move_panel<S: Simd, T: Float>(
+    s: S,
+    chunk: &mut Chunk<T>,
+    sweep: &Sweep<'_, T>,
+    update: Update<T>,
+    at: &PanelAt,
+) {
     let gradient = match &chunk.gradient {
         Some(gradient) if sweep.keeps_gradient() => &gradient.get()[at.gradient.clone()],
         _ => &chunk.work.scratch.get()[SCRATCH_ROWS * chunk.shape.lanes..],

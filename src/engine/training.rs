@@ -3,17 +3,19 @@
 use super::arrays::{self, Array};
 use super::batches::Batches;
 use super::cached::Cached;
-use super::chunk::{Activations, Chunk, Roles, gather, sums};
+use super::chunk::{Chunk, Roles, gather};
+use super::expansion::{Expansion, Extent};
 use super::kernels::panel::Update;
 use super::memory::Pages;
 use super::outputs::Outputs;
-use super::plan::{Memory, Plan};
-use super::points::{Coordinates, Points};
+use super::pass::Passes;
+use super::plan::{Memory, Pass, Plan};
+use super::points::Coordinates;
 use super::ranks::{Decided, Ranks};
 use super::reduce::{Reduction, reduce};
-use super::sweep::{Ahead, Along, Job, Source, Sweep};
+use super::sweep::{Along, Job, Source};
 use super::weights::{self, Basis, Frame};
-use super::{Dual, GradientSums, Move, Movement, ProposalSums, Scope, SweepSums, compiled, gram, moments};
+use super::{Dual, GradientSums, Move, Movement, ProposalSums, Scope, SweepSums, gram, moments};
 use crate::communicator::{Exchange, Link};
 use crate::error::Error;
 use crate::float::Float;
@@ -22,22 +24,24 @@ use nalgebra::{DMatrix, DVector};
 /// The weights of a run, and the sweeps over them.
 #[derive(Debug)]
 pub(crate) struct Engine<T: Float> {
-    plan: Plan,
-    chunks: Vec<Chunk<T>>,
-    buffers: Buffers<T>,
+    pub(super) plan: Plan,
+    pub(super) chunks: Vec<Chunk<T>>,
+    pub(super) buffers: Buffers<T>,
     basis: Option<Basis<T>>,
-    batches: Batches<T>,
-    roles: Roles,
-    cached: Cached,
-    outputs: Outputs,
-    passes: usize,
-    ranks: Ranks,
+    pub(super) batches: Batches<T>,
+    pub(super) roles: Roles,
+    pub(super) cached: Cached,
+    pub(super) outputs: Outputs,
+    pub(super) passes: Passes,
+    pub(super) ranks: Ranks,
+    /// If the points have few coordinates.
+    pub(super) expansion: Option<Expansion>,
 }
 
 /// The largest buffers.
 #[derive(Debug, Default)]
-struct Buffers<T> {
-    activations: Pages<T>,
+pub(super) struct Buffers<T> {
+    pub activations: Pages<T>,
     /// What G was formed from.
     slab: Pages<f64>,
 }
@@ -49,9 +53,9 @@ impl<T: Float> Engine<T> {
         output_weights: &DVector<T>,
         points: &DMatrix<T>,
         validation: Option<&DMatrix<T>>,
-        memory: Memory,
+        (memory, pass): (Memory, Pass),
     ) -> Result<Self, Error> {
-        let plan = Plan::new::<T>(memory)?;
+        let plan = Plan::new::<T>(memory)?.by_setting(pass)?;
         let reduction = reduce(points, validation);
         Self::with(plan, reduction, weights, output_weights, points, validation)
     }
@@ -63,7 +67,8 @@ impl<T: Float> Engine<T> {
         points: &DMatrix<T>,
         memory: Memory,
     ) -> Result<Self, Error> {
-        Self::with(Plan::new::<T>(memory)?, None, weights, output_weights, points, None)
+        let plan = Plan::new::<T>(memory)?.by_setting(Pass::Auto)?;
+        Self::with(plan, None, weights, output_weights, points, None)
     }
 
     pub(super) fn with(
@@ -75,21 +80,23 @@ impl<T: Float> Engine<T> {
         validation: Option<&DMatrix<T>>,
     ) -> Result<Self, Error> {
         let copies = if validation.is_some() { 3 } else { 2 };
-        let (plan, basis, batches) = match reduction {
+        let order = || (0..points.ncols()).collect();
+        let (plan, basis, samples, order, validation, trained) = match reduction {
             Some(r) => {
                 let plan = plan.triangular();
                 let basis = Basis::new(&r.basis, plan.units)?;
-                let batches = Batches::new(r.samples, r.order, r.validation.as_ref(), r.trained, plan.units)?;
-                (plan, Some(basis), batches)
+                (plan, Some(basis), r.samples, r.order, r.validation, r.trained)
             }
             None => {
                 let validation = validation.map(|points| Coordinates::new(points.clone()));
-                let order = (0..points.ncols()).collect();
                 let samples = Coordinates::new(points.clone());
-                let batches = Batches::new(samples, order, validation.as_ref(), points.nrows(), plan.units)?;
-                (plan, None, batches)
+                (plan, None, samples, order(), validation, points.nrows())
             }
         };
+        let extent = Extent::of(&plan, &samples, validation.as_ref());
+        let expansion = extent.map(|extent| Expansion::new(&plan, output_weights, &extent));
+        let scale = extent.map(|extent| extent.scale);
+        let batches = Batches::new(samples, order, validation.as_ref(), trained, plan.units, scale)?;
         let frame = Frame::new(&plan, basis.as_ref());
         let chunks = weights::pack(frame, weights, output_weights, batches.trained(), copies)?;
         Ok(Self {
@@ -101,9 +108,15 @@ impl<T: Float> Engine<T> {
             roles: Roles::default(),
             cached: Cached::default(),
             outputs: Outputs::default(),
-            passes: 0,
+            passes: Passes::default(),
             ranks: Ranks::new(Link::solo()),
+            expansion,
         })
+    }
+
+    /// Whether the points have few enough coordinates for sweeps by expansion.
+    pub fn may_expand(&self) -> bool {
+        self.expansion.is_some()
     }
 
     /// The engine of a rank, with row i of the Jacobian J, and so of J J^T, multiplied by `roots[i]`; by 1 if it is empty.
@@ -125,16 +138,17 @@ impl<T: Float> Engine<T> {
     /// Replaces the points of an engine without reduction.
     pub fn replace_points(&mut self, points: DMatrix<T>) -> Result<(), Error> {
         self.cached = Cached::default();
+        self.expansion = None;
         self.batches.replace(points)
     }
 
     /// The number of sweeps so far.
-    pub fn passes(&self) -> usize {
+    pub fn passes(&self) -> Passes {
         self.passes
     }
 
     /// Sets the number of sweeps, for a run that is resumed.
-    pub fn set_passes(&mut self, passes: usize) {
+    pub fn set_passes(&mut self, passes: Passes) {
         self.passes = passes;
     }
 
@@ -177,22 +191,17 @@ impl<T: Float> Engine<T> {
     /// Evaluates the chosen samples and the validation points at the current weights.
     pub fn forward(&mut self) -> Result<(), Error> {
         self.batches.enter();
-        self.make_room()?;
-        self.sweep(Job::Forward, Scope::BatchAndValidation);
-        self.outputs
-            .read(&self.chunks, &self.batches, Scope::BatchAndValidation);
-        self.cached.set_current(self.stores());
-        self.over_ranks(Exchange::Forward, Scope::BatchAndValidation, 0.0, None)?;
+        let own = self.sweep(Job::Forward, Scope::BatchAndValidation)?;
+        self.over_ranks(Exchange::Forward, own, Scope::BatchAndValidation, 0.0, None)?;
         Ok(())
     }
 
     /// Computes J^T v in a backward sweep, and keeps it for the next step along the same vector.
     pub fn gradient(&mut self, dual: Dual, v: &[T]) -> Result<GradientSums, Error> {
         self.batches.pack_dual(v);
-        self.make_room()?;
         self.prepare(true, false)?;
-        self.sweep(Job::Gradient, Scope::Nothing);
-        let sums = self.over_ranks(Exchange::Gradient, Scope::Nothing, 0.0, Some(v))?;
+        let own = self.sweep(Job::Gradient, Scope::Nothing)?;
+        let sums = self.over_ranks(Exchange::Gradient, own, Scope::Nothing, 0.0, Some(v))?;
         self.cached.keep(Some(dual));
         Ok(sums.gradient)
     }
@@ -223,7 +232,6 @@ impl<T: Float> Engine<T> {
             self.batches.pack_dual(v);
             Source::Dual { keep }
         };
-        self.make_room()?;
         self.prepare(keep, step.momentum != 0.0)?;
         let update = Update {
             step_size: T::lit(step.step_size),
@@ -231,11 +239,9 @@ impl<T: Float> Engine<T> {
             nesterov: step.nesterov,
             pull: T::lit(step.pull),
         };
-        self.sweep(Job::Step { source, update }, scope);
-        self.outputs.read(&self.chunks, &self.batches, scope);
-        self.cached.set_next(self.stores());
+        let own = self.sweep(Job::Step { source, update }, scope)?;
         let fresh = source != Source::Kept;
-        let sums = self.over_ranks(Exchange::Proposal, scope, step.step_size, fresh.then_some(v))?;
+        let sums = self.over_ranks(Exchange::Proposal, own, scope, step.step_size, fresh.then_some(v))?;
         if fresh {
             self.cached.keep(keep.then_some(dual));
         }
@@ -255,6 +261,9 @@ impl<T: Float> Engine<T> {
         self.roles.accept();
         self.batches.enter();
         self.cached.accept();
+        if let Some(expansion) = &mut self.expansion {
+            expansion.accept();
+        }
         for chunk in &mut self.chunks {
             chunk.accept(momentum, keep_previous);
         }
@@ -273,22 +282,6 @@ impl<T: Float> Engine<T> {
         self.evaluate(|batches| batches.validation().map(|points| (points, &[][..])))
     }
 
-    /// F at the chosen points, of which the second part says where their outputs go.
-    fn evaluate(&mut self, choose: impl Fn(&Batches<T>) -> Option<(&Points<T>, &[usize])>) -> Result<&[f64], Error> {
-        let Some((points, slots)) = choose(&self.batches) else {
-            return Ok(&[]);
-        };
-        let sweep = Sweep::evaluation(self.roles, points);
-        let shape = (self.batches.trained(), self.width());
-        let activations = self.buffers.activations.get_mut();
-        compiled::run(&mut self.chunks, activations, &sweep, self.plan.level, shape);
-        let outputs = &mut self.outputs.evaluated;
-        gather(&self.chunks, points.samples, 0, slots, outputs);
-        self.passes += 1;
-        self.ranks.link().sum(Exchange::Evaluation, outputs)?;
-        Ok(outputs)
-    }
-
     /// product = G vector for G = J J^T on the current samples, at the current weights.
     pub fn tangent_product(&mut self, vector: &[f64], product: &mut [f64]) -> Result<(), Error> {
         let v: Vec<T> = vector.iter().map(|&v| T::lit(v)).collect();
@@ -303,13 +296,12 @@ impl<T: Float> Engine<T> {
     }
 
     fn product(&mut self, along: Along, product: &mut [f64]) -> Result<(), Error> {
-        self.make_room()?;
-        self.sweep(Job::Product(along), Scope::Nothing);
+        self.sweep(Job::Product(along), Scope::Nothing)?;
         let (slots, evaluated) = (&self.batches.current().slots, &mut self.outputs.evaluated);
         gather(&self.chunks, product.len(), 0, slots, evaluated);
         self.ranks.link().sum(Exchange::TangentProduct, evaluated)?;
         for (p, sum) in product.iter_mut().zip(&self.outputs.evaluated) {
-            *p = sum * std::f64::consts::LN_2;
+            *p = sum * self.outputs.unit;
         }
         self.batches.scale(product);
         Ok(())
@@ -319,7 +311,7 @@ impl<T: Float> Engine<T> {
     ///
     /// n^2 m + 2 n d m flops and n m exponentials; memory for 5/2 n^2 numbers besides a slab.
     pub fn tangent_gram(&mut self) -> Result<DMatrix<f64>, Error> {
-        self.passes += 1;
+        self.passes.all += 1;
         let slab = &mut self.buffers.slab;
         let own = gram::products_of_activations(&self.plan, &self.chunks, self.roles.current, &self.batches, slab);
         let mut gram = self.link().leave_on_error(own)?;
@@ -356,6 +348,7 @@ impl<T: Float> Engine<T> {
     pub fn recall_best(&mut self) {
         if self.roles.recall_best() {
             self.cached = Cached::default();
+            self.forget_weights();
         }
     }
 
@@ -408,6 +401,7 @@ impl<T: Float> Engine<T> {
 
     /// Reads an array from `take`, some neurons at a time: see [`arrays::load`].
     pub fn load(&mut self, array: Array, take: impl FnMut(usize) -> Result<Vec<T>, Error>) -> Result<(), Error> {
+        self.forget_weights();
         arrays::load(array, &mut self.chunks, &mut self.roles, self.batches.trained(), take)
     }
 
@@ -415,36 +409,8 @@ impl<T: Float> Engine<T> {
         Frame::new(&self.plan, self.basis.as_ref())
     }
 
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.shape.neurons).sum()
-    }
-
-    fn stores(&self) -> bool {
-        self.chunks.first().is_some_and(|chunk| chunk.activations.stored)
-    }
-
-    /// Enlarges the buffers to hold what the next sweep computes.
-    fn make_room(&mut self) -> Result<(), Error> {
-        let (rows, group_rows, outputs) = self.batches.room();
-        let stored = self.plan.stores::<T>(rows, self.width());
-        let rows = if stored { rows } else { group_rows };
-        let fits = |chunk: &Chunk<T>| {
-            let kept = chunk.activations;
-            kept.stored == stored && kept.rows >= rows && chunk.sums_fit(outputs)
-        };
-        if self.chunks.iter().all(fits) {
-            return Ok(());
-        }
-        self.cached.drop_activations();
-        let made = self
-            .chunks
-            .iter_mut()
-            .try_for_each(|chunk| chunk.make_room(Activations { rows, stored }, outputs))
-            .and_then(|()| {
-                let len = self.chunks.iter().map(Chunk::activations_len).sum();
-                self.buffers.activations.set_len(len)
-            });
-        self.link().leave_on_error(made)
     }
 
     /// Allocates kept gradients and velocities, if asked for.
@@ -461,39 +427,15 @@ impl<T: Float> Engine<T> {
         self.link().leave_on_error(prepared)
     }
 
-    fn sweep(&mut self, job: Job<T>, scope: Scope) {
-        self.passes += 1;
-        let (stores, shape) = (self.stores(), (self.batches.trained(), self.width()));
-        let validation = self.batches.validation();
-        let ahead = (scope != Scope::Nothing).then(|| Ahead {
-            points: &self.batches.next().points,
-            store: stores,
-            validation: validation.filter(|_| scope == Scope::BatchAndValidation),
-        });
-        let sweep = Sweep {
-            job,
-            roles: self.roles,
-            samples: &self.batches.current().points,
-            activated: self.cached.activated(),
-            ahead,
-        };
-        let activations = self.buffers.activations.get_mut();
-        compiled::run(&mut self.chunks, activations, &sweep, self.plan.level, shape);
-        if !matches!(job, Job::Forward | Job::Step { .. }) {
-            // Recomputed, unless they were available.
-            self.cached.set_current(stores);
-        }
-    }
-
     /// The sums of the last sweep over all ranks, and the outputs that it evaluated.
     fn over_ranks(
         &mut self,
         what: Exchange,
+        mut own: SweepSums,
         scope: Scope,
         step_size: f64,
         dual: Option<&[T]>,
     ) -> Result<SweepSums, Error> {
-        let mut own = sums(&self.chunks);
         if what == Exchange::Proposal {
             own.moved = self.chunks.iter().any(|chunk| chunk.moves(self.roles));
         }

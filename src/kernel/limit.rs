@@ -1,7 +1,9 @@
 //! The limit kernel between given points and any others, in blocks of columns instead of an n x n matrix.
 
+use super::monomials::{Features, pays};
 use super::times_exp;
 use crate::dataset::check_points;
+use crate::engine::MOST_COORDINATES;
 use crate::error::Error;
 use crate::float::Float;
 use crate::setting::not_negative;
@@ -21,6 +23,8 @@ pub(super) struct Limit {
     /// sigma^2 ||x_i||^2 / 2.
     halves: Vec<f64>,
     std_dev: f64,
+    /// If the points have few coordinates.
+    features: Option<Features>,
 }
 
 impl Limit {
@@ -30,7 +34,9 @@ impl Limit {
         check_points(points, None)?;
         not_negative("`std_dev` of `Predictor::new`", std_dev)?;
         let points = points.map(Float::as_f64);
+        let radius = points.column_iter().map(|x| x.norm()).fold(0.0, f64::max);
         let limit = Self {
+            features: Features::new(points.nrows(), radius, std_dev),
             rows: points.transpose(),
             halves: halves(points.as_view(), std_dev),
             points,
@@ -58,6 +64,16 @@ impl Limit {
         self.std_dev
     }
 
+    /// sigma^2 ||x_i||^2 / 2 of each point.
+    pub fn halves(&self) -> &[f64] {
+        &self.halves
+    }
+
+    /// The features of the kernel, if the points have few coordinates.
+    pub fn features(&self) -> Option<Features> {
+        self.features
+    }
+
     /// The diagonal of Hcts.
     pub fn diagonal(&self) -> DVector<f64> {
         let entry = |(x, half): (nalgebra::DVectorView<'_, f64>, &f64)| times_exp(x.norm_squared(), 4.0 * half);
@@ -71,6 +87,13 @@ impl Limit {
 
     /// Hcts times a vector, on all threads. The bits do not depend on the number of threads.
     pub fn product(&self, vector: &DVector<f64>) -> DVector<f64> {
+        let own = (&self.points, &*self.halves);
+        let features = self
+            .features
+            .filter(|features| pays(features, self.samples(), self.samples()));
+        if let Some(Ok(product)) = features.map(|features| features.product(own, vector, own)) {
+            return DVector::from_vec(product);
+        }
         let mut product = DVector::zeros(self.samples());
         let blocks = product.as_mut_slice().par_chunks_mut(BLOCK).enumerate();
         blocks.for_each(|(b, product)| {
@@ -85,15 +108,10 @@ impl Limit {
     ///
     /// Errors: other points of the wrong dimension or not finite; an entry or a result that overflows.
     pub fn apply<T: Float>(&self, others: &DMatrix<T>, vector: &DVector<f64>) -> Result<DVector<f64>, Error> {
-        if others.nrows() != self.points.nrows() {
-            return Err(Error::Shape {
-                what: "the dimension of the points".into(),
-                expected: self.points.nrows(),
-                found: others.nrows(),
-                remedy: "give points as the columns of a d x k matrix, with the dimension d of the training points",
-            });
+        self.check(others)?;
+        if let Some(results) = self.apply_features(others, vector)? {
+            return Ok(results);
         }
-        check_points(others, None)?;
         let mut results = DVector::zeros(others.ncols());
         let blocks = results.as_mut_slice().par_chunks_mut(BLOCK).enumerate();
         blocks.try_for_each(|(b, results)| {
@@ -119,6 +137,42 @@ impl Limit {
             }
         })?;
         Ok(results)
+    }
+
+    /// Checks points whose kernel with these is wanted.
+    pub fn check<T: Float>(&self, others: &DMatrix<T>) -> Result<(), Error> {
+        if others.nrows() != self.points.nrows() {
+            return Err(Error::Shape {
+                what: "the dimension of the points".into(),
+                expected: self.points.nrows(),
+                found: others.nrows(),
+                remedy: "give points as the columns of a d x k matrix, with the dimension d of the training points",
+            });
+        }
+        check_points(others, None)
+    }
+
+    /// The same by the features, if that is faster and nothing overflows.
+    fn apply_features<T: Float>(
+        &self,
+        others: &DMatrix<T>,
+        vector: &DVector<f64>,
+    ) -> Result<Option<DVector<f64>>, Error> {
+        if self.points.nrows() > MOST_COORDINATES || self.samples().saturating_mul(others.ncols()) < 1 << 20 {
+            return Ok(None);
+        }
+        let others = others.map(Float::as_f64);
+        let lists = [&self.points, &others];
+        let norms = lists.into_iter().flat_map(|list| list.column_iter().map(|x| x.norm()));
+        let radius = norms.fold(0.0, f64::max);
+        let features = Features::new(self.points.nrows(), radius, self.std_dev);
+        let Some(features) = features.filter(|features| pays(features, self.samples(), others.ncols())) else {
+            return Ok(None);
+        };
+        let halves = halves(others.as_view(), self.std_dev);
+        let results = features.product((&self.points, &self.halves), vector, (&others, &halves))?;
+        let finite = results.iter().all(|result| result.is_finite());
+        Ok(finite.then(|| DVector::from_vec(results)))
     }
 
     /// Hcts between these points and k others (n x k), given the `halves` of the others.

@@ -4,6 +4,7 @@ use super::fit::Fit;
 use super::flow::GradientFlow;
 use super::limit::Limit;
 use super::modes::Modes;
+use super::monomials::{MonomialFit, MonomialRidge, Singular};
 use super::posterior::Posterior;
 use super::roots::Roots;
 use super::solver::{ConjugateGradient, Solver};
@@ -193,13 +194,39 @@ impl Predictor {
         not_negative("`lambda` of `Predictor::ridge`", lambda)?;
         let right = self.kernel.roots.scale(self.targets());
         let (solution, iterations) = match self.solver {
-            Solver::Auto if self.kernel.samples() > MAX_DIRECT => {
-                ConjugateGradient::default().solve(&self.kernel, lambda, &right)?
-            }
+            Solver::Auto if self.kernel.samples() > MAX_DIRECT => match self.monomial_ridge(lambda)? {
+                Some(ridge) => (ridge.solution, 0),
+                None => ConjugateGradient::default().solve(&self.kernel, lambda, &right)?,
+            },
             Solver::Auto | Solver::Cholesky => (self.factor(lambda)?.solve(&right), 0),
             Solver::ConjugateGradient(settings) => settings.solve(&self.kernel, lambda, &right)?,
         };
         Ok(self.fit(solution, iterations))
+    }
+
+    /// Ridge regression with monomials for features, if the points have few coordinates.
+    fn monomial_ridge(&self, lambda: f64) -> Result<Option<MonomialRidge>, Error> {
+        let WeightedKernel { training, roots } = &self.kernel;
+        let Some(limit) = training.limit() else {
+            return Ok(None);
+        };
+        let ridge = MonomialRidge::new(limit, roots, lambda, &self.targets())?;
+        ridge.transpose().map_err(|Singular { condition, smallest }| {
+            let remedy = format!("use a larger lambda; {:.0e} and above are safe", 2.0 * smallest);
+            training.singular(true, condition, remedy)
+        })
+    }
+
+    /// The same, with what the posterior variances need.
+    pub(crate) fn monomial_fit(&self, lambda: f64) -> Result<Option<MonomialFit>, Error> {
+        let (Some(limit), Some(ridge)) = (self.kernel.training.limit(), self.monomial_ridge(lambda)?) else {
+            return Ok(None);
+        };
+        Ok(Some(MonomialFit {
+            mean: self.fit(ridge.solution.clone(), 0),
+            limit: limit.clone(),
+            ridge,
+        }))
     }
 
     /// The Gaussian process with covariance K as prior, given the labels with noise of variance `lambda`, or lambda / s_i

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Solver {
-    /// Cholesky for up to 4096 points, conjugate gradients with default settings for more.
+    /// Cholesky for up to 4096 points. For more, if they have at most four coordinates, ridge regression with the N monomials of
+    /// which the limit kernel consists to the last bit, in about 2^d n N + N^3 / 3 flops and O(n + N^2) memory; otherwise
+    /// conjugate gradients with default settings.
     #[default]
     Auto,
     /// A Cholesky factorisation with an estimate of the condition number: n^3 / 3 flops, n^2 numbers.

@@ -149,7 +149,7 @@ impl<T: Float> Progress<'_, T> {
 
     /// The number of passes so far, as in [`FitReport::passes`].
     pub fn passes(&self) -> usize {
-        self.position.engine().passes()
+        self.position.engine().passes().all
     }
 
     /// The maximum number of steps of the run.

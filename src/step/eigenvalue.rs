@@ -179,9 +179,9 @@ mod tests {
             let mut engine = engine(&net, &points(d, n));
             let gram = engine.tangent_gram().unwrap();
             let exact = SymmetricEigen::new(gram.clone()).eigenvalues.max();
-            let before = engine.passes();
+            let before = engine.passes().all;
             let found = largest_kernel_eigenvalue(&mut engine).unwrap();
-            guessed += engine.passes() - before;
+            guessed += engine.passes().all - before;
             assert!(
                 found >= exact && found <= 1.02 * exact,
                 "({n}, {d}, {m}): {found} {exact}"

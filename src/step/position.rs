@@ -1,7 +1,7 @@
 //! The position of a run: the network at the current weights, the direction chosen there, and trial steps along it.
 
 use super::{Direction, Evaluation, Linearization};
-use crate::engine::{Dual, Engine, Move, Scope};
+use crate::engine::{Dual, Engine, Move, Passes, Scope};
 use crate::error::Error;
 use crate::float::Float;
 use crate::record::Record;
@@ -291,7 +291,9 @@ impl<T: Float> Position<T> {
             .with("batch", self.engine().batch().to_vec())
             .with("remembers_gradients_since", self.remembers_since)
             .with("keeps_initial_weights", self.engine().keeps_initial())
-            .with("passes", self.engine().passes())
+            .with("passes", self.engine().passes().all)
+            .with("expanded_passes", self.engine().passes().expanded)
+            .with("degree", self.engine().passes().degree)
             .with("trials", self.trials)
             .with("last_step_size", self.last_step_size)
     }
@@ -307,7 +309,11 @@ impl<T: Float> Position<T> {
         if batch.iter().any(|&i| i >= self.at.samples()) {
             return Err(record.damaged("batch", "contains a sample index outside the data set"));
         }
-        let passes = record.count("passes")?;
+        let passes = Passes {
+            all: record.count("passes")?,
+            expanded: record.count("expanded_passes")?,
+            degree: record.count("degree")?,
+        };
         if record.get("keeps_initial_weights")? {
             self.engine_mut().keep_initial(initial)?;
         }

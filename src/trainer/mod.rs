@@ -15,7 +15,7 @@ pub use session::Session;
 use crate::certificate::Effort;
 use crate::communicator::{Communicator, Solo};
 use crate::dataset::{Dataset, check_names};
-use crate::engine::Memory;
+use crate::engine::{Memory, Pass};
 use crate::error::Error;
 use crate::float::Float;
 use crate::method::{DirectionKind, GradientDescent, Method};
@@ -58,6 +58,7 @@ pub struct Trainer<'a, T: Float> {
     validation: Option<Validation<'a, T>>,
     limits: Limits,
     memory: Memory,
+    pass: Pass,
     communicator: Box<dyn Communicator>,
     checkpoint: Option<(PathBuf, usize)>,
     resume: Option<PathBuf>,
@@ -85,6 +86,7 @@ impl<T: Float> Default for Trainer<'_, T> {
             validation: None,
             limits: Limits::default(),
             memory: Memory::default(),
+            pass: Pass::default(),
             communicator: Box::new(Solo),
             checkpoint: None,
             resume: None,
@@ -157,6 +159,28 @@ impl<'a, T: Float> Trainer<'a, T> {
     /// Whether activations (n m numbers) are stored between passes or recomputed; [`Memory::Auto`] by default.
     pub fn memory(mut self, memory: Memory) -> Self {
         self.memory = memory;
+        self
+    }
+
+    /// How passes are computed; [`Pass::Auto`] by default. [`FitReport::expanded_passes`] says what was done.
+    ///
+    /// ```
+    /// use expnet::{Dataset, Initializer, Pass, Trainer};
+    ///
+    /// let rows: Vec<[f64; 2]> = (0..200).map(|i| (0.03 * f64::from(i)).sin_cos().into()).collect();
+    /// let data = Dataset::from_rows(&rows, &vec![1.0; 200])?;
+    /// let start = Initializer::new(2, 500).std_dev(0.5).antisymmetric(true).build::<f64>()?;
+    /// let run = |pass| Trainer::new(1e-6).pass(pass).max_steps(5).fit(&mut start.clone(), &data);
+    ///
+    /// let (direct, expanded) = (run(Pass::Direct)?, run(Pass::Expansion)?);
+    /// assert_eq!((direct.expanded_passes(), expanded.expanded_passes()), (0, 6));
+    /// assert!((direct.loss() - expanded.loss()).abs() < 1e-12 * direct.loss());
+    /// # Ok::<(), expnet::Error>(())
+    /// ```
+    ///
+    /// Errors of [`fit`](Self::fit): [`Pass::Expansion`] for points that span more than four dimensions.
+    pub fn pass(mut self, pass: Pass) -> Self {
+        self.pass = pass;
         self
     }
 
@@ -326,7 +350,7 @@ impl<'a, T: Float> Trainer<'a, T> {
 
     /// Trains `net` on `data`: [`start`](Self::start), [`step`](Session::step) until the run is over, [`finish`](Session::finish).
     ///
-    /// A step costs 4 n d m flops and n m exponentials. The same inputs give the same bits on any
+    /// A step costs 4 n d m flops and n m exponentials, or far less in few coordinates (see [`Pass`]). The same inputs give the same bits on any
     /// number of threads.
     ///
     /// A trainer is neither `Send` nor `Sync`, so that schedules, methods and observers may share an `Rc` or a `Cell` with
@@ -385,7 +409,7 @@ impl<'a, T: Float> Trainer<'a, T> {
     }
 
     /// The settings that must be the same on every rank.
-    fn settings(&self) -> [u64; 11] {
+    fn settings(&self) -> [u64; 12] {
         let Limits { stall, .. } = self.limits;
         let Stall { window, relative } = stall.unwrap_or(Stall {
             window: 0,
@@ -405,6 +429,7 @@ impl<'a, T: Float> Trainer<'a, T> {
             looks.every as u64,
             looks.effort as u64,
             u64::from(looks.stop),
+            self.pass as u64,
         ]
     }
 }
@@ -426,6 +451,7 @@ impl<T: Float> fmt::Debug for Trainer<'_, T> {
             .field("observers", &self.observers.len())
             .field("limits", &self.limits)
             .field("memory", &self.memory)
+            .field("pass", &self.pass)
             .field("checkpoint", &self.checkpoint)
             .field("resume", &self.resume)
             .finish_non_exhaustive()

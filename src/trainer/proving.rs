@@ -178,9 +178,14 @@ impl<T: Float> Session<'_, '_, T> {
     /// to stop because it is proved.
     pub(super) fn prove(&mut self, step_size: f64) -> Result<bool, Error> {
         let (step, residual) = (self.steps(), (2.0 * self.position.at().loss()).sqrt());
-        let Some(prover) = &self.prover else {
+        let expanded = self.position.engine().passes().expanded > 0;
+        let Some(prover) = &mut self.prover else {
             return Ok(false);
         };
+        if expanded {
+            // Its rounding is not that of the formulas.
+            prover.drift = Drift::UNKNOWN;
+        }
         if prover.proof.is_some() || step_size == 0.0 {
             return Ok(false);
         }

@@ -339,11 +339,14 @@ impl<T: Float> Session<'_, '_, T> {
             // Minibatches only: their own losses were finite.
             return Err(overflow::<T>("the loss over all points", loss));
         }
+        let passes = self.position.engine().passes();
         let mut report = FitReport {
             termination: self.state.ending.termination.unwrap_or(Termination::Stopped),
             reason: self.state.ending.reason.clone(),
             steps,
-            passes: self.position.engine().passes(),
+            passes: passes.all,
+            expanded_passes: passes.expanded,
+            degree: passes.degree,
             trial_steps: self.position.trials(),
             undone_steps: self.state.undone,
             initial_loss: T::lit(self.state.initial_loss),

@@ -12,11 +12,12 @@ use crate::checkpoint::{CheckpointReader, Identity};
 use crate::checksum::Checksum;
 use crate::communicator::{Exchange, Link, Solo};
 use crate::dataset::Dataset;
-use crate::engine::Engine;
+use crate::engine::{Engine, Pass};
 use crate::error::Error;
 use crate::float::Float;
 use crate::network::ExpNetwork;
 use crate::numbers::overflow;
+use crate::setting::require;
 use crate::step::Position;
 use crate::storage;
 use nalgebra::DMatrix;
@@ -55,7 +56,13 @@ impl<T: Float> Packed<T> {
             network.output_weights(),
             data.points(),
             validation,
-            trainer.memory,
+            (trainer.memory, trainer.pass),
+        )?;
+        require(
+            trainer.pass != Pass::Expansion || engine.may_expand(),
+            "`Trainer::pass`",
+            "`Pass::Expansion`, for points that span more than four dimensions",
+            "`Pass::Auto` or `Pass::Direct`",
         )?;
         Ok(Self { engine, resumed })
     }

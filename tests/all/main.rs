@@ -9,6 +9,7 @@
 //! | `trainer` | a run: its end, passes, sessions, momentum, minibatches, validation, observers, reproducible bits |
 //! | `schedules` | step sizes: formulas against other libraries, adaptive schedules, combinators |
 //! | `methods` | Gauss-Newton, and user-defined methods, schedules and observers |
+//! | `expansion` | passes by expansion against direct ones, in every schedule and method |
 //! | `kernel` | kernels, spectra, and the infinitely wide network |
 //! | `certificate` | certificates of convergence, and runs that keep their promises |
 //! | `resume` | a run that is stopped and resumed is the same run |
@@ -31,6 +32,7 @@ mod architecture;
 mod bad_input;
 mod certificate;
 mod data;
+mod expansion;
 mod faults;
 mod files;
 mod golden;

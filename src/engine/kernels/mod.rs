@@ -4,6 +4,7 @@
 //! the functions of `compiled`.
 
 pub mod exp;
+pub mod expansion;
 pub mod gram;
 pub mod microkernel;
 pub mod moments;

@@ -2,7 +2,7 @@
 
 use super::super::plan::Plan;
 use super::super::reduce::reduce;
-use super::super::{Dual, Engine, Memory, Move, Scope};
+use super::super::{Dual, Engine, Memory, Move, Pass, Scope};
 use super::{problem, step};
 use crate::float::Float;
 use fearless_simd::Level;
@@ -15,9 +15,13 @@ fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
 
 /// The bits of a short run: outputs after some steps with a trial, a batch and momentum in between.
 fn bits<T: Float>((n, d, m): (usize, usize, usize), memory: Memory, threads: usize) -> Vec<u64> {
+    bits_by::<T>((n, d, m), (memory, Pass::Direct), threads)
+}
+
+fn bits_by<T: Float>((n, d, m): (usize, usize, usize), (memory, pass): (Memory, Pass), threads: usize) -> Vec<u64> {
     on_threads(threads, || {
         let p = problem::<T>(n, d, m);
-        let plan = Plan::new::<T>(memory).unwrap();
+        let plan = Plan::new::<T>(memory).unwrap().by(pass);
         let reduction = reduce(&p.points, None);
         let mut engine = Engine::with(
             plan,
@@ -92,6 +96,19 @@ fn bits_do_not_depend_on_threads_or_memory() {
                     "{shape:?} {threads} {memory:?}"
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn bits_of_expansions_do_not_depend_on_threads() {
+    for shape in [(1, 1, 1), (40, 2, 70), (700, 2, 3001), (1200, 3, 900), (300, 4, 500)] {
+        let by = |threads| bits_by::<f64>(shape, (Memory::Auto, Pass::Expansion), threads);
+        let in_f32 = |threads| bits_by::<f32>(shape, (Memory::Auto, Pass::Expansion), threads);
+        let (first, first_f32) = (by(1), in_f32(1));
+        for threads in [2, 3] {
+            assert!(by(threads) == first, "{shape:?} {threads}");
+            assert!(in_f32(threads) == first_f32, "{shape:?} {threads}");
         }
     }
 }

@@ -21,7 +21,7 @@ fn compare_gram<T: Float>(level: Level, (n, d, m): (usize, usize, usize), reduce
     let close = tolerance::<T>() * (d as f64 + m as f64 / 1e3).sqrt() * expected.amax();
     assert_close(&name, gram.as_slice(), expected.as_slice(), close);
     assert_eq!(gram, gram.transpose(), "{name}");
-    assert_eq!(engine.passes(), 2);
+    assert_eq!(engine.passes().all, 2);
 
     let chosen: Vec<usize> = (0..n).rev().step_by(2).collect();
     engine.choose_batch(&chosen).unwrap();

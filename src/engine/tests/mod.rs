@@ -1,11 +1,12 @@
 //! The fused engine against the plain one, on every level, over all sizes around the lane, block and panel edges.
 
 mod bits;
+mod expansion;
 mod gram;
 
 use super::plan::{Plan, levels};
 use super::reduce::reduce;
-use super::{Dual, Engine, Memory, Move, Scope, plain};
+use super::{Dual, Engine, Memory, Move, Pass, Scope, plain};
 use crate::float::Float;
 use fearless_simd::Level;
 use nalgebra::{DMatrix, DVector};
@@ -31,8 +32,12 @@ fn problem<T: Float>(n: usize, d: usize, m: usize) -> Problem<T> {
 }
 
 impl<T: Float> Problem<T> {
+    /// Of the direct sweep.
     fn engine(&self, level: Level, memory: Memory, reduced: bool) -> Engine<T> {
-        let plan = Plan::at::<T>(level, memory);
+        self.engine_by(Plan::at::<T>(level, memory).by(Pass::Direct), reduced)
+    }
+
+    fn engine_by(&self, plan: Plan, reduced: bool) -> Engine<T> {
         let reduction = if reduced { reduce(&self.points, None) } else { None };
         Engine::with(plan, reduction, &self.weights, &self.output_weights, &self.points, None).unwrap()
     }
@@ -77,7 +82,12 @@ fn as_f64<T: Float>(matrix: &DMatrix<T>) -> Vec<f64> {
 fn compare<T: Float>(level: Level, (n, d, m): (usize, usize, usize), memory: Memory, reduced: bool) {
     let p = problem::<T>(n, d, m);
     let name = format!("{level:?} {} n {n} d {d} m {m} {memory:?} reduced {reduced}", T::NAME);
-    let mut engine = p.engine(level, memory, reduced);
+    compare_engine(p.engine(level, memory, reduced), &p, &name);
+}
+
+/// Every sweep of an engine for a problem.
+fn compare_engine<T: Float>(mut engine: Engine<T>, p: &Problem<T>, name: &str) {
+    let (n, d) = (p.points.ncols(), p.points.nrows());
     let unit = tolerance::<T>() * (d as f64).sqrt() * p.scale();
     engine.forward().unwrap();
     let expected = plain::outputs(&p.weights, &p.output_weights, &p.points);
@@ -103,7 +113,7 @@ fn compare<T: Float>(level: Level, (n, d, m): (usize, usize, usize), memory: Mem
         10.0 * tolerance::<T>() * size,
     );
 
-    compare_step(&mut engine, &p, &gradient, &name);
+    compare_step(&mut engine, p, &gradient, name);
 }
 
 /// A step along J^T v, and what is evaluated after it.

@@ -6,7 +6,7 @@ use expnet::communicator::Communicator;
 use expnet::method::{GaussNewton, GradientDescent, Minibatch};
 use expnet::observer::History;
 use expnet::schedule::{self, Backtracking, BarzilaiBorwein, KernelStable, Polyak, Schedule};
-use expnet::{Dataset, ExpNetwork, FitReport, Initializer, Memory, Trainer};
+use expnet::{Dataset, ExpNetwork, FitReport, Initializer, Memory, Pass, Trainer};
 use nalgebra::DVector;
 
 /// 50 steps on `size` ranks; `tune` sets the trainer up.
@@ -68,6 +68,24 @@ fn assert_like_solo(
 fn gradient_descent_is_that_of_one_rank() {
     assert_like_solo("gradient descent", |trainer| trainer);
     assert_like_solo("recomputed", |trainer| trainer.memory(Memory::Recompute));
+}
+
+#[test]
+fn passes_by_expansion_are_those_of_one_rank() {
+    let shape = (30, 3, 150);
+    let data = problems::data(30, 3, 3);
+    let mut whole = recipe(&data, 150).build().unwrap();
+    let solo = Trainer::default().pass(Pass::Direct).max_steps(50);
+    let solo = solo.fit(&mut whole, &data).unwrap();
+    for size in [1, 2, 3] {
+        let parts = fit(size, shape, |trainer| trainer.pass(Pass::Expansion));
+        for (report, _) in &parts {
+            assert_eq!(report.expanded_passes(), report.passes());
+            assert_eq!(report.loss(), parts[0].0.loss(), "every rank has the same bits");
+            let error = (report.loss() - solo.loss()).abs() / solo.loss();
+            assert!(error <= 1e-11, "{size} ranks: {error:e}");
+        }
+    }
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! Every method of the crate, and a user-defined one, resumed after each step.
 
-use super::{Make, STEPS, problems, start};
+use super::{Make, STEPS, passes, problems, start};
 use expnet::method::{Direction, Evaluation, GaussNewton, GradientDescent, Method, Minibatch};
 use expnet::schedule::{self, Backtracking, Schedule, StepState};
-use expnet::{Dataset, Error, Float, Memory, Record, Trainer, check};
+use expnet::{Dataset, Error, Float, Memory, Pass, Record, Trainer, check};
 
-type MakeMethod<T> = fn() -> Box<dyn Method<T>>;
+pub type MakeMethod<T> = fn() -> Box<dyn Method<T>>;
 
 /// Every method of the crate, and a user-defined one.
-fn methods<T: Float>() -> Vec<(&'static str, MakeMethod<T>)> {
+pub fn methods<T: Float>() -> Vec<(&'static str, MakeMethod<T>)> {
     vec![
         ("plain", || Box::new(GradientDescent::default())),
         ("momentum", || Box::new(GradientDescent::default().momentum(0.9))),
@@ -64,9 +64,10 @@ fn every_method<T: Float>() {
                 .unwrap();
             let labels = later.forward(points.points()).unwrap();
             let validation = Dataset::new(points.points().clone(), labels).unwrap();
-            for memory in [Memory::Store, Memory::Recompute] {
-                let trainer = || Trainer::new(size).method(make()).memory(memory);
-                let name = format!("{name}, {memory:?}, {}, d = {}", T::NAME, data.dimension());
+            let passes = passes(&data).iter().map(|&pass| (Memory::Recompute, pass));
+            for (memory, pass) in passes.chain([(Memory::Store, Pass::Direct)]) {
+                let trainer = || Trainer::new(size).method(make()).memory(memory).pass(pass);
+                let name = format!("{name}, {memory:?}, {pass:?}, {}, d = {}", T::NAME, data.dimension());
                 let report = check::resume(trainer, &net, &data, STEPS).unwrap();
                 assert!(report.agrees(), "{name}: {report}");
                 let watched = || trainer().validation(&validation, 4).stall(6, 1e-3);

@@ -5,14 +5,14 @@ mod check;
 mod checkpoint;
 mod going_on;
 mod level;
-mod methods;
+pub mod methods;
 mod refused;
-mod schedules;
+pub mod schedules;
 
 use crate::support::problems::sines;
 use expnet::method::GradientDescent;
 use expnet::schedule::Schedule;
-use expnet::{Dataset, ExpNetwork, Float, Initializer, Trainer};
+use expnet::{Dataset, ExpNetwork, Float, Initializer, Pass, Trainer};
 
 const STEPS: usize = 9;
 
@@ -21,11 +21,20 @@ fn start<T: Float>(dimension: usize) -> ExpNetwork<T> {
     Initializer::new(dimension, 150).std_dev(0.5).seed(3).build().unwrap()
 }
 
-type Make<T> = fn() -> Box<dyn Schedule<T>>;
+pub type Make<T> = fn() -> Box<dyn Schedule<T>>;
 
 /// A problem in the network's own coordinates, and one in reduced ones (with a validation set that leaves their span).
 fn problems<T: Float>() -> [(Dataset<T>, Dataset<T>); 2] {
     [(sines(12, 3), sines(5, 3)), (sines(12, 40), sines(3, 40))]
+}
+
+/// The kinds of passes that a problem can be run with.
+fn passes<T: Float>(data: &Dataset<T>) -> &'static [Pass] {
+    if data.dimension() <= 4 {
+        &[Pass::Direct, Pass::Expansion]
+    } else {
+        &[Pass::Auto]
+    }
 }
 
 fn momentum<'a, T: Float>(schedule: impl Schedule<T> + 'a) -> Trainer<'a, T> {

@@ -1,6 +1,6 @@
 //! Every schedule and combinator of the crate, resumed after each step.
 
-use super::{Make, STEPS, problems, start};
+use super::{Make, STEPS, passes, problems, start};
 use expnet::schedule::{
     self, Backtracking, BarzilaiBorwein, Certified, Constant, Cosine, Cyclic, DeltaBarDelta, ExponentialDecay,
     InverseTime, KernelStable, OneCycle, Polyak, Polynomial, ReduceOnPlateau, Schedule, StepDecay, StepState,
@@ -8,7 +8,7 @@ use expnet::schedule::{
 use expnet::{Dataset, Float, Initializer, Trainer, certificate, check};
 
 /// Every schedule and combinator of the crate, with settings that put its memory to use within a few steps.
-fn schedules<T: Float>() -> Vec<(&'static str, Make<T>)> {
+pub fn schedules<T: Float>() -> Vec<(&'static str, Make<T>)> {
     vec![
         ("number", || Box::new(1e-3)),
         ("stateless", || {
@@ -78,14 +78,16 @@ fn every_schedule<T: Float>() {
     for (data, _) in problems::<T>() {
         let net = start(data.dimension());
         for (name, make) in schedules::<T>() {
-            let report = check::resume(|| Trainer::new(make()), &net, &data, STEPS).unwrap();
-            assert!(
-                report.agrees(),
-                "{name}, {}, d = {}: {report}",
-                T::NAME,
-                data.dimension()
-            );
-            assert_eq!((report.steps, report.compared), (STEPS, STEPS + 2), "{name}");
+            for &pass in passes(&data) {
+                let report = check::resume(|| Trainer::new(make()).pass(pass), &net, &data, STEPS).unwrap();
+                assert!(
+                    report.agrees(),
+                    "{name}, {pass:?}, {}, d = {}: {report}",
+                    T::NAME,
+                    data.dimension()
+                );
+                assert_eq!((report.steps, report.compared), (STEPS, STEPS + 2), "{name}");
+            }
         }
     }
 }

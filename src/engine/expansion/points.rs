@@ -1,0 +1,185 @@
+//! The two passes over points.
+//!
+//! ```text
+//! potential   V_alpha = sum_i v_i x_i^alpha           of the neuron's point of view: J^T v = a grad Phi(w), Phi(w) = sum V w^alpha / alpha!
+//! outputs     F_i = sum_alpha M_alpha x_i^alpha
+//! ```
+
+use super::super::kernels::expansion::{ROWS, group_len};
+use super::super::kernels::expansion::{
+    accumulate, add_lanes, fill_table, load, multiply_add, rows_of_tile, store, zero,
+};
+use super::super::memory::Aligned;
+use super::super::points::Coordinates;
+use super::monomials::{MOST_COORDINATES, Monomials};
+use super::sums::{PARTS, add_parts, for_parts};
+use super::workspace::{GROUPS, Workspace, Workspaces, lens};
+use crate::error::Error;
+use crate::float::Float;
+use fearless_simd::{Level, dispatch, prelude::*};
+
+/// A multiple of the numbers in a group at every level.
+const PADDING: usize = 24;
+
+/// Points of few coordinates, in `f64`, with the dual.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct FewPoints {
+    samples: usize,
+    /// [coordinate][point], padded with zeros.
+    coordinates: Aligned<f64>,
+    /// v, padded with zeros.
+    dual: Aligned<f64>,
+}
+
+impl FewPoints {
+    /// Packs the points `batch` (empty means all), times `scale`.
+    pub fn pack<T: Float>(&mut self, from: &Coordinates<T>, batch: &[usize], scale: f64) -> Result<(), Error> {
+        self.samples = if batch.is_empty() {
+            from.matrix.ncols()
+        } else {
+            batch.len()
+        };
+        let stride = self.stride();
+        self.coordinates.set_len(MOST_COORDINATES * stride)?;
+        self.dual.set_len(stride)?;
+        self.dual.get_mut().fill(0.0);
+        let rows = self.coordinates.get_mut().chunks_exact_mut(stride.max(1));
+        for (k, row) in rows.enumerate() {
+            row.fill(0.0);
+            if k < from.matrix.nrows() {
+                for (i, x) in row[..self.samples].iter_mut().enumerate() {
+                    *x = from.matrix[(k, batch.get(i).copied().unwrap_or(i))].as_f64() * scale;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the dual, in the order of the packed points.
+    pub fn pack_dual<T: Float>(&mut self, dual: &[T]) {
+        for (to, v) in self.dual.get_mut().iter_mut().zip(dual) {
+            *to = v.as_f64();
+        }
+    }
+
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    fn stride(&self) -> usize {
+        self.samples.next_multiple_of(PADDING)
+    }
+
+    /// The coordinates of the points from `start` on.
+    fn from(&self, start: usize) -> [&[f64]; MOST_COORDINATES] {
+        let stride = self.stride();
+        std::array::from_fn(|k| &self.coordinates.get()[k * stride + start..(k + 1) * stride])
+    }
+
+    /// Points per part: whole blocks.
+    fn part(&self, level: Level) -> usize {
+        let (_, block) = lens(level);
+        self.stride().div_ceil(block).div_ceil(PARTS).max(1) * block
+    }
+
+    /// V, by rows, as partial sums in `partial` and in all.
+    pub(super) fn potential(
+        &self,
+        level: Level,
+        monomials: &Monomials,
+        workspaces: &Workspaces,
+        partial: &mut Vec<f64>,
+        potential: &mut Vec<f64>,
+        parallel: bool,
+    ) {
+        let (part, len) = (self.part(level), monomials.by_rows.len);
+        partial.clear();
+        partial.resize(self.stride().div_ceil(part) * len, 0.0);
+        for_parts(partial, len, parallel, |p, sums| {
+            let range = p * part..((p + 1) * part).min(self.stride());
+            let workspace = &mut *workspaces.own();
+            dispatch!(level, s => add_potential(s, self, range.clone(), monomials, workspace, sums));
+        });
+        add_parts(partial, len, potential);
+    }
+
+    /// F from M, for every point.
+    pub(super) fn outputs(
+        &self,
+        level: Level,
+        monomials: &Monomials,
+        workspaces: &Workspaces,
+        moments: &[f64],
+        outputs: &mut [f64],
+        parallel: bool,
+    ) {
+        let part = self.part(level);
+        for_parts(outputs, part, parallel, |p, outputs| {
+            let workspace = &mut *workspaces.own();
+            dispatch!(level, s => evaluate(s, self, p * part, monomials, workspace, moments, outputs));
+        });
+    }
+}
+
+#[inline(always)]
+fn add_potential<S: Simd>(
+    s: S,
+    points: &FewPoints,
+    range: std::ops::Range<usize>,
+    monomials: &Monomials,
+    work: &mut Workspace,
+    potential: &mut [f64],
+) {
+    let len = group_len::<S>();
+    let Monomials { rows, columns, .. } = monomials;
+    work.sums.get_mut().fill(0.0);
+    for start in range.clone().step_by(GROUPS * len) {
+        let groups = ((range.end - start) / len).min(GROUPS);
+        let (coordinates, dual) = (points.from(start), &points.dual.get()[start..]);
+        let (row_table, column_table) = (work.rows.get_mut(), work.columns.get_mut());
+        fill_table(s, rows, coordinates, Some(dual), false, groups, row_table);
+        fill_table(s, columns, coordinates, None, false, groups, column_table);
+        let row_table = (&row_table[..groups * rows.entries() * len], rows.entries());
+        let column_table = (&column_table[..groups * columns.entries() * len], columns.entries());
+        accumulate(s, &monomials.by_rows, row_table, column_table, work.sums.get_mut());
+    }
+    add_lanes(s, work.sums.get(), potential);
+}
+
+#[inline(always)]
+fn evaluate<S: Simd>(
+    s: S,
+    points: &FewPoints,
+    first: usize,
+    monomials: &Monomials,
+    work: &mut Workspace,
+    moments: &[f64],
+    outputs: &mut [f64],
+) {
+    let len = group_len::<S>();
+    let Monomials { rows, columns, .. } = monomials;
+    let mut padded = [0.0; PADDING];
+    for (b, outputs) in outputs.chunks_mut(GROUPS * len).enumerate() {
+        let coordinates = points.from(first + b * GROUPS * len);
+        let groups = outputs.len().div_ceil(len);
+        let (row_table, column_table) = (work.rows.get_mut(), work.columns.get_mut());
+        fill_table(s, rows, coordinates, None, false, groups, row_table);
+        fill_table(s, columns, coordinates, None, false, groups, column_table);
+        let tables = row_table
+            .chunks_exact(rows.entries() * len)
+            .zip(column_table.chunks_exact(columns.entries() * len));
+        for ((row_table, column_table), outputs) in tables.zip(outputs.chunks_mut(len)) {
+            let mut sum = zero(s);
+            for (t, tile) in monomials.by_rows.tiles.iter().enumerate() {
+                let coefficients = &moments[tile.offset..tile.offset + ROWS * tile.extent];
+                let inner = rows_of_tile(s, coefficients, &column_table[len..]);
+                let row_table = &row_table[(1 + t * ROWS) * len..];
+                for (inner, row) in inner.into_iter().zip(row_table.chunks_exact(len)) {
+                    sum = multiply_add::<S>(load(s, row), inner, sum);
+                }
+            }
+            store::<S>(sum, &mut padded);
+            outputs.copy_from_slice(&padded[..outputs.len()]);
+        }
+    }
+}

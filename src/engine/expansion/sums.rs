@@ -1,0 +1,257 @@
+//! The sums of an expansion, over fixed parts of neurons and points.
+
+use super::super::chunk::Chunk;
+use super::super::compiled;
+use super::super::sweep::{ONE_THREAD, Sweep};
+use super::choice::{Order, Reach};
+use super::monomials::Monomials;
+use super::neurons::{self, Visit};
+use super::points::FewPoints;
+use super::sphere::Sphere;
+use super::workspace::Workspaces;
+use crate::error::Error;
+use crate::float::Float;
+use fearless_simd::{Level, dispatch};
+use rayon::prelude::*;
+
+/// Parts in which sums are formed: enough for many threads, few enough that adding them up costs little.
+pub(super) const PARTS: usize = 32;
+
+/// The memory of the sweeps by expansion.
+#[derive(Debug, Default)]
+pub(super) struct Sums {
+    /// ||x||^2 of points on a sphere.
+    square: f64,
+    monomials: Option<Monomials>,
+    /// If the points are on a sphere.
+    sphere: Option<Sphere>,
+    workspaces: Workspaces,
+    /// V by rows and by columns.
+    potential: [Vec<f64>; 2],
+    /// M.
+    moments: Vec<f64>,
+    /// V and M on the sphere.
+    folded: Vec<f64>,
+    /// The sums of each part.
+    parts: Vec<f64>,
+    reaches: Vec<Reach>,
+}
+
+impl Sums {
+    /// For points that have this ||x||^2, if they are on a sphere.
+    pub fn new(square: f64) -> Self {
+        Self {
+            square,
+            ..Self::default()
+        }
+    }
+
+    /// Sets the order.
+    pub fn prepare(&mut self, dimension: usize, order: Order, level: Level) -> Result<(), Error> {
+        let known = self.monomials.take().filter(|known| known.degree == order.degree);
+        if known.is_none() {
+            self.sphere = None;
+        }
+        let monomials = self
+            .monomials
+            .insert(known.unwrap_or_else(|| Monomials::new(dimension, order.degree)));
+        if !order.on_sphere {
+            self.sphere = None;
+        } else if self.sphere.is_none() {
+            self.sphere = Some(Sphere::new(monomials, self.square));
+        }
+        self.workspaces.make_room(monomials, level)
+    }
+
+    /// V, from the dual of the points.
+    pub fn read_dual(&mut self, points: &FewPoints, level: Level) {
+        let Some(monomials) = &self.monomials else { return };
+        let [by_rows, by_columns] = &mut self.potential;
+        let parts = &mut self.parts;
+        match &self.sphere {
+            None => {
+                let parallel = is_much(monomials, points.samples());
+                points.potential(level, monomials, &self.workspaces, parts, by_rows, parallel);
+            }
+            Some(sphere) => {
+                let parallel = is_much(&sphere.monomials, points.samples());
+                let folded = &mut self.folded;
+                points.potential(level, &sphere.monomials, &self.workspaces, parts, folded, parallel);
+                sphere.unfold(folded, by_rows);
+            }
+        }
+        monomials.exchange(by_rows, by_columns);
+    }
+
+    /// Visits every neuron, and computes M if the sweep has a forward half. Returns the reach of the new weights of a step.
+    pub fn visit<T: Float>(
+        &mut self,
+        chunks: &mut [Chunk<T>],
+        sweep: &Sweep<'_, T>,
+        scale: f64,
+        level: Level,
+    ) -> Reach {
+        let Some(monomials) = &self.monomials else {
+            return Reach::default();
+        };
+        let width: usize = chunks.iter().map(|chunk| chunk.shape.neurons).sum();
+        let [by_rows, by_columns] = &self.potential;
+        let visit = Visit {
+            sweep,
+            monomials,
+            potential: [by_rows, by_columns],
+            scale,
+        };
+        let len = monomials.by_rows.len;
+        let together = chunks.len().div_ceil(PARTS).max(1);
+        let count = chunks.len().div_ceil(together);
+        self.parts.clear();
+        self.parts.resize(count * len, 0.0);
+        self.reaches.clear();
+        self.reaches.resize(count, Reach::default());
+        let mut parts = Parts {
+            together,
+            len,
+            sums: &mut self.parts,
+            reaches: &mut self.reaches,
+            workspaces: &self.workspaces,
+            parallel: is_much(monomials, 3 * width),
+        };
+        compiled::visit(chunks, &visit, level, &mut parts);
+        add_parts(&self.parts, len, &mut self.moments);
+        if let Some(sphere) = &mut self.sphere {
+            sphere.fold(&self.moments, &mut self.folded);
+        }
+        self.joined()
+    }
+
+    /// The reach of a copy of the weights.
+    pub fn measure<T: Float>(
+        &mut self,
+        chunks: &[Chunk<T>],
+        role: usize,
+        scale: f64,
+        level: Level,
+    ) -> Result<Reach, Error> {
+        let order = Order {
+            degree: self.monomials.as_ref().map_or(1, |monomials| monomials.degree),
+            on_sphere: self.sphere.is_some(),
+        };
+        self.prepare(chunks.first().map_or(1, |chunk| chunk.shape.dimension), order, level)?;
+        let together = chunks.len().div_ceil(PARTS).max(1);
+        self.reaches.clear();
+        self.reaches.resize(chunks.len().div_ceil(together), Reach::default());
+        let width: usize = chunks.iter().map(|chunk| chunk.shape.neurons).sum();
+        let mut parts = Parts {
+            together,
+            len: 0,
+            sums: &mut [],
+            reaches: &mut self.reaches,
+            workspaces: &self.workspaces,
+            parallel: width >= ONE_THREAD / 100,
+        };
+        compiled::measure(chunks, level, role, scale, &mut parts);
+        Ok(self.joined())
+    }
+
+    fn joined(&self) -> Reach {
+        let mut reach = Reach::default();
+        self.reaches.iter().for_each(|part| reach.join(part));
+        reach
+    }
+
+    /// F at points, or J u after a tangent product, from M.
+    pub fn outputs(&self, points: &FewPoints, outputs: &mut [f64], level: Level) {
+        let (monomials, moments) = match (&self.monomials, &self.sphere) {
+            (_, Some(sphere)) => (&sphere.monomials, &self.folded),
+            (Some(monomials), None) => (monomials, &self.moments),
+            (None, None) => return,
+        };
+        let parallel = is_much(monomials, points.samples());
+        points.outputs(level, monomials, &self.workspaces, moments, outputs, parallel);
+    }
+}
+
+/// The parts of a visit.
+pub(in super::super) struct Parts<'a> {
+    /// Chunks in a part.
+    together: usize,
+    /// Coefficients.
+    len: usize,
+    /// M of each part.
+    sums: &'a mut [f64],
+    reaches: &'a mut [Reach],
+    workspaces: &'a Workspaces,
+    parallel: bool,
+}
+
+/// See [`Sums::visit`].
+pub(in super::super) fn visit_all<T: Float>(
+    chunks: &mut [Chunk<T>],
+    visit: &Visit<'_, T>,
+    level: Level,
+    parts: &mut Parts<'_>,
+) {
+    let one = |((chunks, sums), reach): ((&mut [Chunk<T>], &mut [f64]), &mut Reach)| {
+        let work = &mut *parts.workspaces.own();
+        dispatch!(level, s => neurons::visit(s, chunks, visit, work, sums, reach));
+    };
+    if parts.parallel {
+        let sums = parts.sums.par_chunks_mut(parts.len);
+        let chunks = chunks.par_chunks_mut(parts.together);
+        chunks.zip(sums).zip(&mut *parts.reaches).for_each(one);
+    } else {
+        let sums = parts.sums.chunks_mut(parts.len);
+        let chunks = chunks.chunks_mut(parts.together);
+        chunks.zip(sums).zip(&mut *parts.reaches).for_each(one);
+    }
+}
+
+/// See [`Sums::measure`].
+pub(in super::super) fn measure_all<T: Float>(
+    chunks: &[Chunk<T>],
+    level: Level,
+    role: usize,
+    scale: f64,
+    parts: &mut Parts<'_>,
+) {
+    let one = |(chunks, reach): (&[Chunk<T>], &mut Reach)| {
+        let work = &mut *parts.workspaces.own();
+        dispatch!(level, s => neurons::measure(s, chunks, role, scale, work, reach));
+    };
+    if parts.parallel {
+        chunks.par_chunks(parts.together).zip(&mut *parts.reaches).for_each(one);
+    } else {
+        chunks.chunks(parts.together).zip(&mut *parts.reaches).for_each(one);
+    }
+}
+
+/// Whether there is enough work for more than one thread.
+fn is_much(monomials: &Monomials, count: usize) -> bool {
+    let work = monomials
+        .by_rows
+        .len
+        .saturating_mul(count)
+        .saturating_mul(2 * size_of::<f64>());
+    work >= ONE_THREAD && rayon::current_num_threads() > 1
+}
+
+/// Calls `work` for each part of `len` numbers, with its index.
+pub(super) fn for_parts(numbers: &mut [f64], len: usize, parallel: bool, work: impl Fn(usize, &mut [f64]) + Sync) {
+    if parallel {
+        let parts = numbers.par_chunks_mut(len).enumerate();
+        parts.for_each(|(p, part)| work(p, part));
+    } else {
+        let parts = numbers.chunks_mut(len).enumerate();
+        parts.for_each(|(p, part)| work(p, part));
+    }
+}
+
+/// Adds up the parts in order.
+pub(super) fn add_parts(parts: &[f64], len: usize, sum: &mut Vec<f64>) {
+    sum.clear();
+    sum.resize(len, 0.0);
+    for part in parts.chunks_exact(len) {
+        sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+    }
+}

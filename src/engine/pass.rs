@@ -1,0 +1,213 @@
+//! A pass: which sweep does it, direct or by expansion, and in which parts.
+//!
+//! Which one is a function of the weights and of the number of points at which they are evaluated. A step learns only when it
+//! has been done what its new weights need: if that is not what evaluated them, they are evaluated again.
+
+use super::batches::Batches;
+use super::chunk::{Activations, Chunk, Roles, gather, sums};
+use super::expansion::{At, Order};
+use super::points::Points;
+use super::sweep::{Ahead, Job, Sweep};
+use super::{Engine, Scope, SweepSums, compiled};
+use crate::communicator::Exchange;
+use crate::error::Error;
+use crate::float::Float;
+
+/// The passes of a run so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Passes {
+    pub all: usize,
+    /// How many of them were by expansion.
+    pub expanded: usize,
+    /// The degree of the last of them.
+    pub degree: usize,
+}
+
+/// The way of a sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Direct,
+    Expansion(Order),
+}
+
+impl<T: Float> Engine<T> {
+    /// Does a job, and reads the outputs of `scope`. Returns the sums over the neurons of this rank.
+    pub(super) fn sweep(&mut self, job: Job<T>, scope: Scope) -> Result<SweepSums, Error> {
+        let done = self.try_sweep(job, scope);
+        self.link().leave_on_error(done)
+    }
+
+    fn try_sweep(&mut self, job: Job<T>, scope: Scope) -> Result<SweepSums, Error> {
+        let roles = self.roles;
+        let (samples, next) = (
+            self.batches.current().points.samples,
+            self.batches.next().points.samples,
+        );
+        let ahead = scope != Scope::Nothing;
+        let steps = matches!(job, Job::Step { .. });
+        let evaluates_only = matches!(job, Job::Forward);
+        // A step most often needs next what it needed now.
+        let guess = self.way((At::Current, roles.current), next)?;
+        let way = if evaluates_only {
+            guess
+        } else {
+            self.way((At::Current, roles.current), samples)?
+        };
+        let at_once = ahead && way == guess;
+        self.run(way, job, roles, if at_once { scope } else { Scope::Nothing })?;
+        let own = sums(&self.chunks);
+        let mut last = way;
+        if ahead && !evaluates_only {
+            last = self.way((At::Next, roles.next), next)?;
+            if !at_once || last != way {
+                let current = roles.next;
+                self.run(last, Job::Forward, Roles { current, ..roles }, scope)?;
+            }
+        }
+        self.count(last);
+        self.outputs.read(&self.chunks, &self.batches, scope);
+        self.outputs.unit = match way {
+            // The packed points are multiplied by log2(e).
+            Way::Direct => std::f64::consts::LN_2,
+            Way::Expansion(_) => 1.0,
+        };
+        if steps || evaluates_only {
+            let stored = last == Way::Direct && self.stores();
+            if steps {
+                self.cached.set_next(stored);
+            } else {
+                self.cached.set_current(stored);
+            }
+        } else if way == Way::Direct {
+            // Recomputed, unless they were available.
+            self.cached.set_current(self.stores());
+        }
+        Ok(own)
+    }
+
+    /// F at the chosen points, of which the second part says where their outputs go.
+    pub(super) fn evaluate(
+        &mut self,
+        choose: impl Fn(&Batches<T>) -> Option<(&Points<T>, &[usize])>,
+    ) -> Result<&[f64], Error> {
+        let Some((points, _)) = choose(&self.batches) else {
+            return Ok(&[]);
+        };
+        let samples = points.samples;
+        let way = self.way((At::Current, self.roles.current), samples);
+        let way = self.link().leave_on_error(way)?;
+        if way == Way::Direct {
+            self.make_room()?;
+        }
+        let Some((points, slots)) = choose(&self.batches) else {
+            return Ok(&[]);
+        };
+        let sweep = Sweep::evaluation(self.roles, points);
+        match (way, &mut self.expansion) {
+            (Way::Expansion(order), Some(expansion)) => {
+                let done = expansion.run(order, &mut self.chunks, &sweep, &self.plan);
+                self.ranks.link().leave_on_error(done)?;
+            }
+            _ => {
+                let shape = (
+                    self.batches.trained(),
+                    self.chunks.iter().map(|chunk| chunk.shape.neurons).sum(),
+                );
+                let activations = self.buffers.activations.get_mut();
+                compiled::run(&mut self.chunks, activations, &sweep, self.plan.level, shape);
+            }
+        }
+        let outputs = &mut self.outputs.evaluated;
+        gather(&self.chunks, samples, 0, slots, outputs);
+        self.ranks.link().sum(Exchange::Evaluation, outputs)?;
+        self.count(way);
+        Ok(&self.outputs.evaluated)
+    }
+
+    /// The way for `samples` points at a copy of the weights.
+    fn way(&mut self, (at, role): (At, usize), samples: usize) -> Result<Way, Error> {
+        let Some(expansion) = &mut self.expansion else {
+            return Ok(Way::Direct);
+        };
+        let order = expansion.order(&self.chunks, &self.plan, (at, role), samples)?;
+        Ok(order.map_or(Way::Direct, Way::Expansion))
+    }
+
+    /// Whether the current samples are evaluated by an expansion.
+    pub(super) fn expands(&mut self) -> Result<bool, Error> {
+        let samples = self.batches.current().points.samples;
+        let way = self.way((At::Current, self.roles.current), samples)?;
+        Ok(way != Way::Direct)
+    }
+
+    fn count(&mut self, way: Way) {
+        self.passes.all += 1;
+        if let Way::Expansion(Order { degree, .. }) = way {
+            self.passes.expanded += 1;
+            self.passes.degree = degree;
+        }
+    }
+
+    /// Forgets what is known of the weights, because they are others.
+    pub(super) fn forget_weights(&mut self) {
+        if let Some(expansion) = &mut self.expansion {
+            expansion.forget();
+        }
+    }
+
+    /// A sweep of one kind.
+    fn run(&mut self, way: Way, job: Job<T>, roles: Roles, scope: Scope) -> Result<(), Error> {
+        if way == Way::Direct {
+            self.make_room()?;
+        }
+        let (stores, shape) = (self.stores(), (self.batches.trained(), self.width()));
+        let validation = self.batches.validation();
+        let ahead = (scope != Scope::Nothing).then(|| Ahead {
+            points: &self.batches.next().points,
+            store: stores && way == Way::Direct,
+            validation: validation.filter(|_| scope == Scope::BatchAndValidation),
+        });
+        let sweep = Sweep {
+            job,
+            roles,
+            samples: &self.batches.current().points,
+            activated: self.cached.activated(),
+            ahead,
+        };
+        match (way, &mut self.expansion) {
+            (Way::Expansion(order), Some(expansion)) => expansion.run(order, &mut self.chunks, &sweep, &self.plan),
+            (_, expansion) => {
+                let activations = self.buffers.activations.get_mut();
+                compiled::run(&mut self.chunks, activations, &sweep, self.plan.level, shape);
+                if let (Job::Step { .. }, Some(expansion)) = (job, expansion) {
+                    expansion.forget_next();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn stores(&self) -> bool {
+        self.chunks.first().is_some_and(|chunk| chunk.activations.stored)
+    }
+
+    /// Enlarges the buffers to hold what the next direct sweep computes.
+    fn make_room(&mut self) -> Result<(), Error> {
+        let (rows, group_rows, outputs) = self.batches.room();
+        let stored = self.plan.stores::<T>(rows, self.width());
+        let rows = if stored { rows } else { group_rows };
+        let fits = |chunk: &Chunk<T>| {
+            let kept = chunk.activations;
+            kept.stored == stored && kept.rows >= rows && chunk.sums_fit(outputs)
+        };
+        if self.chunks.iter().all(fits) {
+            return Ok(());
+        }
+        self.cached.drop_activations();
+        self.chunks
+            .iter_mut()
+            .try_for_each(|chunk| chunk.make_room(Activations { rows, stored }, outputs))?;
+        let len = self.chunks.iter().map(Chunk::activations_len).sum();
+        self.buffers.activations.set_len(len)
+    }
+}
