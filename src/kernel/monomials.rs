@@ -219,12 +219,10 @@ pub(super) fn pays(features: &Features, points: usize, others: usize) -> bool {
 /// Kernel ridge regression with the features of a limit kernel.
 #[derive(Clone, Debug)]
 pub(crate) struct MonomialRidge {
-    features: Features,
+    pub(super) features: Features,
     /// Of Phi R^2 Phi^T + lambda I.
-    factor: Cholesky,
-    lambda: f64,
-    /// (R K R + lambda I)^-1 R y.
-    pub(super) solution: DVector<f64>,
+    pub(super) factor: Cholesky,
+    pub(super) lambda: f64,
 }
 
 /// A system that is singular to working precision.
@@ -235,13 +233,13 @@ pub(super) struct Singular {
 }
 
 impl MonomialRidge {
-    /// `None` if there are not far fewer features than points. Costs about n 2^d N flops and N^3 / 3.
+    /// The regression, and (R K R + lambda I)^-1 R y. `None` if there are not far fewer features than points. Costs about n 2^d N flops and N^3 / 3.
     pub fn new(
         limit: &Limit,
         roots: &Roots,
         lambda: f64,
         targets: &DVector<f64>,
-    ) -> Result<Option<Result<Self, Singular>>, Error> {
+    ) -> Result<Option<Result<(Self, DVector<f64>), Singular>>, Error> {
         let n = limit.samples();
         let features = limit.features().filter(|features| 2 * features.count() <= n);
         let Some(features) = features.filter(|features| features.count() <= super::MAX_DIRECT) else {
@@ -267,12 +265,13 @@ impl MonomialRidge {
         let fitted = features.combine(limit, &factor.solve(&right))?;
         // c = R^2 (y - f) / lambda.
         let solution = fitted.iter().zip(targets).map(|(f, y)| (y - f) / lambda);
-        Ok(Some(Ok(Self {
+        let solution = roots.scale(DVector::from_iterator(n, solution));
+        let ridge = Self {
             features,
             factor,
             lambda,
-            solution: roots.scale(DVector::from_iterator(n, solution)),
-        })))
+        };
+        Ok(Some(Ok((ridge, solution))))
     }
 }
 
@@ -306,7 +305,6 @@ impl MonomialFit {
             features,
             factor,
             lambda,
-            ..
         } = &self.ridge;
         let mut deviations = Vec::with_capacity(points.ncols());
         for first in (0..points.ncols()).step_by(BLOCK) {

@@ -195,7 +195,7 @@ impl Predictor {
         let right = self.kernel.roots.scale(self.targets());
         let (solution, iterations) = match self.solver {
             Solver::Auto if self.kernel.samples() > MAX_DIRECT => match self.monomial_ridge(lambda)? {
-                Some(ridge) => (ridge.solution, 0),
+                Some((_, solution)) => (solution, 0),
                 None => ConjugateGradient::default().solve(&self.kernel, lambda, &right)?,
             },
             Solver::Auto | Solver::Cholesky => (self.factor(lambda)?.solve(&right), 0),
@@ -204,8 +204,8 @@ impl Predictor {
         Ok(self.fit(solution, iterations))
     }
 
-    /// Ridge regression with monomials for features, if the points have few coordinates.
-    fn monomial_ridge(&self, lambda: f64) -> Result<Option<MonomialRidge>, Error> {
+    /// Ridge regression with monomials for features, and (R K R + lambda I)^-1 R y, if the points have few coordinates.
+    fn monomial_ridge(&self, lambda: f64) -> Result<Option<(MonomialRidge, DVector<f64>)>, Error> {
         let WeightedKernel { training, roots } = &self.kernel;
         let Some(limit) = training.limit() else {
             return Ok(None);
@@ -219,11 +219,12 @@ impl Predictor {
 
     /// The same, with what the posterior variances need.
     pub(crate) fn monomial_fit(&self, lambda: f64) -> Result<Option<MonomialFit>, Error> {
-        let (Some(limit), Some(ridge)) = (self.kernel.training.limit(), self.monomial_ridge(lambda)?) else {
+        let (Some(limit), Some((ridge, solution))) = (self.kernel.training.limit(), self.monomial_ridge(lambda)?)
+        else {
             return Ok(None);
         };
         Ok(Some(MonomialFit {
-            mean: self.fit(ridge.solution.clone(), 0),
+            mean: self.fit(solution, 0),
             limit: limit.clone(),
             ridge,
         }))

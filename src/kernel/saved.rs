@@ -1,9 +1,11 @@
 //! The tensors of fits with standard deviations, which are part of the files of regressors.
 
+use super::MAX_DIRECT;
 use super::file::{COEFFICIENTS, POINTS};
 use super::fit::Fit;
 use super::limit::Limit;
 use super::low_rank::LowRank;
+use super::monomials::{MonomialFit, MonomialRidge};
 use super::posterior::Posterior;
 use super::roots::Roots;
 use super::training_kernel::TrainingKernel;
@@ -21,7 +23,7 @@ const FACTOR: &str = "factor";
 const ROOTS: &str = "weight_roots";
 const WHITENING: &str = "whitening";
 
-/// All tensors that a [`Posterior`] or [`LowRank`] may have.
+/// All tensors that a [`Posterior`], [`MonomialFit`] or [`LowRank`] may have.
 pub(crate) const TENSORS: [&str; 5] = [COEFFICIENTS, POINTS, FACTOR, ROOTS, WHITENING];
 
 /// A copy of a lower triangular n x n matrix, with zeros above the diagonal. Its columns, one after the other, are the rows of
@@ -96,6 +98,33 @@ impl Posterior {
             roots: Roots(roots),
         };
         Ok(Self::new(kernel, factor, mean))
+    }
+}
+
+impl MonomialFit {
+    /// The coefficients and points.
+    pub(crate) fn tensors(&self) -> Vec<Tensor<'_>> {
+        self.mean.tensors()
+    }
+
+    /// The factor of the normal equations.
+    pub(crate) fn triangles(&self) -> Result<Vec<Triangle>, Error> {
+        Ok(vec![Triangle::new(FACTOR, self.ridge.factor.matrix())?])
+    }
+
+    /// Reads what [`tensors`](Self::tensors) and [`triangles`](Self::triangles) wrote, for the limit kernel with this sigma.
+    pub(crate) fn read(file: &mut TensorFile, std_dev: f64, lambda: f64) -> Result<Self, Error> {
+        let (mean, limit) = read_mean(file, std_dev)?;
+        let Some(features) = limit.features().filter(|features| features.count() <= MAX_DIRECT) else {
+            return Err(file.invalid("its points have too many coordinates for monomials, or are too long"));
+        };
+        let factor = Cholesky::from_matrix(Triangle::read(file, FACTOR, features.count())?);
+        let ridge = MonomialRidge {
+            features,
+            factor,
+            lambda,
+        };
+        Ok(Self { mean, limit, ridge })
     }
 }
 

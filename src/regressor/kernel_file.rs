@@ -3,7 +3,7 @@
 use super::kernel::{KernelRegressor, Solution};
 use crate::error::Error;
 use crate::float::Float;
-use crate::kernel::{LowRank, Posterior, TENSORS};
+use crate::kernel::{LowRank, MonomialFit, Posterior, TENSORS};
 use crate::scaling::{self, LENGTHS, MEANS, STD_DEVS, Scaling};
 use crate::selection::Selection;
 use crate::storage::tensors::{TensorFile, save};
@@ -28,6 +28,7 @@ struct Document {
 #[serde(rename_all = "snake_case")]
 enum Kind {
     Exact,
+    Monomials,
     LowRank,
 }
 
@@ -53,14 +54,15 @@ impl<T: Float> KernelRegressor<T> {
     /// Saves the regressor in one safetensors file, with what its standard deviations need. After [`load`](Self::load),
     /// predictions and standard deviations are the same, bit for bit.
     ///
-    /// All tensors are `F64`, in C order. The file has 8 n^2 bytes and more, with n = 1024 for more than 4096 samples.
+    /// All tensors are `F64`, in C order. The file has 8 n^2 bytes and more, with n = 1024 for more than 4096 samples, or
+    /// 8 (d n + N^2) where few columns allow N monomials instead.
     ///
     /// | tensor | shape | content |
     /// |---|---|---|
     /// | `scaling.means`, `scaling.std_devs`, `scaling.lengths` | raw columns | as in [`ExpRegressor::save`](crate::ExpRegressor::save) |
     /// | `points` | n x d | the scaled training points, or the centres, one per row |
     /// | `coefficients` | n | c: the prediction is sum_i c_i K(x_i, x), in scaled units |
-    /// | `factor` | n x n | the upper triangular U: U^T U = R K R + lambda I, or the matrix M of centres (see below) |
+    /// | `factor` | n x n | the upper triangular U: U^T U = R K R + lambda I, or the matrix M of centres (see below); N x N for N monomials: U^T U = Phi R^2 Phi^T + lambda I |
     /// | `weight_roots` | n | R: the roots of the sample weights, if there are any |
     /// | `whitening` | n x n | with centres: V, upper triangular, with V V^T = K^-1 up to a jitter |
     ///
@@ -69,7 +71,7 @@ impl<T: Float> KernelRegressor<T> {
     ///
     /// | key | content |
     /// |---|---|
-    /// | `solution` | `exact`, or `low_rank` with centres |
+    /// | `solution` | `exact`, `low_rank` with centres, or `monomials` for more than 4096 samples in few columns (`exact` but for the rounding) |
     /// | `std_dev` | sigma |
     /// | `variance` | t^2 of [`predict_with_std`](Self::predict_with_std) |
     /// | `scaling`, `selection` | as in [`ExpRegressor::save`](crate::ExpRegressor::save); lambda is `selection.lambda` |
@@ -110,6 +112,7 @@ impl<T: Float> KernelRegressor<T> {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let (solution, parts, triangles) = match &self.solution {
             Solution::Exact(posterior) => (Kind::Exact, posterior.tensors(), posterior.triangles()?),
+            Solution::Monomials(fit) => (Kind::Monomials, fit.tensors(), fit.triangles()?),
             Solution::LowRank(low_rank) => (Kind::LowRank, low_rank.tensors(), low_rank.triangles()?),
         };
         let document = Document {
@@ -148,6 +151,7 @@ impl<T: Float> KernelRegressor<T> {
         let scaling = Scaling::read(&mut file, scaling)?;
         let solution = match solution {
             Kind::Exact => Solution::Exact(Posterior::read(&mut file, std_dev)?),
+            Kind::Monomials => Solution::Monomials(MonomialFit::read(&mut file, std_dev, selection.lambda())?),
             Kind::LowRank => Solution::LowRank(LowRank::read(&mut file, std_dev, selection.lambda())?),
         };
         let (scaled, found) = (scaling.scaled_dimension(), solution.fit().dimension());

@@ -26,9 +26,26 @@ fn weighted<T: Float>(samples: usize) -> Dataset<T> {
     data::<T>(samples).with_weights(weights).unwrap()
 }
 
-/// The same model after a save and a load, bit for bit, and the same bytes after another save.
-fn comes_back<T: Float>(model: &KernelRegressor<T>, path: &Path) {
-    let new = Dataset::new(data::<T>(50).points() * T::lit(1.003), DVector::zeros(50)).unwrap();
+/// The same with three more columns, too many for monomials.
+fn wide<T: Float>(samples: usize) -> Dataset<T> {
+    let few = weighted::<T>(samples);
+    let points = DMatrix::from_fn(6, samples, |k, i| match k {
+        0..3 => few.points()[(k, i)],
+        _ => T::lit(((3 + i) as f64 * (0.3 + k as f64)).cos()),
+    });
+    let names = ["a \"quoted\" name", "Säure", "", "d", "e", "f"]
+        .map(String::from)
+        .to_vec();
+    let data = Dataset::new(points, few.labels().clone())
+        .unwrap()
+        .with_names(names)
+        .unwrap();
+    data.with_weights(few.weights().unwrap().clone()).unwrap()
+}
+
+/// The same model after a save and a load, bit for bit, and the same bytes after another save. `sample` has 50 points.
+fn comes_back<T: Float>(model: &KernelRegressor<T>, sample: &Dataset<T>, path: &Path) {
+    let new = Dataset::new(sample.points() * T::lit(1.003), DVector::zeros(50)).unwrap();
     model.save(path).unwrap();
     let first = fs::read(path).unwrap();
     let loaded = KernelRegressor::<T>::load(path).unwrap();
@@ -49,20 +66,19 @@ fn comes_back<T: Float>(model: &KernelRegressor<T>, path: &Path) {
     assert_eq!(loaded.solution().coefficients(), model.solution().coefficients());
     loaded.save(path).unwrap();
     assert_eq!(fs::read(path).unwrap(), first, "the same bytes each time");
-    let swapped = data::<T>(50)
-        .with_names(vec!["a".into(), "b".into(), "c".into()])
-        .unwrap();
+    let names = (0..sample.dimension()).map(|k| format!("column {k}"));
+    let swapped = sample.clone().with_names(names.collect()).unwrap();
     refused(loaded.predict(&swapped), &["quoted", "is missing"]);
 }
 
 fn exact_regressors_come_back<T: Float>() {
     let folder = Folder::new(&format!("kernel-regressor-{}", T::NAME));
     let path = folder.join("model");
-    comes_back(&KernelRegressor::fit(&data::<T>(60)).unwrap(), &path);
-    comes_back(&KernelRegressor::fit(&weighted::<T>(60)).unwrap(), &path);
+    comes_back(&KernelRegressor::fit(&data::<T>(60)).unwrap(), &data(50), &path);
+    comes_back(&KernelRegressor::fit(&weighted::<T>(60)).unwrap(), &data(50), &path);
     let plain = Scaling::options().bias(false).unit_sphere(false).labels(false);
     let options = KernelRegressor::options().std_dev(0.3).lambda(0.2).scaling(plain);
-    comes_back(&options.fit(&data::<T>(60)).unwrap(), &path);
+    comes_back(&options.fit(&data::<T>(60)).unwrap(), &data(50), &path);
 }
 
 fn regressors_with_centres_come_back<T: Float>() {
@@ -70,13 +86,31 @@ fn regressors_with_centres_come_back<T: Float>() {
     let model = KernelRegressor::options()
         .length_scales(false)
         .scaling(Scaling::options().beta(1.0))
-        .fit(&weighted::<T>(4200))
+        .fit(&wide::<T>(4200))
         .unwrap();
     assert_eq!(model.solution().coefficients().len(), 1024);
-    comes_back(&model, &folder.join("model"));
+    comes_back(&model, &wide(50), &folder.join("model"));
 }
 
-on_both!(exact_regressors_come_back, regressors_with_centres_come_back);
+/// More than 4096 samples in few columns: monomials in place of centres.
+fn regressors_with_monomials_come_back<T: Float>() {
+    let folder = Folder::new(&format!("kernel-regressor-monomials-{}", T::NAME));
+    let model = KernelRegressor::options()
+        .length_scales(false)
+        .scaling(Scaling::options().beta(1.0))
+        .fit(&weighted::<T>(4200))
+        .unwrap();
+    assert_eq!(model.solution().coefficients().len(), 4200);
+    let path = folder.join("model");
+    comes_back(&model, &data(50), &path);
+    assert!(fs::metadata(&path).unwrap().len() < 8 * 4200 * 4200 / 4);
+}
+
+on_both!(
+    exact_regressors_come_back,
+    regressors_with_centres_come_back,
+    regressors_with_monomials_come_back
+);
 
 #[test]
 fn any_scalar_type_loads_a_file() {
@@ -177,6 +211,7 @@ fn damaged_files_are_refused() {
         ("/selection/lambda", json!(-0.1), ["its `lambda` is -0.1", "positive"]),
         ("/solution", json!("guess"), ["metadata is damaged", "guess"]),
         ("/solution", json!("low_rank"), ["no tensor", "\"whitening\""]),
+        ("/solution", json!("monomials"), ["\"factor\" has shape", "20"]),
         (
             "/scaling/label_std_dev",
             json!(0.0),
