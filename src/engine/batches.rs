@@ -176,7 +176,7 @@ impl<T: Float> Batches<T> {
         }
     }
 
-    /// Packs the dual, one number per current sample, for the backward half.
+    /// Sets the dual, one number per current sample, of the backward half.
     pub fn pack_dual(&mut self, dual: &[T]) {
         let batch = &mut self.packed[self.current];
         self.permuted.clear();
@@ -187,7 +187,14 @@ impl<T: Float> Batches<T> {
             let scaled = |&slot: &usize| T::lit(dual[slot].as_f64() * root(slot));
             self.permuted.extend(batch.slots.iter().map(scaled));
         }
-        batch.points.pack_dual(&self.permuted);
+        if let Some(few) = &mut batch.points.few {
+            few.pack_dual(&self.permuted);
+        }
+    }
+
+    /// Packs the same dual for a direct backward half.
+    pub fn pack_direct_dual(&mut self) {
+        self.packed[self.current].points.pack_dual(&self.permuted);
     }
 
     /// Coordinates along which weights move.

@@ -159,6 +159,9 @@ impl<T: Float> Engine<T> {
     fn run(&mut self, way: Way, job: Job<T>, roles: Roles, scope: Scope) -> Result<(), Error> {
         if way == Way::Direct {
             self.make_room()?;
+            if job.goes_backward() {
+                self.batches.pack_direct_dual();
+            }
         }
         let (stores, shape) = (self.stores(), (self.batches.trained(), self.width()));
         let validation = self.batches.validation();

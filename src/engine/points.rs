@@ -210,9 +210,6 @@ impl<T: Float> Points<T> {
 
     /// Multiplies sample i of the backward half by `dual[i]`.
     pub fn pack_dual(&mut self, dual: &[T]) {
-        if let Some(few) = &mut self.few {
-            few.pack_dual(dual);
-        }
         let (from, to) = (self.backward.get(), self.dual.get_mut());
         for block in &self.feature_blocks {
             let end = block.offset + block.depth * block.rows;

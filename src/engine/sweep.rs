@@ -36,6 +36,17 @@ pub(super) enum Job<T> {
     Step { source: Source, update: Update<T> },
 }
 
+impl<T> Job<T> {
+    /// Whether it computes J^T v from the dual.
+    pub fn goes_backward(&self) -> bool {
+        match self {
+            Self::Gradient | Self::Product(Along::Gradient) => true,
+            Self::Step { source, .. } => *source != Source::Kept,
+            Self::Forward | Self::Product(Along::Movement) => false,
+        }
+    }
+}
+
 /// The direction of a tangent product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Along {
@@ -87,15 +98,6 @@ impl<'a, T: Float> Sweep<'a, T> {
                 store: false,
                 validation: None,
             }),
-        }
-    }
-
-    /// Whether it computes J^T v from the dual.
-    pub fn goes_backward(&self) -> bool {
-        match self.job {
-            Job::Gradient | Job::Product(Along::Gradient) => true,
-            Job::Step { source, .. } => source != Source::Kept,
-            Job::Forward | Job::Product(Along::Movement) => false,
         }
     }
 

@@ -10,7 +10,7 @@
 use super::super::chunk::{Chunk, SCRATCH_ROWS};
 use super::super::kernels::expansion::{Group, accumulate, add_lanes, fill_table, load, multiply_add, rows_of_tile};
 use super::super::kernels::expansion::{Lanes, ROWS, VECTORS, group_len, store, zero};
-use super::super::sweep::{Along, Job, PanelAt, Source, Sweep, move_panel, note_gradient};
+use super::super::sweep::{Along, Job, PanelAt, Sweep, move_panel, note_gradient};
 use super::choice::Reach;
 use super::monomials::{MOST_COORDINATES, Monomials, Part, Staircase};
 use super::workspace::{GROUPS, Workspace, by_coordinate};
@@ -89,15 +89,7 @@ fn visit_block<S: Simd, T: Float>(
 ) {
     let Sweep { job, roles, .. } = *visit.sweep;
     let mut groups = 0;
-    let backward = !matches!(
-        job,
-        Job::Forward
-            | Job::Product(Along::Movement)
-            | Job::Step {
-                source: Source::Kept,
-                ..
-            }
-    );
+    let backward = job.goes_backward();
     if backward || matches!(job, Job::Forward | Job::Product(_)) {
         groups = read_block::<S, T>(chunk, roles.current, visit.scale, &panels, work);
         fill(s, visit.monomials, groups, work);

@@ -148,7 +148,7 @@ impl Expansion {
     ) -> Result<(), Error> {
         let level = plan.level;
         self.sums.prepare(self.facts.dimension, order, level)?;
-        if let (true, Some(points)) = (sweep.goes_backward(), &sweep.samples.few) {
+        if let (true, Some(points)) = (sweep.job.goes_backward(), &sweep.samples.few) {
             self.sums.read_dual(points, level);
         }
         let reach = self.sums.visit(chunks, sweep, self.scale, level);
