@@ -2,7 +2,7 @@
 //! there as in code.
 
 use crate::support::says;
-use expnet::certificate::{Certificate, certify, sufficient_width};
+use expnet::certificate::{Attempt, Certificate, certify, sufficient_width};
 use expnet::kernel::Spectrum;
 use expnet::method::{GaussNewton, GradientDescent, Minibatch};
 use expnet::observer::History;
@@ -123,18 +123,25 @@ fn as_json<S: Serialize>(data: &S) -> Value {
     serde_json::from_str(&serde_json::to_string(data).unwrap()).unwrap()
 }
 
-/// All that the methods of a certificate return.
-fn written_out(c: &Certificate, theorem: &Value) -> Value {
-    let names = ["a", "a_prime", "a_double_prime"];
-    let attempts = c.attempts().iter().zip(names).map(|(attempt, name)| {
-        let sides = attempt.inequalities().iter();
-        let sides = sides.map(|i| json!({"statement": i.statement(), "left": i.left(), "right": i.right()}));
-        json!({"theorem": name, "radius": attempt.radius(), "inequalities": sides.collect::<Vec<_>>()})
+/// All that the methods of an attempt return.
+fn attempt(attempt: &Attempt) -> Value {
+    let sides = attempt.inequalities().iter();
+    let sides = sides.map(|i| json!({"statement": i.statement(), "left": i.left(), "right": i.right()}));
+    let promise = json!({
+        "step_size": attempt.step_size(), "max_step_size": attempt.max_step_size(), "rate": attempt.rate(),
+        "amplitude": attempt.residual_bound(0), "radius": attempt.radius(), "distance": attempt.distance(),
+        "kernel_share": attempt.kernel_share(),
     });
+    let promise = if attempt.holds() { promise } else { Value::Null };
+    json!({"theorem": attempt.theorem(), "promise": promise, "inequalities": sides.collect::<Vec<_>>()})
+}
+
+/// All that the methods of a certificate return.
+fn written_out(c: &Certificate) -> Value {
     json!({
-        "samples": 2, "dimension": 2, "width": c.width(), "theorem": theorem,
-        "max_step_size": c.max_step_size(), "rate": c.rate(), "residual_norm": c.residual_norm(),
-        "lambda_min": c.lambda_min(), "lambda_max": c.lambda_max(), "attempts": attempts.collect::<Vec<_>>(),
+        "samples": 2, "dimension": 2, "width": c.width(), "residual_norm": c.residual_norm(),
+        "lambda_min": c.lambda_min(), "lambda_max": c.lambda_max(), "best": attempt(c.best()),
+        "attempts": c.attempts().iter().map(attempt).collect::<Vec<_>>(),
     })
 }
 
@@ -150,9 +157,16 @@ fn certificates_serialise_exactly() {
             .unwrap()
     };
     let proved = certify(&start(512), &data).unwrap();
-    assert_eq!(as_json(&proved), written_out(&proved, &json!("a_double_prime")));
+    assert_eq!(as_json(&proved), written_out(&proved));
+    let names = ["a", "a_prime", "a_double_prime", "ball", "g_basic", "g_full"];
+    for (k, name) in names.into_iter().enumerate() {
+        assert_eq!(as_json(&proved)["attempts"][k]["theorem"], name);
+    }
+    let text = serde_json::to_string(&proved).unwrap();
+    assert_eq!(serde_json::from_str::<Certificate>(&text).unwrap(), proved);
     let open = certify(&start(8), &Dataset::from_rows(&rows, &[5.0, -5.0]).unwrap()).unwrap();
-    assert_eq!(as_json(&open), written_out(&open, &Value::Null));
+    assert_eq!(as_json(&open), written_out(&open));
+    assert_eq!(as_json(&open)["best"]["promise"], Value::Null);
     let hopeless = Dataset::from_rows(&rows, &[1e9, -1e9]).unwrap();
     let infinite = as_json(&certify(&start(8), &hopeless).unwrap());
     assert_eq!(infinite["attempts"][2]["inequalities"][0]["left"], "inf");
