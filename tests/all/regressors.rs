@@ -169,7 +169,7 @@ fn many_samples_take_the_paths_of_bounded_memory() {
     let kernel = KernelRegressor::fit(&train).unwrap();
     assert_eq!(
         (kernel.selection().compared(), kernel.solution().coefficients().len()),
-        (1400, 1024)
+        (1400, 4400)
     );
     // On a part, lambda was chosen once and for all.
     assert_eq!(
@@ -181,6 +181,25 @@ fn many_samples_take_the_paths_of_bounded_memory() {
     assert!((std_dev.mean() / (0.2 / 2.0_f64.sqrt()) - 1.0).abs() < 0.15);
     let network = ExpRegressor::options().width(128).fit(&train).unwrap();
     assert!(network.score(&test).unwrap() > 0.94, "{}", network.report());
+}
+
+#[test]
+fn many_samples_of_many_columns_are_fitted_by_centres() {
+    let data = noisy::<f64>(5500);
+    let (d, n) = data.points().shape();
+    let beside = |k: usize, i: usize| ((1 + i) as f64 * (0.37 + k as f64).sqrt()).sin();
+    let wide = DMatrix::from_fn(
+        d + 3,
+        n,
+        |k, i| if k < d { data.points()[(k, i)] } else { beside(k, i) },
+    );
+    let (train, test) = Dataset::new(wide, data.labels().clone())
+        .unwrap()
+        .split(0.8, 1)
+        .unwrap();
+    let kernel = KernelRegressor::fit(&train).unwrap();
+    assert_eq!(kernel.solution().coefficients().len(), 1024);
+    assert!(kernel.score(&test).unwrap() > 0.9);
 }
 
 #[test]
