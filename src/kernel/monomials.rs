@@ -225,6 +225,9 @@ pub(crate) struct MonomialRidge {
     pub(super) lambda: f64,
 }
 
+/// The regression with (R K R + lambda I)^-1 R y, unless it is singular.
+pub(super) type Solved = Result<(MonomialRidge, DVector<f64>), Singular>;
+
 /// A system that is singular to working precision.
 pub(super) struct Singular {
     pub condition: f64,
@@ -234,12 +237,7 @@ pub(super) struct Singular {
 
 impl MonomialRidge {
     /// The regression, and (R K R + lambda I)^-1 R y. `None` if there are not far fewer features than points. Costs about n 2^d N flops and N^3 / 3.
-    pub fn new(
-        limit: &Limit,
-        roots: &Roots,
-        lambda: f64,
-        targets: &DVector<f64>,
-    ) -> Result<Option<Result<(Self, DVector<f64>), Singular>>, Error> {
+    pub fn new(limit: &Limit, roots: &Roots, lambda: f64, targets: &DVector<f64>) -> Result<Option<Solved>, Error> {
         let n = limit.samples();
         let features = limit.features().filter(|features| 2 * features.count() <= n);
         let Some(features) = features.filter(|features| features.count() <= super::MAX_DIRECT) else {
