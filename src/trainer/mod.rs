@@ -269,7 +269,8 @@ impl<'a, T: Float> Trainer<'a, T> {
     /// ```
     /// use expnet::{Dataset, Initializer, Trainer};
     ///
-    /// let data = Dataset::from_rows(&[[1.0, 0.0], [0.6, 0.8]], &[0.5, -0.5])?;
+    /// let rows = [[1.0, 0.0], [0.6, 0.8], [-0.8, 0.6], [0.0, -1.0]];
+    /// let data = Dataset::from_rows(&rows, &[0.5, -0.5, 0.5, -0.5])?;
     /// let mut net = Initializer::new(2, 8).antisymmetric(true).seed(1).build::<f64>()?;
     /// let report = Trainer::default().certify(25).fit(&mut net, &data)?;
     /// let proof = report.proof().expect("a run that converges is proved in the end");
