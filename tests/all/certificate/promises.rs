@@ -122,6 +122,8 @@ fn kept_at_the_edge(
     (factor, share): (f64, f64),
     problems: impl Iterator<Item = (Case, u64, (DMatrix<f64>, ExpNetwork<f64>))>,
 ) {
+    // A, A' and A'' break soon or, being far from sharp, not at all.
+    let steps = if share > 0.5 { 3000 } else { 300 };
     let (mut edges, mut visible, mut beyond) = (0, 0, 0);
     for (case, seed, problem) in problems {
         let Some(edge) = case.edge(problem, seed / 4) else {
@@ -130,9 +132,9 @@ fn kept_at_the_edge(
         edges += 1;
         assert_eq!(broken(&edge, 1.0, (150, 1)), None, "{seed}: {:?}", edge.attempt);
         // Where the slowest direction takes longer than the run, less is seen.
-        if edge.attempt.rate() * 3000.0 > 1.0 {
+        if edge.attempt.rate() * steps as f64 > 1.0 {
             visible += 1;
-            beyond += usize::from(broken(&edge, factor, (3000, 50)).is_some());
+            beyond += usize::from(broken(&edge, factor, (steps, 50)).is_some());
         }
     }
     println!("{edges} problems at the edge; with e_0 {factor} times larger {beyond} of {visible} break a promise");
@@ -175,22 +177,22 @@ fn a_prime() {
 
 #[test]
 fn a_double_prime() {
-    kept_at_the_edge(200, (6.0, 0.1), problems(Theorem::ADoublePrime, 260, SMALL));
+    kept_at_the_edge(200, (6.0, 0.6), problems(Theorem::ADoublePrime, 260, SMALL));
 }
 
 #[test]
 fn a_free_ball() {
-    kept_at_the_edge(200, (6.0, 0.1), problems(Theorem::Ball, 260, &[1.0, 0.3, 1.4]));
+    kept_at_the_edge(200, (6.0, 0.4), problems(Theorem::Ball, 260, &[1.0, 0.3, 1.4]));
 }
 
 #[test]
 fn g_basic() {
-    kept_at_the_edge(200, (6.0, 0.8), problems(Theorem::GBasic, 260, ALL));
+    kept_at_the_edge(200, (6.0, 0.95), problems(Theorem::GBasic, 260, ALL));
 }
 
 #[test]
 fn g_full() {
-    kept_at_the_edge(200, (6.0, 0.9), problems(Theorem::GFull, 260, ALL));
+    kept_at_the_edge(200, (6.0, 0.95), problems(Theorem::GFull, 260, ALL));
 }
 
 /// The best theorem is at least as good as A'', the sharpest of the older ones.
