@@ -208,4 +208,14 @@ fn print_means(rows: &BTreeMap<String, Row>) {
         ..Row::default()
     };
     print("mean", &all);
+    if all.peers.is_some() {
+        println!("\nseconds of a fit, in the mean of the sets, relative to the network and the kernel:");
+        for (name, seconds) in PEER_NAMES.iter().zip(&all.peer_seconds) {
+            println!(
+                "{name:8} {:8.2} x {:8.2} x",
+                seconds / all.network_seconds,
+                seconds / all.kernel_seconds
+            );
+        }
+    }
 }
