@@ -94,10 +94,9 @@ impl Certifier {
     }
 
     fn descent<T: Float>(self, net: &ExpNetwork<T>, data: &Dataset<T>, sizes: Sizes) -> Result<Certificate, Error> {
-        let problem = Problem::new("`certificate::certify`", net, data)?;
-        let neurons = problem.neurons(net);
-        let start = Start::new(&neurons, &problem.points, &problem.labels)?;
-        self.certify_start(&start, sizes)
+        with_start("`certificate::certify`", net, data, |start| {
+            self.certify_start(start, sizes)
+        })
     }
 
     /// See [`certify_gauss_newton`](super::certify_gauss_newton).
@@ -106,38 +105,33 @@ impl Certifier {
         net: &ExpNetwork<T>,
         data: &Dataset<T>,
     ) -> Result<NewtonCertificate, Error> {
-        let problem = Problem::new("`certificate::certify_gauss_newton`", net, data)?;
-        let neurons = problem.neurons(net);
-        let start = Start::new(&neurons, &problem.points, &problem.labels)?;
-        let Some(whitened) = Whitened::new(&start)? else {
-            return Ok(NewtonCertificate::not_definite(Theorem::N, &start));
-        };
-        let operators = self.operators(&whitened)?;
-        let paired = whitened.is_paired().then_some(0.0);
-        let mut found = Newton::of(&whitened, whitened.growth.l1, paired);
-        if let Some(operators) = operators.as_ref() {
-            let full = Newton::of(&whitened, operators.l1, Some(operators.curvature));
-            found = match (full, found) {
-                (Ok(full), Ok(basic)) if basic.distance < full.distance => Ok(basic),
-                (full, _) => full,
+        with_start("`certificate::certify_gauss_newton`", net, data, |start| {
+            let Some(whitened) = Whitened::new(start)? else {
+                return Ok(NewtonCertificate::not_definite(Theorem::N, start));
             };
-        }
-        Ok(NewtonCertificate::full(&whitened, found))
+            let paired = whitened.is_paired().then_some(0.0);
+            let mut found = Newton::of(&whitened, whitened.growth.l1, paired);
+            if let Some(operators) = self.operators(&whitened)? {
+                let full = Newton::of(&whitened, operators.l1, Some(operators.curvature));
+                found = match (full, found) {
+                    (Ok(full), Ok(basic)) if basic.distance < full.distance => Ok(basic),
+                    (full, _) => full,
+                };
+            }
+            Ok(NewtonCertificate::full(&whitened, found))
+        })
     }
 
     /// See [`certify_frozen`](super::certify_frozen).
     pub fn certify_frozen<T: Float>(&self, net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<NewtonCertificate, Error> {
-        let problem = Problem::new("`certificate::certify_frozen`", net, data)?;
-        let neurons = problem.neurons(net);
-        let start = Start::new(&neurons, &problem.points, &problem.labels)?;
-        let Some(whitened) = Whitened::new(&start)? else {
-            return Ok(NewtonCertificate::not_definite(Theorem::F, &start));
-        };
-        let operators = self.operators(&whitened)?;
-        Ok(NewtonCertificate::frozen(
-            &whitened,
-            Frozen::both(&whitened, operators.as_ref()),
-        ))
+        with_start("`certificate::certify_frozen`", net, data, |start| {
+            let Some(whitened) = Whitened::new(start)? else {
+                return Ok(NewtonCertificate::not_definite(Theorem::F, start));
+            };
+            let operators = self.operators(&whitened)?;
+            let found = Frozen::both(&whitened, operators.as_ref());
+            Ok(NewtonCertificate::frozen(&whitened, found))
+        })
     }
 
     /// The certificate of a run at `weights`, with steps of `step_size`, by theorem G alone, which promises more than the
@@ -209,23 +203,16 @@ fn certificate(start: &Start<'_>, attempts: Vec<Attempt>) -> Certificate {
     )
 }
 
-/// A network's data, in f64.
-struct Problem {
-    points: DMatrix<f64>,
-    labels: DVector<f64>,
-}
-
-impl Problem {
-    fn new<T: Float>(what: &'static str, net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<Self, Error> {
-        net.check_dimension(data.points())?;
-        data.refuse_weights(what, WEIGHTS)?;
-        Ok(Self {
-            points: data.points().map(T::as_f64),
-            labels: data.labels().map(T::as_f64),
-        })
-    }
-
-    fn neurons<'a, T: Float>(&'a self, net: &'a ExpNetwork<T>) -> OfNetwork<'a, T> {
-        OfNetwork::new(&self.points, net.weights(), net.output_weights())
-    }
+/// Does `work` with a network and its data, in f64. Errors name `what`.
+fn with_start<T: Float, R>(
+    what: &'static str,
+    net: &ExpNetwork<T>,
+    data: &Dataset<T>,
+    work: impl FnOnce(&Start<'_>) -> Result<R, Error>,
+) -> Result<R, Error> {
+    net.check_dimension(data.points())?;
+    data.refuse_weights(what, WEIGHTS)?;
+    let (points, labels) = (data.points().map(T::as_f64), data.labels().map(T::as_f64));
+    let neurons = OfNetwork::new(&points, net.weights(), net.output_weights());
+    work(&Start::new(&neurons, &points, &labels)?)
 }

@@ -26,11 +26,10 @@ pub(super) struct Frozen {
     pub factor: f64,
 }
 
-/// Why theorem F does not hold: s0 + g(s) > s where the difference is smallest, or g'(s0) >= 1.
+/// Why theorem F does not hold: (s0 + g(s))/s > 1 for the largest s with g'(s) < 1, or g'(s) >= 1 at s0 or s*.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unreached {
-    pub needed: f64,
-    pub available: f64,
+    pub factor: f64,
 }
 
 /// g' for one choice of norm.
@@ -80,9 +79,9 @@ impl Slope<'_> {
 
     /// The smallest s* with s0 + g(s*) <= s*, if g'(s*) < 1 there.
     fn fixed_point(&self, s0: f64) -> Result<Frozen, Unreached> {
-        let unreached = |needed, available| Err(Unreached { needed, available });
+        let unreached = |factor| Err(Unreached { factor });
         if self.at(s0) >= 1.0 {
-            return unreached(self.at(s0), 1.0);
+            return unreached(self.at(s0));
         }
         if s0 == 0.0 {
             return Ok(Frozen {
@@ -100,12 +99,12 @@ impl Slope<'_> {
         let widest = bisect(s0, outside, |s| self.at(s) < 1.0).0;
         let reached = |s: f64| s0 + self.integral(s) <= s * (1.0 - 1e-15);
         if !reached(widest) {
-            return unreached((s0 + self.integral(widest)) / widest, 1.0);
+            return unreached((s0 + self.integral(widest)) / widest);
         }
         let distance = bisect(s0, widest, |s| !reached(s)).1 * UP;
         let factor = self.at(distance);
         if factor.is_nan() || factor >= 1.0 {
-            return unreached(factor, 1.0);
+            return unreached(factor);
         }
         Ok(Frozen { distance, factor })
     }

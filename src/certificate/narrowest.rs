@@ -112,18 +112,12 @@ impl NarrowestSearch {
         self.check_settings()?;
         data.refuse_weights("`NarrowestSearch`", WEIGHTS)?;
         let mut search = Search::new(data, self);
-        let (mut failed, mut held) = search.bracket(self.max_width(data) / 2)?;
-        while held.1 - failed > (held.1 / 100).max(1) {
-            let middle = failed.midpoint(held.1);
-            let certificate = search.certify(middle)?;
-            if certificate.holds() {
-                held = (certificate, middle);
-            } else {
-                failed = middle;
-            }
-        }
-        let certificate = search.certify_with(held.1, Sizes::Best)?;
-        Ok((search.start(2 * held.1).build()?, certificate))
+        let (failed, held) = search.bracket(self.max_width(data) / 2)?;
+        let (pairs, ()) = narrow(failed, (held, ()), |pairs| {
+            Ok(search.certify(pairs)?.holds().then_some(()))
+        })?;
+        let certificate = search.certify_with(pairs, Sizes::Best)?;
+        Ok((search.start(2 * pairs).build()?, certificate))
     }
 
     /// The smallest width at which at least the fraction `fraction` of the seeds `seed`, …, `seed` + `seeds` - 1 is
@@ -165,7 +159,7 @@ impl NarrowestSearch {
             Ok(certified)
         };
         let (mut failed, mut next) = (0, data.samples().div_ceil(data.dimension()).min(max_pairs));
-        let mut held = loop {
+        let held = loop {
             let certified = count(next)?;
             if enough(certified) {
                 break (next, certified);
@@ -181,18 +175,12 @@ impl NarrowestSearch {
             }
             (failed, next) = (next, (next + next.div_ceil(3)).min(max_pairs));
         };
-        while held.0 - failed > (held.0 / 100).max(1) {
-            let middle = failed.midpoint(held.0);
-            let certified = count(middle)?;
-            if enough(certified) {
-                held = (middle, certified);
-            } else {
-                failed = middle;
-            }
-        }
+        let (pairs, certified) = narrow(failed, held, |pairs| {
+            Ok(Some(count(pairs)?).filter(|&count| enough(count)))
+        })?;
         Ok(SeedsWidth {
-            width: 2 * held.0,
-            certified: held.1,
+            width: 2 * pairs,
+            certified,
             seeds,
         })
     }
@@ -270,16 +258,15 @@ impl<'a, T: Float> Search<'a, T> {
             .seed(self.settings.seed)
     }
 
-    /// Widens until the certificate holds. Returns a number of pairs at which it fails (or 0), and the certificate and
-    /// number of pairs at which it holds.
-    fn bracket(&mut self, max_pairs: usize) -> Result<(usize, (Certificate, usize)), Error> {
+    /// Widens until the certificate holds. Returns a number of pairs at which it fails (or 0), and one at which it holds.
+    fn bracket(&mut self, max_pairs: usize) -> Result<(usize, usize), Error> {
         let mut failed = 0;
         // With fewer pairs the kernel cannot have full rank.
         let mut next = self.data.samples().div_ceil(self.data.dimension()).min(max_pairs);
         loop {
             let certificate = self.certify(next)?;
             if certificate.holds() {
-                return Ok((failed, (certificate, next)));
+                return Ok((failed, next));
             }
             if next == max_pairs {
                 return Err(self.gave_up(&certificate));
@@ -317,6 +304,23 @@ impl<'a, T: Float> Search<'a, T> {
             remedy: "allow wider networks (`NarrowestSearch::widest`), or make the points more distinct or the labels smaller",
         }
     }
+}
+
+/// Bisects between a number of pairs that failed and one that `held`, until they are within 1% or next to each other. `at`
+/// returns what holds at a number of pairs, if anything does.
+fn narrow<H>(
+    mut failed: usize,
+    mut held: (usize, H),
+    mut at: impl FnMut(usize) -> Result<Option<H>, Error>,
+) -> Result<(usize, H), Error> {
+    while held.0 - failed > (held.0 / 100).max(1) {
+        let middle = failed.midpoint(held.0);
+        match at(middle)? {
+            Some(found) => held = (middle, found),
+            None => failed = middle,
+        }
+    }
+    Ok(held)
 }
 
 /// The next number of pairs after the certificate failed by `factor`: left-hand sides fall roughly as 1 / m.

@@ -106,18 +106,13 @@ impl NewtonCertificate {
             let decisive = Inequality::new(statement, factor, 1.0, 0.0);
             return Self::new(Theorem::F, whitened.start, Some(bounds), decisive);
         }
-        let ratio = |found: &Result<Frozen, Unreached>| {
-            found
-                .as_ref()
-                .err()
-                .map_or(1.0, |unreached| unreached.needed / unreached.available)
-        };
-        let ratio = found.iter().map(ratio).fold(f64::INFINITY, f64::min);
+        let factor = |found: &Result<Frozen, Unreached>| found.as_ref().err().map_or(1.0, |unreached| unreached.factor);
+        let factor = found.iter().map(factor).fold(f64::INFINITY, f64::min);
         Self::new(
             Theorem::F,
             whitened.start,
             None,
-            Inequality::new(statement, ratio, 1.0, 1e-12),
+            Inequality::new(statement, factor, 1.0, 1e-12),
         )
     }
 

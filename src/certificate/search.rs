@@ -73,29 +73,21 @@ enum Found {
     Spare(f64, Option<Promise>),
 }
 
-impl<'a> Form<'a> {
-    fn descent(&self, size: f64, share: f64) -> Result<Option<Descent<'a>>, Error> {
-        match (Descent::basic(self.whitened, size, share), self.operators) {
-            (Some(descent), Some(operators)) => descent.with_path(operators).map(Some),
-            (descent, _) => Ok(descent),
-        }
-    }
-
+impl Form<'_> {
     fn at(&self, size: f64) -> Result<Found, Error> {
-        let Some(easiest) = self.descent(size, EASIEST)? else {
+        let Some(mut easiest) = Descent::basic(self.whitened, size, EASIEST) else {
             return Ok(Found::TooLarge);
         };
+        if let Some(operators) = self.operators {
+            easiest = easiest.with_path(operators)?;
+        }
         let spare = easiest.spare();
         let Some(slow) = promise(&easiest) else {
             return Ok(Found::Spare(spare.min(1.0 - 1e-12), None));
         };
-        for &share in self.shares {
-            let faster = self.descent(size, share)?;
-            if let Some(promise) = faster.as_ref().and_then(promise) {
-                return Ok(Found::Spare(spare, Some(promise)));
-            }
-        }
-        Ok(Found::Spare(spare, Some(slow)))
+        let at_share = |&share: &f64| easiest.with_share(share).as_ref().and_then(promise);
+        let fastest = self.shares.iter().find_map(at_share);
+        Ok(Found::Spare(spare, Some(fastest.unwrap_or(slow))))
     }
 
     /// The fastest promise of these step sizes.

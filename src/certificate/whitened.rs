@@ -117,8 +117,7 @@ pub(super) struct Whitened<'a> {
 
 impl<'a> Whitened<'a> {
     /// Whitens a start. `None` if G_0 is not proved to be positive definite, or numbers are near the ends of the range of
-    /// f64. Costs 4 n^2 m flops, n m exponentials and
-    /// O(n^3).
+    /// f64. Costs 4 n^2 m flops, n m exponentials and O(n^3).
     ///
     /// Errors: no memory; an eigenvalue iteration that does not converge.
     pub fn new(start: &'a Start<'a>) -> Result<Option<Self>, Error> {

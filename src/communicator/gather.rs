@@ -48,6 +48,20 @@ impl Link<'_> {
         after.try_for_each(|&length| self.receive(length, &mut sink))
     }
 
+    /// The numbers of all ranks, in the order of the ranks, on every rank.
+    pub fn gather_all<T: Float>(&self, lengths: &[usize], own: &[T]) -> Result<Vec<T>, Error> {
+        let mut all = Vec::with_capacity(lengths.iter().sum());
+        self.gather(
+            lengths,
+            |sink| sink(own),
+            |part: &[T]| {
+                all.extend_from_slice(part);
+                Ok::<(), Error>(())
+            },
+        )?;
+        Ok(all)
+    }
+
     /// Passes `length` numbers of another rank to `sink`.
     fn receive<T: Float, E: From<Error>>(
         &self,

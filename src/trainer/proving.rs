@@ -89,16 +89,7 @@ impl<T: Float> Prover<T> {
         let link = session.link();
         let network: &ExpNetwork<T> = session.network;
         let lengths = link.widths(network.width())?;
-        let mut output_weights = Vec::new();
-        let own = network.output_weights().as_slice();
-        link.gather(
-            &lengths,
-            |sink| sink(own),
-            |part: &[T]| {
-                output_weights.extend_from_slice(part);
-                Ok::<(), Error>(())
-            },
-        )?;
+        let output_weights = link.gather_all(&lengths, network.output_weights().as_slice())?;
         let (d, n, m) = (
             data.dimension() as f64,
             data.samples() as f64,
@@ -237,15 +228,7 @@ impl<T: Float> Session<'_, '_, T> {
         let Some(prover) = self.prover.as_ref().filter(|_| !self.link().is_solo()) else {
             return Ok(own);
         };
-        let mut all = Vec::with_capacity(prover.lengths.iter().sum());
-        self.link().gather(
-            &prover.lengths,
-            |sink| sink(own.as_slice()),
-            |part: &[T]| {
-                all.extend_from_slice(part);
-                Ok::<(), Error>(())
-            },
-        )?;
+        let all = self.link().gather_all(&prover.lengths, own.as_slice())?;
         Ok(DMatrix::from_vec(own.nrows(), prover.output_weights.len(), all))
     }
 }

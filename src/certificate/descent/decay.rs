@@ -43,6 +43,15 @@ impl Nodes {
         Self { steps, weights }
     }
 
+    /// sum_j w_j h(T_j), for the values of h at the nodes.
+    fn sum(&self, values: &DVector<f64>) -> f64 {
+        values
+            .iter()
+            .zip(&self.weights)
+            .map(|(value, weight)| value * weight)
+            .sum()
+    }
+
     /// Every step, for tests.
     #[cfg(test)]
     pub fn every(largest: f64) -> Self {
@@ -106,27 +115,16 @@ impl Decay {
 
     /// y0, with the error of the computed phi.
     pub fn path_length(&self, signal: &Signal) -> f64 {
-        let sum: f64 = self.lengths(&signal.phi.map(|phi| phi * phi)).dot_weights(&self.nodes);
+        let sum = self
+            .nodes
+            .sum(&lengths(&self.squares, &signal.phi.map(|phi| phi * phi)));
         (sum * UP + self.rho * self.gain * signal.distance(self.gap)) * UP
-    }
-
-    /// ||eta Lambda mu^T_j f|| at each node, by the squares of f.
-    fn lengths(&self, squares: &DVector<f64>) -> Lengths {
-        Lengths((&self.squares * squares).map(f64::sqrt))
     }
 }
 
-/// One length per node.
-struct Lengths(DVector<f64>);
-
-impl Lengths {
-    fn dot_weights(&self, nodes: &Nodes) -> f64 {
-        self.0
-            .iter()
-            .zip(&nodes.weights)
-            .map(|(length, weight)| length * weight)
-            .sum()
-    }
+/// ||eta Lambda mu^T_j f|| at each node, from the squares of eta Lambda mu^T_j and of f.
+fn lengths(squares: &DMatrix<f64>, of_f: &DVector<f64>) -> DVector<f64> {
+    (squares * of_f).map(f64::sqrt)
 }
 
 /// Gam: the path is concave and homogeneous of degree 1/2 in g = f^2, so (path + max_k S_k)/2 with its gradient S/2 bounds
@@ -136,7 +134,7 @@ fn gain(direct: f64, rho: f64, nodes: &Nodes, squares: &DMatrix<f64>) -> f64 {
     let mut best = direct;
     let mut g = DVector::from_element(n, 1.0 / n as f64);
     for _ in 0..ROUNDS {
-        let lengths = (squares * &g).map(f64::sqrt);
+        let lengths = lengths(squares, &g);
         let weighted = |length: f64, weight: f64| if length > 0.0 { weight / length } else { 0.0 };
         let inverse = DVector::from_iterator(
             lengths.len(),
@@ -145,11 +143,7 @@ fn gain(direct: f64, rho: f64, nodes: &Nodes, squares: &DMatrix<f64>) -> f64 {
                 .zip(&nodes.weights)
                 .map(|(&length, &weight)| weighted(length, weight)),
         );
-        let path: f64 = lengths
-            .iter()
-            .zip(&nodes.weights)
-            .map(|(length, weight)| length * weight)
-            .sum();
+        let path = nodes.sum(&lengths);
         let slope = squares.tr_mul(&inverse);
         best = best.min((path + slope.max()) / (2.0 * rho));
         g.component_mul_assign(&slope);

@@ -75,6 +75,16 @@ impl<'a> Descent<'a> {
         })
     }
 
+    /// The same step size at another rate. Where linear theory leads does not depend on that, nor do the suprema along it.
+    pub fn with_share(&self, share: f64) -> Option<Self> {
+        Some(Self {
+            decay: Decay::new(&self.whitened.whitening, self.decay.step_size, share)?,
+            growth: self.growth,
+            whitened: self.whitened,
+            full: self.full.clone(),
+        })
+    }
+
     /// The march for `factor` e_0, where the computed weights are within `drift` of the exact ones.
     fn march(&self, signal: &Signal, factor: f64, drift: f64) -> Option<(Point, f64)> {
         let path = self.full.as_ref().map(|(path, operators)| {

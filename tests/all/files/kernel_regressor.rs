@@ -1,7 +1,7 @@
 //! Saved kernel regressors are loaded whole, and damaged ones are refused.
 
 use super::{awkward, put, unchecked};
-use crate::support::{Folder, on_both, on_threads, refused};
+use crate::support::{Folder, cut_and_flipped, on_both, on_threads, refused};
 use expnet::{Dataset, Error, ExpNetwork, ExpRegressor, Float, KernelRegressor, Scaling, kernel};
 use nalgebra::{DMatrix, DVector};
 use serde_json::{Value, json};
@@ -81,13 +81,15 @@ fn exact_regressors_come_back<T: Float>() {
     comes_back(&options.fit(&data::<T>(60)).unwrap(), &data(50), &path);
 }
 
+/// A fit of fixed length scales and beta.
+fn quick<T: Float>(data: &Dataset<T>) -> KernelRegressor<T> {
+    let options = KernelRegressor::options().length_scales(false);
+    options.scaling(Scaling::options().beta(1.0)).fit(data).unwrap()
+}
+
 fn regressors_with_centres_come_back<T: Float>() {
     let folder = Folder::new(&format!("kernel-regressor-centres-{}", T::NAME));
-    let model = KernelRegressor::options()
-        .length_scales(false)
-        .scaling(Scaling::options().beta(1.0))
-        .fit(&wide::<T>(4200))
-        .unwrap();
+    let model = quick(&wide::<T>(4200));
     assert_eq!(model.solution().coefficients().len(), 1024);
     comes_back(&model, &wide(50), &folder.join("model"));
 }
@@ -95,11 +97,7 @@ fn regressors_with_centres_come_back<T: Float>() {
 /// More than 4096 samples in few columns: monomials in place of centres.
 fn regressors_with_monomials_come_back<T: Float>() {
     let folder = Folder::new(&format!("kernel-regressor-monomials-{}", T::NAME));
-    let model = KernelRegressor::options()
-        .length_scales(false)
-        .scaling(Scaling::options().beta(1.0))
-        .fit(&weighted::<T>(4200))
-        .unwrap();
+    let model = quick(&weighted::<T>(4200));
     assert_eq!(model.solution().coefficients().len(), 4200);
     let path = folder.join("model");
     comes_back(&model, &data(50), &path);
@@ -257,13 +255,7 @@ fn damaged_files_are_refused() {
     assert!(KernelRegressor::<f64>::load(&path).is_ok());
 
     KernelRegressor::fit(&data::<f64>(20)).unwrap().save(&path).unwrap();
-    let file = fs::read(&path).unwrap();
-    fs::write(&path, &file[..file.len() - 1]).unwrap();
-    load(&["cut short"]);
-    let mut flipped = file.clone();
-    *flipped.last_mut().unwrap() ^= 1;
-    fs::write(&path, &flipped).unwrap();
-    load(&["damaged", "checksum"]);
+    cut_and_flipped(&path, load);
 }
 
 #[test]

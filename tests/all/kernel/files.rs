@@ -2,7 +2,7 @@
 
 use super::smooth;
 use crate::support::safetensors::{parts, whole, without_checksums};
-use crate::support::{Folder, refused};
+use crate::support::{Folder, cut_and_flipped, refused};
 use expnet::kernel::{ConjugateGradient, Fit, Predictor, Solver, limit_kernel};
 use expnet::{Error, ExpNetwork};
 use serde_json::{Value, json};
@@ -95,12 +95,7 @@ fn damaged_files_are_refused() {
 
     fitted().save(&path).unwrap();
     let file = fs::read(&path).unwrap();
-    fs::write(&path, &file[..file.len() - 1]).unwrap();
-    load(&["cut short"]);
-    let mut flipped = file.clone();
-    *flipped.last_mut().unwrap() ^= 1;
-    fs::write(&path, &flipped).unwrap();
-    load(&["damaged", "checksum"]);
+    cut_and_flipped(&path, load);
     let (header, mut numbers) = parts(&file);
     numbers[..8].copy_from_slice(&f64::NAN.to_le_bytes());
     fs::write(&path, whole(&without_checksums(header), &numbers)).unwrap();

@@ -15,6 +15,8 @@ pub use refused::{refused, says};
 pub use stubs::{Answers, Scripted};
 
 use proptest::prelude::ProptestConfig;
+use std::fs;
+use std::path::Path;
 
 /// The number of random cases; those that fail are printed and not written to a file.
 pub fn cases(cases: u32) -> ProptestConfig {
@@ -23,6 +25,17 @@ pub fn cases(cases: u32) -> ProptestConfig {
         failure_persistence: None,
         ..ProptestConfig::default()
     }
+}
+
+/// Cuts off the last byte of a file, and then changes it: `refuses` is told what the errors of loading it say.
+pub fn cut_and_flipped(path: &Path, refuses: impl Fn(&[&str])) {
+    let file = fs::read(path).unwrap();
+    fs::write(path, &file[..file.len() - 1]).unwrap();
+    refuses(&["cut short"]);
+    let mut flipped = file;
+    *flipped.last_mut().unwrap() ^= 1;
+    fs::write(path, &flipped).unwrap();
+    refuses(&["damaged", "checksum"]);
 }
 
 /// The result of `work` on a pool of that many threads.
