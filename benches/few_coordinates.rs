@@ -176,7 +176,5 @@ fn ridge() {
         "ridge regression, n = {n}, d = 2: {seconds:.2} s; predictions at as many points: {:.2} s; RMSE {error:.4}",
         begin.elapsed().as_secs_f64()
     );
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find(|line| line.starts_with("VmHWM"));
-    println!("{}", peak.unwrap_or("VmHWM: not known on this system"));
+    println!("{}", common::peak_memory());
 }

@@ -189,10 +189,6 @@ fn peak_memory() {
         .fit(&mut net, &data)
         .expect("three stable steps cannot fail");
     println!("{report}");
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM"))
-        .unwrap_or("VmHWM: not known on this system");
+    let peak = common::peak_memory();
     println!("n = {n}, d = 16, m = {m}, f64, recomputed: {peak}");
 }

@@ -173,6 +173,13 @@ pub fn steps(shape: Shape) -> usize {
 /// The folder of the peer programs.
 pub const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers");
 
+/// The line of the system's status on the largest memory that this process has had.
+pub fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM"));
+    peak.unwrap_or("VmHWM: not known on this system").to_owned()
+}
+
 /// The Python in which the peers are installed.
 pub fn python() -> Command {
     let mut python = Command::new(std::env::var("EXPNET_PYTHON").unwrap_or_else(|_| "python3".into()));

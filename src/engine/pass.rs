@@ -97,8 +97,10 @@ impl<T: Float> Engine<T> {
         let way = self.way((At::Current, self.roles.current), samples);
         let way = self.link().leave_on_error(way)?;
         if way == Way::Direct {
-            self.make_room()?;
+            let made = self.make_room();
+            self.link().leave_on_error(made)?;
         }
+        let shape = (self.batches.trained(), self.width());
         let Some((points, slots)) = choose(&self.batches) else {
             return Ok(&[]);
         };
@@ -109,10 +111,6 @@ impl<T: Float> Engine<T> {
                 self.ranks.link().leave_on_error(done)?;
             }
             _ => {
-                let shape = (
-                    self.batches.trained(),
-                    self.chunks.iter().map(|chunk| chunk.shape.neurons).sum(),
-                );
                 let activations = self.buffers.activations.get_mut();
                 compiled::run(&mut self.chunks, activations, &sweep, self.plan.level, shape);
             }

@@ -99,8 +99,10 @@ impl Plan {
     ///
     /// Errors: a variable with another value.
     pub fn by_setting(self, pass: Pass) -> Result<Self, Error> {
-        let name = std::env::var_os(PASS_VARIABLE).filter(|_| pass == Pass::Auto);
-        let Some(name) = name else {
+        if pass != Pass::Auto {
+            return Ok(self.by(pass));
+        }
+        let Some(name) = std::env::var_os(PASS_VARIABLE) else {
             return Ok(self.by(pass));
         };
         match &*name.to_string_lossy().to_ascii_lowercase() {

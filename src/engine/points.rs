@@ -97,7 +97,7 @@ impl<T: Float> Points<T> {
 
     /// Packs the same points for a sweep by expansion, times `scale`.
     pub fn pack_few(&mut self, from: &Coordinates<T>, batch: &[usize], scale: f64) -> Result<(), Error> {
-        self.few.get_or_insert_default().pack(from, batch, scale)
+        self.few.get_or_insert_default().pack(&from.matrix, batch, scale)
     }
 
     /// Packs for the forward half alone, with every coordinate multiplied by `factor`.

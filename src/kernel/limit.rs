@@ -1,6 +1,6 @@
 //! The limit kernel between given points and any others, in blocks of columns instead of an n x n matrix.
 
-use super::monomials::{Features, pays};
+use super::monomials::{Features, PAIRS, pays};
 use super::times_exp;
 use crate::dataset::check_points;
 use crate::engine::MOST_COORDINATES;
@@ -158,7 +158,7 @@ impl Limit {
         others: &DMatrix<T>,
         vector: &DVector<f64>,
     ) -> Result<Option<DVector<f64>>, Error> {
-        if self.points.nrows() > MOST_COORDINATES || self.samples().saturating_mul(others.ncols()) < 1 << 20 {
+        if self.points.nrows() > MOST_COORDINATES || self.samples().saturating_mul(others.ncols()) < PAIRS {
             return Ok(None);
         }
         let others = others.map(Float::as_f64);

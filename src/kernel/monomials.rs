@@ -28,7 +28,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Below this many pairs of points, their kernel is computed pair by pair.
-const PAIRS: usize = 4 << 20;
+pub(super) const PAIRS: usize = 4 << 20;
 
 /// Points whose features are computed at a time.
 const BLOCK: usize = 256;
@@ -106,21 +106,24 @@ impl Features {
         vector: &DVector<f64>,
         others: (&DMatrix<f64>, &[f64]),
     ) -> Result<Vec<f64>, Error> {
-        let weights: Vec<f64> = Self::envelopes(points.1).zip(vector).map(|(h, v)| h * v).collect();
-        let moments = PointSet::new(points.0, self.scale)?.moments(self.degree, &weights)?;
-        self.apply(&moments, others)
-    }
-
-    /// h times the polynomial with these moments times the factors.
-    fn apply(&self, moments: &Polynomial, others: (&DMatrix<f64>, &[f64])) -> Result<Vec<f64>, Error> {
+        let moments = self.moments(points, vector)?;
         let image = Polynomial::new(self.dimension, self.degree, |powers| {
             self.factor(powers) * moments.of(powers)
         });
-        let mut values = PointSet::new(others.0, self.scale)?.values(&image)?;
-        values
-            .iter_mut()
-            .zip(Self::envelopes(others.1))
-            .for_each(|(value, h)| *value *= h);
+        self.values(&image, others)
+    }
+
+    /// sum_i h(x_i) v_i x_i^alpha, given the points and their halves.
+    fn moments(&self, (points, halves): (&DMatrix<f64>, &[f64]), vector: &DVector<f64>) -> Result<Polynomial, Error> {
+        let weights: Vec<f64> = Self::envelopes(halves).zip(vector).map(|(h, v)| h * v).collect();
+        PointSet::new(points, self.scale)?.moments(self.degree, &weights)
+    }
+
+    /// h times a polynomial at each point, given the points and their halves.
+    fn values(&self, polynomial: &Polynomial, (points, halves): (&DMatrix<f64>, &[f64])) -> Result<Vec<f64>, Error> {
+        let mut values = PointSet::new(points, self.scale)?.values(polynomial)?;
+        let envelopes = Self::envelopes(halves);
+        values.iter_mut().zip(envelopes).for_each(|(value, h)| *value *= h);
         Ok(values)
     }
 
@@ -171,11 +174,7 @@ impl Features {
 
     /// Phi times a vector of n numbers: N numbers.
     fn of_vector(&self, limit: &Limit, vector: &DVector<f64>) -> Result<DVector<f64>, Error> {
-        let weights: Vec<f64> = Self::envelopes(limit.halves())
-            .zip(vector)
-            .map(|(h, v)| h * v)
-            .collect();
-        let moments = PointSet::new(limit.points(), self.scale)?.moments(self.degree, &weights)?;
+        let moments = self.moments((limit.points(), limit.halves()), vector)?;
         let of = |(powers, root): (Powers, f64)| root * moments.of(powers);
         Ok(DVector::from_vec(self.terms().into_iter().map(of).collect()))
     }
@@ -187,10 +186,7 @@ impl Features {
         let polynomial = Polynomial::new(self.dimension, self.degree, |powers| {
             by_powers.get(&powers).copied().unwrap_or(0.0)
         });
-        let mut values = PointSet::new(limit.points(), self.scale)?.values(&polynomial)?;
-        let envelopes = Self::envelopes(limit.halves());
-        values.iter_mut().zip(envelopes).for_each(|(value, h)| *value *= h);
-        Ok(values)
+        self.values(&polynomial, (limit.points(), limit.halves()))
     }
 
     /// Phi R^2 Phi^T, the lower triangle.

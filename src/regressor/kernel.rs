@@ -1,6 +1,7 @@
 //! The regressor of infinite width.
 
 use crate::dataset::{Dataset, RawPoints, checked_rows};
+use crate::engine::MOST_COORDINATES;
 use crate::error::Error;
 use crate::float::Float;
 use crate::kernel::{Fit, LowRank, MAX_DIRECT, MonomialFit, Posterior, Predictor};
@@ -169,16 +170,8 @@ impl KernelOptions {
         let scaled = scaling.apply(data)?;
         let solution = if scaled.samples() <= MAX_DIRECT {
             Solution::Exact(Predictor::new(&scaled, self.std_dev)?.posterior(selection.lambda)?)
-        } else if let Some(fit) = Predictor::new(&scaled, self.std_dev)?.monomial_fit(selection.lambda)? {
-            Solution::Monomials(fit)
         } else {
-            Solution::LowRank(LowRank::new(
-                &scaled,
-                self.std_dev,
-                selection.lambda,
-                CENTRES,
-                self.seed,
-            )?)
+            self.for_many_samples(&scaled, selection.lambda)?
         };
         Ok(KernelRegressor {
             solution,
@@ -189,6 +182,17 @@ impl KernelOptions {
             variance,
             scalar: std::marker::PhantomData,
         })
+    }
+
+    /// By monomials where they are few, otherwise with centres.
+    fn for_many_samples<T: Float>(&self, scaled: &Dataset<T>, lambda: f64) -> Result<Solution, Error> {
+        // Without a copy of the points where there can be no monomials.
+        if scaled.dimension() <= MOST_COORDINATES
+            && let Some(fit) = Predictor::new(scaled, self.std_dev)?.monomial_fit(lambda)?
+        {
+            return Ok(Solution::Monomials(fit));
+        }
+        LowRank::new(scaled, self.std_dev, lambda, CENTRES, self.seed).map(Solution::LowRank)
     }
 
     fn check_settings(&self) -> Result<(), Error> {

@@ -129,8 +129,9 @@ fn visit_block<S: Simd, T: Float>(
     }
 }
 
+/// Adds the monomials in the tables of the workspace to its sums.
 #[inline(always)]
-fn add_monomials<S: Simd>(s: S, monomials: &Monomials, groups: usize, work: &mut Workspace) {
+pub(super) fn add_monomials<S: Simd>(s: S, monomials: &Monomials, groups: usize, work: &mut Workspace) {
     let tables = (work.rows.get(), work.columns.get());
     add_products(s, monomials, groups, tables, work.sums.get_mut());
 }

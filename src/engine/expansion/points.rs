@@ -6,17 +6,16 @@
 //! ```
 
 use super::super::kernels::expansion::{ROWS, group_len};
-use super::super::kernels::expansion::{
-    accumulate, add_lanes, fill_table, load, multiply_add, rows_of_tile, store, zero,
-};
+use super::super::kernels::expansion::{add_lanes, fill_table, load, multiply_add, rows_of_tile, store, zero};
 use super::super::memory::Aligned;
-use super::super::points::Coordinates;
 use super::monomials::{MOST_COORDINATES, Monomials};
+use super::neurons::add_monomials;
 use super::sums::{PARTS, add_parts, for_parts};
 use super::workspace::{GROUPS, Workspace, Workspaces, lens};
 use crate::error::Error;
 use crate::float::Float;
 use fearless_simd::{Level, dispatch, prelude::*};
+use nalgebra::DMatrix;
 
 /// A multiple of the numbers in a group at every level.
 const PADDING: usize = 24;
@@ -33,12 +32,8 @@ pub(in super::super) struct FewPoints {
 
 impl FewPoints {
     /// Packs the points `batch` (empty means all), times `scale`.
-    pub fn pack<T: Float>(&mut self, from: &Coordinates<T>, batch: &[usize], scale: f64) -> Result<(), Error> {
-        self.samples = if batch.is_empty() {
-            from.matrix.ncols()
-        } else {
-            batch.len()
-        };
+    pub fn pack<T: Float>(&mut self, from: &DMatrix<T>, batch: &[usize], scale: f64) -> Result<(), Error> {
+        self.samples = if batch.is_empty() { from.ncols() } else { batch.len() };
         let stride = self.stride();
         self.coordinates.set_len(MOST_COORDINATES * stride)?;
         self.dual.set_len(stride)?;
@@ -46,9 +41,9 @@ impl FewPoints {
         let rows = self.coordinates.get_mut().chunks_exact_mut(stride.max(1));
         for (k, row) in rows.enumerate() {
             row.fill(0.0);
-            if k < from.matrix.nrows() {
+            if k < from.nrows() {
                 for (i, x) in row[..self.samples].iter_mut().enumerate() {
-                    *x = from.matrix[(k, batch.get(i).copied().unwrap_or(i))].as_f64() * scale;
+                    *x = from[(k, batch.get(i).copied().unwrap_or(i))].as_f64() * scale;
                 }
             }
         }
@@ -139,9 +134,7 @@ fn add_potential<S: Simd>(
         let (row_table, column_table) = (work.rows.get_mut(), work.columns.get_mut());
         fill_table(s, rows, coordinates, Some(dual), false, groups, row_table);
         fill_table(s, columns, coordinates, None, false, groups, column_table);
-        let row_table = (&row_table[..groups * rows.entries() * len], rows.entries());
-        let column_table = (&column_table[..groups * columns.entries() * len], columns.entries());
-        accumulate(s, &monomials.by_rows, row_table, column_table, work.sums.get_mut());
+        add_monomials(s, monomials, groups, work);
     }
     add_lanes(s, work.sums.get(), potential);
 }

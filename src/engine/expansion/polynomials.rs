@@ -1,7 +1,6 @@
 //! Sums over the monomials of many points, for kernels that are power series of inner products.
 
 use super::super::plan::level;
-use super::super::points::Coordinates;
 use super::monomials::{Monomials, Powers};
 use super::points::FewPoints;
 use super::workspace::Workspaces;
@@ -47,7 +46,7 @@ impl PointSet {
     /// The points, d x n with d from 1 to 4, times `scale`.
     pub fn new<T: Float>(points: &DMatrix<T>, scale: f64) -> Result<Self, Error> {
         let mut packed = FewPoints::default();
-        packed.pack(&Coordinates::new(points.clone()), &[], scale)?;
+        packed.pack(points, &[], scale)?;
         Ok(Self {
             points: packed,
             dimension: points.nrows(),

@@ -15,7 +15,6 @@ use nalgebra::{DVector, DVectorView};
 /// The expansions of a run: when to use one, and their memory.
 #[derive(Debug)]
 pub(in super::super) struct Expansion {
-    pass: Pass,
     facts: Facts,
     /// Weights are multiplied by it, since points were divided.
     scale: f64,
@@ -76,7 +75,6 @@ impl Expansion {
     pub fn new<T: Float>(plan: &Plan, output_weights: &DVector<T>, extent: &Extent) -> Self {
         let sizes = || output_weights.iter().map(|a| a.as_f64().abs());
         Self {
-            pass: plan.pass,
             facts: Facts {
                 dimension: extent.dimension,
                 width: output_weights.len(),
@@ -105,7 +103,7 @@ impl Expansion {
             degree: LOWEST_DEGREE,
             on_sphere: self.facts.on_sphere,
         };
-        if !self.pays(lowest, samples) {
+        if !self.pays(plan, lowest, samples) {
             return Ok(None);
         }
         let reach = match self.reaches[at as usize] {
@@ -116,11 +114,11 @@ impl Expansion {
             }
         };
         let order = self.facts.order::<T>(&reach);
-        Ok(order.filter(|&order| self.pays(order, samples)))
+        Ok(order.filter(|&order| self.pays(plan, order, samples)))
     }
 
-    fn pays(&self, order: Order, samples: usize) -> bool {
-        self.pass == Pass::Expansion || self.facts.pays(order, samples)
+    fn pays(&self, plan: &Plan, order: Order, samples: usize) -> bool {
+        plan.pass == Pass::Expansion || self.facts.pays(order, samples)
     }
 
     /// Forgets what is known of the weights.

@@ -94,7 +94,7 @@ impl Sums {
         let Some(monomials) = &self.monomials else {
             return Reach::default();
         };
-        let width: usize = chunks.iter().map(|chunk| chunk.shape.neurons).sum();
+        let (together, width) = divide(chunks, &mut self.reaches);
         let [by_rows, by_columns] = &self.potential;
         let visit = Visit {
             sweep,
@@ -103,12 +103,8 @@ impl Sums {
             scale,
         };
         let len = monomials.by_rows.len;
-        let together = chunks.len().div_ceil(PARTS).max(1);
-        let count = chunks.len().div_ceil(together);
         self.parts.clear();
-        self.parts.resize(count * len, 0.0);
-        self.reaches.clear();
-        self.reaches.resize(count, Reach::default());
+        self.parts.resize(self.reaches.len() * len, 0.0);
         let mut parts = Parts {
             together,
             len,
@@ -138,10 +134,7 @@ impl Sums {
             on_sphere: self.sphere.is_some(),
         };
         self.prepare(chunks.first().map_or(1, |chunk| chunk.shape.dimension), order, level)?;
-        let together = chunks.len().div_ceil(PARTS).max(1);
-        self.reaches.clear();
-        self.reaches.resize(chunks.len().div_ceil(together), Reach::default());
-        let width: usize = chunks.iter().map(|chunk| chunk.shape.neurons).sum();
+        let (together, width) = divide(chunks, &mut self.reaches);
         let mut parts = Parts {
             together,
             len: 0,
@@ -170,6 +163,15 @@ impl Sums {
         let parallel = is_much(monomials, points.samples());
         points.outputs(level, monomials, &self.workspaces, moments, outputs, parallel);
     }
+}
+
+/// Divides chunks into parts, the same for every kind of visit, with one reach each. Returns the chunks per part, and the number of
+/// neurons.
+fn divide<T: Float>(chunks: &[Chunk<T>], reaches: &mut Vec<Reach>) -> (usize, usize) {
+    let together = chunks.len().div_ceil(PARTS).max(1);
+    reaches.clear();
+    reaches.resize(chunks.len().div_ceil(together), Reach::default());
+    (together, chunks.iter().map(|chunk| chunk.shape.neurons).sum())
 }
 
 /// The parts of a visit.
