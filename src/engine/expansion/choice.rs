@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! remainder      |exp(t) - sum_{k <= p} t^k / k!| <= z^(p+1) / (p+1)! max(1, e^t),     |t| = |<w, x>| <= z = max ||w_r|| max ||x_i||
+//!                on a circle 2 sum_{k > p} I_k(z), where I_k(z) <= (z/2)^k / k! e^(z^2 / (4 (k+1)))
 //! cancellation   terms add up to |a_r| e^||w_r|| ||x_i||, results to |a_r| e^<w_r, x_i>, of which the mean over r is at least
 //!                (sum |a_r| / m) e^<w, x_i> for the mean w of the weights, by Jensen's inequality
 //! ```
@@ -25,12 +26,23 @@ const HIGHEST_DEGREE: usize = 100;
 /// The same for points on a sphere, where terms add up to e^(sqrt(3) z) at most, and to much less but for a few.
 const CANCELLATION_ON_SPHERE: f64 = 1e4;
 
+/// Of which functions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in super::super) enum Kind {
+    /// Monomials.
+    #[default]
+    Anywhere,
+    /// Monomials, fewer of them for points.
+    Sphere,
+    /// Harmonics.
+    Circle,
+}
+
 /// Which expansion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct Order {
     pub degree: usize,
-    /// Whether points have only the monomials of a sphere.
-    pub on_sphere: bool,
+    pub kind: Kind,
 }
 
 /// How far the weights reach.
@@ -83,15 +95,34 @@ impl Facts {
         };
         // NaN does not fit.
         let fits = z + loss <= limit.ln();
-        let mut term = z;
-        let degree = (1..=HIGHEST_DEGREE).find(|p| {
-            term *= z / (p + 1) as f64;
-            term <= unit
-        });
-        degree.filter(|_| fits).map(|degree| Order {
-            degree,
-            on_sphere: self.on_sphere && 3f64.sqrt() * z + loss <= on_sphere.ln(),
-        })
+        if !fits {
+            return None;
+        }
+        let kind = self.kind();
+        let by_monomials = 3f64.sqrt() * z + loss <= on_sphere.ln();
+        let kind = if kind == Kind::Sphere && !by_monomials {
+            Kind::Anywhere
+        } else {
+            kind
+        };
+        let remainder = |degree: usize| {
+            if kind == Kind::Circle {
+                on_circle(z, degree)
+            } else {
+                power_series(z, degree)
+            }
+        };
+        let degree = (1..=HIGHEST_DEGREE).find(|&degree| remainder(degree) <= unit)?;
+        Some(Order { degree, kind })
+    }
+
+    /// That of points of this place, if digits allow.
+    pub fn kind(&self) -> Kind {
+        match (self.on_sphere, self.dimension) {
+            (true, 2) => Kind::Circle,
+            (true, _) => Kind::Sphere,
+            (false, _) => Kind::Anywhere,
+        }
     }
 
     /// Whether this expansion is faster at `samples` points than the direct sweep.
@@ -100,15 +131,29 @@ impl Facts {
         let (n, m) = (samples as f64, self.width as f64);
         let direct = n * m * (EXPONENTIAL + 2.0 * self.dimension as f64) / lanes;
         let all = PADDED * rank(self.dimension, order.degree) as f64;
-        let of_points = if order.on_sphere {
-            let flat = self.dimension - 1;
-            SPHERE * (rank(flat, order.degree) + rank(flat, order.degree - 1)) as f64
-        } else {
-            all
+        let harmonics = (order.degree + 1) as f64;
+        let (of_neurons, of_points, coefficients) = match order.kind {
+            Kind::Anywhere => (3.0 * all, 2.0 * all, all),
+            Kind::Sphere => {
+                let flat = self.dimension - 1;
+                let kept = (rank(flat, order.degree) + rank(flat, order.degree - 1)) as f64;
+                (3.0 * all, 2.0 * SPHERE * kept, all)
+            }
+            Kind::Circle => (HARMONIC[0] * harmonics, HARMONIC[1] * harmonics, 2.0 * harmonics),
         };
-        let expanded = (3.0 * m * all + 2.0 * n * of_points) * MONOMIAL / wide + FIXED + LANES * all;
+        let expanded = (m * of_neurons + n * of_points) * MONOMIAL / wide + FIXED + LANES * coefficients;
         expanded < direct
     }
+}
+
+/// z^(p+1) / (p+1)!, of which the remainder is at most max(1, e^t) times.
+fn power_series(z: f64, degree: usize) -> f64 {
+    (1..=degree + 1).fold(1.0, |term, k| term * z / k as f64)
+}
+
+/// 4 (z/2)^(p+1) / (p+1)! e^(z^2 / (4 (p+2))) is more than 2 sum_{k > p} I_k(z), where it is small.
+fn on_circle(z: f64, degree: usize) -> f64 {
+    4.0 * power_series(0.5 * z, degree) * (0.25 * z * z / (degree + 2) as f64).exp()
 }
 
 /// The costs of both sweeps, in multiply-adds of a vector: of an exponential with its sums, of a multiply-add of a monomial, of
@@ -120,6 +165,9 @@ const LANES: f64 = 150.0;
 
 /// The cost of a monomial on the sphere in those of others: there, tables cost as much as sums.
 const SPHERE: f64 = 2.0;
+
+/// Multiply-adds per harmonic: those of a neuron and of a point.
+const HARMONIC: [f64; 2] = [24.0, 12.0];
 
 /// Coefficients for each monomial, with the padding of the tiles.
 const PADDED: f64 = 1.15;

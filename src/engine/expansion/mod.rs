@@ -1,4 +1,4 @@
-//! The sweep for points of few coordinates: exp(<w, x>) expanded into monomials, so that the cost is that of n + m instead of n m.
+//! The sweep for points of few coordinates: exp(<w, x>) expanded into few functions, for a cost of n + m instead of n m.
 //!
 //! ```text
 //! exp(<w, x>) = sum_alpha w^alpha x^alpha / alpha!,    |alpha| <= p                   rank = binomial(p + d, d) terms
@@ -13,6 +13,9 @@
 //! | file | idea |
 //! |---|---|
 //! | `monomials` | which monomials there are, and where their coefficients lie |
+//! | `circle` | harmonics in place of monomials, for points on a circle |
+//! | `basis` | either of them, for a block of neurons or points |
+//! | `bilinear` | the sums over monomials of a block |
 //! | `sphere` | fewer monomials for points on a sphere |
 //! | `choice` | the degree, and whether an expansion is exact enough and faster |
 //! | `workspace` | the memory of a thread |
@@ -24,7 +27,10 @@
 //!
 //! Nothing of size n m exists, and the bits do not depend on the number of threads: sums over fixed parts are added in order.
 
+mod basis;
+mod bilinear;
 mod choice;
+mod circle;
 mod monomials;
 mod neurons;
 mod points;

@@ -1,18 +1,17 @@
-//! The visit of a neuron: gradient, move, and the monomials of the new weights, a block of neurons at a time.
+//! The visit of a neuron: gradient, move, and the functions of the new weights, a block of neurons at a time.
 //!
 //! ```text
-//! gradient   J^T v = a grad Phi(w)                            along a coordinate of the rows:
-//!                                                             sum_beta  (w^beta / beta!)_k  (V columns)_beta
+//! gradient   J^T v = a grad Phi(w)
 //! moments    M_alpha = sum_r a_r w_r^alpha / alpha!
 //! tangent    M_alpha = sum_r a_r <u_r, grad w_r^alpha> / alpha!, so that J u is what F is for M
 //! ```
 
 use super::super::chunk::{Chunk, SCRATCH_ROWS};
-use super::super::kernels::expansion::{Group, accumulate, add_lanes, fill_table, load, multiply_add, rows_of_tile};
-use super::super::kernels::expansion::{Lanes, ROWS, VECTORS, group_len, store, zero};
+use super::super::kernels::expansion::{Lanes, add_lanes, group_len, load, multiply_add, store, zero};
 use super::super::sweep::{Along, Job, PanelAt, Sweep, move_panel, note_gradient};
+use super::basis::{Basis, Block};
 use super::choice::Reach;
-use super::monomials::{MOST_COORDINATES, Monomials, Part, Staircase};
+use super::monomials::MOST_COORDINATES;
 use super::workspace::{GROUPS, Workspace, by_coordinate};
 use crate::float::Float;
 use fearless_simd::prelude::*;
@@ -21,8 +20,8 @@ use std::ops::Range;
 /// What to do at each neuron.
 pub(in super::super) struct Visit<'a, T> {
     pub sweep: &'a Sweep<'a, T>,
-    pub monomials: &'a Monomials,
-    /// V by rows and by columns, if there is a backward half.
+    pub basis: Basis<'a>,
+    /// V and what is derived from it, if there is a backward half.
     pub potential: [&'a [f64]; 2],
     /// Weights are multiplied by it, since points were divided.
     pub scale: f64,
@@ -92,7 +91,7 @@ fn visit_block<S: Simd, T: Float>(
     let backward = job.goes_backward();
     if backward || matches!(job, Job::Forward | Job::Product(_)) {
         groups = read_block::<S, T>(chunk, roles.current, visit.scale, &panels, work);
-        fill(s, visit.monomials, groups, work);
+        fill(s, visit.basis, groups, work);
     }
     if backward {
         gradient(s, visit, groups, work);
@@ -110,30 +109,55 @@ fn visit_block<S: Simd, T: Float>(
         }
     }
     match job {
-        Job::Forward => add_monomials(s, visit.monomials, groups, work),
+        Job::Forward => add_sums(s, visit.basis, groups, work),
         Job::Gradient => {}
         Job::Product(along) => {
             if along == Along::Movement {
                 read_movement(chunk, roles.current, &panels, work);
             }
-            add_tangent(s, visit.monomials, visit.scale, groups, work);
+            let coordinates = by_coordinate(work.gradient.get());
+            let directions = Block { coordinates, groups };
+            let sums = work.sums.get_mut();
+            visit
+                .basis
+                .add_tangent(s, directions, visit.scale, &mut work.tables, sums);
         }
         Job::Step { .. } => {
             let groups = read_block::<S, T>(chunk, roles.next, visit.scale, &panels, work);
             add_reach(s, (groups, chunk.shape.dimension), work);
             if visit.sweep.ahead.is_some() {
-                fill(s, visit.monomials, groups, work);
-                add_monomials(s, visit.monomials, groups, work);
+                fill(s, visit.basis, groups, work);
+                add_sums(s, visit.basis, groups, work);
             }
         }
     }
 }
 
-/// Adds the monomials in the tables of the workspace to its sums.
+/// The functions of a block, times the output weights.
 #[inline(always)]
-pub(super) fn add_monomials<S: Simd>(s: S, monomials: &Monomials, groups: usize, work: &mut Workspace) {
-    let tables = (work.rows.get(), work.columns.get());
-    add_products(s, monomials, groups, tables, work.sums.get_mut());
+fn fill<S: Simd>(s: S, basis: Basis<'_>, groups: usize, work: &mut Workspace) {
+    let coordinates = by_coordinate(work.coordinates.get());
+    let neurons = Block { coordinates, groups };
+    basis.fill_neurons(s, neurons, work.seed.get(), &mut work.tables);
+}
+
+#[inline(always)]
+fn add_sums<S: Simd>(s: S, basis: Basis<'_>, groups: usize, work: &mut Workspace) {
+    basis.add_sums(s, groups, &work.tables, work.sums.get_mut());
+}
+
+/// J^T v of a block, into the workspace.
+#[inline(always)]
+fn gradient<S: Simd, T: Float>(s: S, visit: &Visit<'_, T>, groups: usize, work: &mut Workspace) {
+    let (len, scale) = (group_len::<S>(), Lanes::<S>::splat(s, visit.scale));
+    let gradient = work.gradient.get_mut();
+    let block = gradient.len() / MOST_COORDINATES;
+    for g in 0..groups {
+        let slopes = visit.basis.gradient(s, visit.potential, g, &work.tables);
+        for ([a, b, c], to) in slopes.into_iter().zip(gradient.chunks_exact_mut(block)) {
+            store::<S>([a * scale, b * scale, c * scale], &mut to[g * len..]);
+        }
+    }
 }
 
 /// Reads weights and output weights of some panels into the workspace. Returns the number of groups.
@@ -169,74 +193,6 @@ fn read_row<T: Float>(panels: &[T], (k, rows): (usize, usize), lanes: usize, sca
     parts.for_each(|part| part.fill(0.0));
 }
 
-/// The tables of a block, of which that of the rows is multiplied by the output weights.
-#[inline(always)]
-fn fill<S: Simd>(s: S, monomials: &Monomials, groups: usize, work: &mut Workspace) {
-    let coordinates = by_coordinate(work.coordinates.get());
-    let (seed, rows) = (Some(work.seed.get()), work.rows.get_mut());
-    fill_table(s, &monomials.rows, coordinates, seed, true, groups, rows);
-    let columns = work.columns.get_mut();
-    fill_table(s, &monomials.columns, coordinates, None, true, groups, columns);
-}
-
-/// J^T v of a block, into the workspace.
-#[inline(always)]
-fn gradient<S: Simd, T: Float>(s: S, visit: &Visit<'_, T>, groups: usize, work: &mut Workspace) {
-    let Monomials {
-        rows,
-        columns,
-        by_rows,
-        by_columns,
-        ..
-    } = visit.monomials;
-    let block = work.gradient.get().len() / MOST_COORDINATES;
-    let len = group_len::<S>();
-    for g in 0..groups {
-        let row_table = &work.rows.get()[g * rows.entries() * len..][..rows.entries() * len];
-        let column_table = &work.columns.get()[g * columns.entries() * len..][..columns.entries() * len];
-        let along_rows = slopes(s, by_rows, visit.potential[0], rows, row_table, column_table);
-        let along_columns = if columns.coordinates.is_empty() {
-            [zero(s); 2]
-        } else {
-            slopes(s, by_columns, visit.potential[1], columns, column_table, row_table)
-        };
-        let gradient = work.gradient.get_mut();
-        for (part, slopes) in [(rows, along_rows), (columns, along_columns)] {
-            for (k, [a, b, c]) in part.coordinates.clone().zip(slopes) {
-                let scale = Lanes::<S>::splat(s, visit.scale);
-                store::<S>([a * scale, b * scale, c * scale], &mut gradient[k * block + g * len..]);
-            }
-        }
-    }
-}
-
-/// The derivatives of the bilinear form along the coordinates of the rows.
-#[inline(always)]
-fn slopes<S: Simd>(
-    s: S,
-    staircase: &Staircase,
-    potential: &[f64],
-    rows: &Part,
-    row_table: &[f64],
-    column_table: &[f64],
-) -> [Group<S>; 2] {
-    let len = group_len::<S>();
-    let mut slopes = [zero(s); 2];
-    for (tile, terms) in staircase.tiles.iter().zip(rows.terms.chunks_exact(ROWS)) {
-        let coefficients = &potential[tile.offset..tile.offset + ROWS * tile.extent];
-        let inner = rows_of_tile(s, coefficients, &column_table[len..]);
-        for (inner, term) in inner.into_iter().zip(terms) {
-            let lower = load(s, &row_table[term.lower[0] * len..]);
-            slopes[0] = multiply_add::<S>(lower, inner, slopes[0]);
-            if rows.coordinates.len() > 1 {
-                let lower = load(s, &row_table[term.lower[1] * len..]);
-                slopes[1] = multiply_add::<S>(lower, inner, slopes[1]);
-            }
-        }
-    }
-    slopes
-}
-
 /// Writes J^T v of the block where a step looks for it, panel by panel, and notes its sums.
 ///
 /// The scratch memory holds that of one panel, so a step moves each panel at once.
@@ -258,7 +214,7 @@ fn write_gradient<S: Simd, T: Float>(
         _ => &mut chunk.work.scratch.get_mut()[SCRATCH_ROWS * lanes..],
     };
     for (k, row) in to.chunks_exact_mut(lanes).enumerate() {
-        if k < visit.monomials.dimension {
+        if k < chunk.shape.dimension {
             let from = &work.gradient.get()[k * block + from..][..lanes];
             row.iter_mut().zip(from).for_each(|(to, g)| *to = T::lit(*g));
         } else {
@@ -286,85 +242,6 @@ fn read_movement<T: Float>(chunk: &Chunk<T>, role: usize, panels: &Range<usize>,
             }
         }
     }
-}
-
-/// Adds the derivative of the monomials along the direction in the gradient of the workspace.
-#[inline(always)]
-fn add_tangent<S: Simd>(s: S, monomials: &Monomials, scale: f64, groups: usize, work: &mut Workspace) {
-    let Workspace {
-        gradient,
-        rows,
-        columns,
-        moved_rows,
-        moved_columns,
-        sums,
-        ..
-    } = work;
-    let direction = by_coordinate(gradient.get());
-    derive(
-        s,
-        &monomials.rows,
-        direction,
-        scale,
-        groups,
-        rows.get(),
-        moved_rows.get_mut(),
-    );
-    derive(
-        s,
-        &monomials.columns,
-        direction,
-        scale,
-        groups,
-        columns.get(),
-        moved_columns.get_mut(),
-    );
-    add_products(s, monomials, groups, (moved_rows.get(), columns.get()), sums.get_mut());
-    add_products(s, monomials, groups, (rows.get(), moved_columns.get()), sums.get_mut());
-}
-
-/// The derivative of a table along a direction.
-#[inline(always)]
-fn derive<S: Simd>(
-    s: S,
-    part: &Part,
-    direction: [&[f64]; MOST_COORDINATES],
-    scale: f64,
-    groups: usize,
-    table: &[f64],
-    derivative: &mut [f64],
-) {
-    let len = group_len::<S>();
-    let stride = part.entries() * len;
-    let scale = [Lanes::<S>::splat(s, scale); VECTORS];
-    let tables = table.chunks_exact(stride).zip(derivative.chunks_exact_mut(stride));
-    for (g, (table, derivative)) in tables.take(groups).enumerate() {
-        store::<S>(zero(s), derivative);
-        for (term, to) in part.terms.iter().zip(derivative[len..].chunks_exact_mut(len)) {
-            let mut sum = zero(s);
-            for (k, lower) in part.coordinates.clone().zip(term.lower) {
-                let u = multiply_add::<S>(load(s, &direction[k][g * len..]), scale, zero(s));
-                sum = multiply_add::<S>(u, load(s, &table[lower * len..]), sum);
-            }
-            store::<S>(sum, to);
-        }
-    }
-}
-
-/// Adds the products of rows and columns to the sums.
-#[inline(always)]
-fn add_products<S: Simd>(
-    s: S,
-    monomials: &Monomials,
-    groups: usize,
-    (rows, columns): (&[f64], &[f64]),
-    sums: &mut [f64],
-) {
-    let len = groups * group_len::<S>();
-    let (of_rows, of_columns) = (monomials.rows.entries(), monomials.columns.entries());
-    let rows = (&rows[..of_rows * len], of_rows);
-    let columns = (&columns[..of_columns * len], of_columns);
-    accumulate(s, &monomials.by_rows, rows, columns, sums);
 }
 
 /// Takes note of the weights in the workspace.

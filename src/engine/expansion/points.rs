@@ -5,11 +5,10 @@
 //! outputs     F_i = sum_alpha M_alpha x_i^alpha
 //! ```
 
-use super::super::kernels::expansion::{ROWS, group_len};
-use super::super::kernels::expansion::{add_lanes, fill_table, load, multiply_add, rows_of_tile, store, zero};
+use super::super::kernels::expansion::{add_lanes, group_len};
 use super::super::memory::Aligned;
-use super::monomials::{MOST_COORDINATES, Monomials};
-use super::neurons::add_monomials;
+use super::basis::{Basis, Block};
+use super::monomials::MOST_COORDINATES;
 use super::sums::{PARTS, add_parts, for_parts};
 use super::workspace::{GROUPS, Workspace, Workspaces, lens};
 use crate::error::Error;
@@ -77,23 +76,23 @@ impl FewPoints {
         self.stride().div_ceil(block).div_ceil(PARTS).max(1) * block
     }
 
-    /// V, by rows, as partial sums in `partial` and in all.
+    /// V, as partial sums in `partial` and in all.
     pub(super) fn potential(
         &self,
         level: Level,
-        monomials: &Monomials,
+        basis: Basis<'_>,
         workspaces: &Workspaces,
         partial: &mut Vec<f64>,
         potential: &mut Vec<f64>,
         parallel: bool,
     ) {
-        let (part, len) = (self.part(level), monomials.by_rows.len);
+        let (part, len) = (self.part(level), basis.len());
         partial.clear();
         partial.resize(self.stride().div_ceil(part) * len, 0.0);
         for_parts(partial, len, parallel, |p, sums| {
             let range = p * part..((p + 1) * part).min(self.stride());
             let workspace = &mut *workspaces.own();
-            dispatch!(level, s => add_potential(s, self, range.clone(), monomials, workspace, sums));
+            dispatch!(level, s => add_potential(s, self, range.clone(), basis, workspace, sums));
         });
         add_parts(partial, len, potential);
     }
@@ -102,7 +101,7 @@ impl FewPoints {
     pub(super) fn outputs(
         &self,
         level: Level,
-        monomials: &Monomials,
+        basis: Basis<'_>,
         workspaces: &Workspaces,
         moments: &[f64],
         outputs: &mut [f64],
@@ -111,7 +110,7 @@ impl FewPoints {
         let part = self.part(level);
         for_parts(outputs, part, parallel, |p, outputs| {
             let workspace = &mut *workspaces.own();
-            dispatch!(level, s => evaluate(s, self, p * part, monomials, workspace, moments, outputs));
+            dispatch!(level, s => evaluate(s, self, p * part, basis, workspace, moments, outputs));
         });
     }
 }
@@ -121,20 +120,18 @@ fn add_potential<S: Simd>(
     s: S,
     points: &FewPoints,
     range: std::ops::Range<usize>,
-    monomials: &Monomials,
+    basis: Basis<'_>,
     work: &mut Workspace,
     potential: &mut [f64],
 ) {
     let len = group_len::<S>();
-    let Monomials { rows, columns, .. } = monomials;
     work.sums.get_mut().fill(0.0);
     for start in range.clone().step_by(GROUPS * len) {
         let groups = ((range.end - start) / len).min(GROUPS);
-        let (coordinates, dual) = (points.from(start), &points.dual.get()[start..]);
-        let (row_table, column_table) = (work.rows.get_mut(), work.columns.get_mut());
-        fill_table(s, rows, coordinates, Some(dual), false, groups, row_table);
-        fill_table(s, columns, coordinates, None, false, groups, column_table);
-        add_monomials(s, monomials, groups, work);
+        let coordinates = points.from(start);
+        let block = Block { coordinates, groups };
+        basis.fill_points(s, block, &points.dual.get()[start..], &mut work.tables);
+        basis.add_sums(s, groups, &work.tables, work.sums.get_mut());
     }
     add_lanes(s, work.sums.get(), potential);
 }
@@ -144,35 +141,19 @@ fn evaluate<S: Simd>(
     s: S,
     points: &FewPoints,
     first: usize,
-    monomials: &Monomials,
+    basis: Basis<'_>,
     work: &mut Workspace,
     moments: &[f64],
     outputs: &mut [f64],
 ) {
     let len = group_len::<S>();
-    let Monomials { rows, columns, .. } = monomials;
-    let mut padded = [0.0; PADDING];
+    let mut padded = [0.0; GROUPS * PADDING];
     for (b, outputs) in outputs.chunks_mut(GROUPS * len).enumerate() {
         let coordinates = points.from(first + b * GROUPS * len);
         let groups = outputs.len().div_ceil(len);
-        let (row_table, column_table) = (work.rows.get_mut(), work.columns.get_mut());
-        fill_table(s, rows, coordinates, None, false, groups, row_table);
-        fill_table(s, columns, coordinates, None, false, groups, column_table);
-        let tables = row_table
-            .chunks_exact(rows.entries() * len)
-            .zip(column_table.chunks_exact(columns.entries() * len));
-        for ((row_table, column_table), outputs) in tables.zip(outputs.chunks_mut(len)) {
-            let mut sum = zero(s);
-            for (t, tile) in monomials.by_rows.tiles.iter().enumerate() {
-                let coefficients = &moments[tile.offset..tile.offset + ROWS * tile.extent];
-                let inner = rows_of_tile(s, coefficients, &column_table[len..]);
-                let row_table = &row_table[(1 + t * ROWS) * len..];
-                for (inner, row) in inner.into_iter().zip(row_table.chunks_exact(len)) {
-                    sum = multiply_add::<S>(load(s, row), inner, sum);
-                }
-            }
-            store::<S>(sum, &mut padded);
-            outputs.copy_from_slice(&padded[..outputs.len()]);
-        }
+        let block = Block { coordinates, groups };
+        let values = &mut padded[..groups * len];
+        basis.values(s, block, moments, &mut work.tables, values);
+        outputs.copy_from_slice(&values[..outputs.len()]);
     }
 }

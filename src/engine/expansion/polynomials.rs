@@ -1,6 +1,7 @@
 //! Sums over the monomials of many points, for kernels that are power series of inner products.
 
 use super::super::plan::level;
+use super::basis::Basis;
 use super::monomials::{Monomials, Powers};
 use super::points::FewPoints;
 use super::workspace::Workspaces;
@@ -58,21 +59,23 @@ impl PointSet {
     /// sum_i weights_i x_i^alpha for |alpha| <= `degree`. The bits do not depend on the number of threads.
     pub fn moments(&mut self, degree: usize, weights: &[f64]) -> Result<Polynomial, Error> {
         let monomials = Monomials::new(self.dimension, degree);
-        self.workspaces.make_room(&monomials, self.level)?;
+        let basis = Basis::Monomials(&monomials);
+        self.workspaces.make_room(basis, self.level)?;
         self.points.pack_dual(weights);
         let (mut parts, mut numbers) = (Vec::new(), Vec::new());
         self.points
-            .potential(self.level, &monomials, &self.workspaces, &mut parts, &mut numbers, true);
+            .potential(self.level, basis, &self.workspaces, &mut parts, &mut numbers, true);
         Ok(Polynomial { monomials, numbers })
     }
 
     /// The polynomial at every point.
     pub fn values(&mut self, polynomial: &Polynomial) -> Result<Vec<f64>, Error> {
         let Polynomial { monomials, numbers } = polynomial;
-        self.workspaces.make_room(monomials, self.level)?;
+        let basis = Basis::Monomials(monomials);
+        self.workspaces.make_room(basis, self.level)?;
         let mut values = vec![0.0; self.points.samples()];
         self.points
-            .outputs(self.level, monomials, &self.workspaces, numbers, &mut values, true);
+            .outputs(self.level, basis, &self.workspaces, numbers, &mut values, true);
         Ok(values)
     }
 }

@@ -66,7 +66,7 @@ impl Extent {
             dimension,
             radius,
             scale,
-            on_sphere: dimension > 1 && longest - shortest <= ROUNDING * T::EPSILON.as_f64() * longest,
+            on_sphere: dimension > 1 && radius > 0.0 && longest - shortest <= ROUNDING * T::EPSILON.as_f64() * longest,
         })
     }
 }
@@ -85,7 +85,7 @@ impl Expansion {
                 lanes: plan.lanes_of::<T>(),
             },
             scale: 1.0 / extent.scale,
-            sums: Sums::new((extent.radius * extent.scale).powi(2)),
+            sums: Sums::new(extent.radius * extent.scale),
             reaches: [None; 2],
         }
     }
@@ -101,7 +101,7 @@ impl Expansion {
         // Whatever the weights, so that the many runs for which it never pays need not measure them.
         let lowest = Order {
             degree: LOWEST_DEGREE,
-            on_sphere: self.facts.on_sphere,
+            kind: self.facts.kind(),
         };
         if !self.pays(plan, lowest, samples) {
             return Ok(None);

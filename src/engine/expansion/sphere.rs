@@ -1,7 +1,7 @@
 //! On a sphere there are fewer monomials: the last coordinate need not be squared.
 //!
 //! ```text
-//! x_d^2 = R^2 - x_1^2 - .. - x_{d-1}^2         (p + 1)^2 in place of binomial(p + 3, 3) monomials for d = 3, 2 p + 1 for d = 2
+//! x_d^2 = R^2 - x_1^2 - .. - x_{d-1}^2         (p + 1)^2 in place of binomial(p + 3, 3) monomials for d = 3
 //!
 //! fold      sum_alpha M_alpha x^alpha with powers of x_d of at most 1, from all
 //! unfold    sum_i v_i x_i^alpha for all alpha, from those with powers of x_d of at most 1

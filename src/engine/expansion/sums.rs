@@ -3,7 +3,9 @@
 use super::super::chunk::Chunk;
 use super::super::compiled;
 use super::super::sweep::{ONE_THREAD, Sweep};
-use super::choice::{Order, Reach};
+use super::basis::Basis;
+use super::choice::{Kind, Order, Reach};
+use super::circle::{self, Circle};
 use super::monomials::Monomials;
 use super::neurons::{self, Visit};
 use super::points::FewPoints;
@@ -17,16 +19,48 @@ use rayon::prelude::*;
 /// Parts in which sums are formed: enough for many threads, few enough that adding them up costs little.
 pub(super) const PARTS: usize = 32;
 
+/// The functions of neurons and points.
+#[derive(Debug)]
+struct Functions {
+    order: Order,
+    monomials: Option<Monomials>,
+    sphere: Option<Sphere>,
+    circle: Option<Circle>,
+}
+
+impl Functions {
+    fn new(dimension: usize, order: Order, radius: f64) -> Self {
+        let monomials = (order.kind != Kind::Circle).then(|| Monomials::new(dimension, order.degree));
+        Self {
+            order,
+            sphere: match &monomials {
+                Some(monomials) if order.kind == Kind::Sphere => Some(Sphere::new(monomials, radius.powi(2))),
+                _ => None,
+            },
+            circle: monomials.is_none().then(|| Circle::new(order.degree, radius)),
+            monomials,
+        }
+    }
+
+    fn of_neurons(&self) -> Option<Basis<'_>> {
+        let circle = self.circle.as_ref().map(Basis::Circle);
+        circle.or(self.monomials.as_ref().map(Basis::Monomials))
+    }
+
+    fn of_points(&self) -> Option<Basis<'_>> {
+        let sphere = self.sphere.as_ref().map(|sphere| Basis::Monomials(&sphere.monomials));
+        sphere.or(self.of_neurons())
+    }
+}
+
 /// The memory of the sweeps by expansion.
 #[derive(Debug, Default)]
 pub(super) struct Sums {
-    /// ||x||^2 of points on a sphere.
-    square: f64,
-    monomials: Option<Monomials>,
-    /// If the points are on a sphere.
-    sphere: Option<Sphere>,
+    /// The largest ||x||.
+    radius: f64,
+    functions: Option<Functions>,
     workspaces: Workspaces,
-    /// V by rows and by columns.
+    /// V and what is derived from it.
     potential: [Vec<f64>; 2],
     /// M.
     moments: Vec<f64>,
@@ -38,49 +72,41 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// For points that have this ||x||^2, if they are on a sphere.
-    pub fn new(square: f64) -> Self {
+    /// For points of at most this length.
+    pub fn new(radius: f64) -> Self {
         Self {
-            square,
+            radius,
             ..Self::default()
         }
     }
 
     /// Sets the order.
     pub fn prepare(&mut self, dimension: usize, order: Order, level: Level) -> Result<(), Error> {
-        let known = self.monomials.take().filter(|known| known.degree == order.degree);
-        if known.is_none() {
-            self.sphere = None;
-        }
-        let monomials = self
-            .monomials
-            .insert(known.unwrap_or_else(|| Monomials::new(dimension, order.degree)));
-        if !order.on_sphere {
-            self.sphere = None;
-        } else if self.sphere.is_none() {
-            self.sphere = Some(Sphere::new(monomials, self.square));
-        }
-        self.workspaces.make_room(monomials, level)
+        let known = self.functions.take().filter(|known| known.order == order);
+        let functions = known.unwrap_or_else(|| Functions::new(dimension, order, self.radius));
+        let of_neurons = self.functions.insert(functions).of_neurons();
+        of_neurons.map_or(Ok(()), |basis| self.workspaces.make_room(basis, level))
     }
 
     /// V, from the dual of the points.
     pub fn read_dual(&mut self, points: &FewPoints, level: Level) {
-        let Some(monomials) = &self.monomials else { return };
-        let [by_rows, by_columns] = &mut self.potential;
-        let parts = &mut self.parts;
-        match &self.sphere {
-            None => {
-                let parallel = is_much(monomials, points.samples());
-                points.potential(level, monomials, &self.workspaces, parts, by_rows, parallel);
-            }
-            Some(sphere) => {
-                let parallel = is_much(&sphere.monomials, points.samples());
-                let folded = &mut self.folded;
-                points.potential(level, &sphere.monomials, &self.workspaces, parts, folded, parallel);
-                sphere.unfold(folded, by_rows);
-            }
+        let functions = self.functions.as_ref();
+        let Some((functions, basis)) = functions.and_then(|functions| Some((functions, functions.of_points()?))) else {
+            return;
+        };
+        let [potential, derived] = &mut self.potential;
+        let parallel = is_much(basis, points.samples());
+        let sum = match &functions.sphere {
+            None => &mut *potential,
+            Some(_) => &mut self.folded,
+        };
+        points.potential(level, basis, &self.workspaces, &mut self.parts, sum, parallel);
+        if let Some(sphere) = &functions.sphere {
+            sphere.unfold(&self.folded, potential);
         }
-        monomials.exchange(by_rows, by_columns);
+        if let Some(basis) = functions.of_neurons() {
+            basis.derive_potential(potential, derived);
+        }
     }
 
     /// Visits every neuron, and computes M if the sweep has a forward half. Returns the reach of the new weights of a step.
@@ -91,18 +117,17 @@ impl Sums {
         scale: f64,
         level: Level,
     ) -> Reach {
-        let Some(monomials) = &self.monomials else {
+        let Some(basis) = self.functions.as_ref().and_then(Functions::of_neurons) else {
             return Reach::default();
         };
         let (together, width) = divide(chunks, &mut self.reaches);
-        let [by_rows, by_columns] = &self.potential;
         let visit = Visit {
             sweep,
-            monomials,
-            potential: [by_rows, by_columns],
+            basis,
+            potential: self.potential.each_ref().map(Vec::as_slice),
             scale,
         };
-        let len = monomials.by_rows.len;
+        let len = basis.len();
         self.parts.clear();
         self.parts.resize(self.reaches.len() * len, 0.0);
         let mut parts = Parts {
@@ -111,12 +136,17 @@ impl Sums {
             sums: &mut self.parts,
             reaches: &mut self.reaches,
             workspaces: &self.workspaces,
-            parallel: is_much(monomials, 3 * width),
+            parallel: is_much(basis, 3 * width),
         };
         compiled::visit(chunks, &visit, level, &mut parts);
         add_parts(&self.parts, len, &mut self.moments);
-        if let Some(sphere) = &mut self.sphere {
-            sphere.fold(&self.moments, &mut self.folded);
+        if let Some(Functions { sphere, circle, .. }) = &mut self.functions {
+            if let Some(sphere) = sphere {
+                sphere.fold(&self.moments, &mut self.folded);
+            }
+            if circle.is_some() {
+                circle::double(&mut self.moments);
+            }
         }
         self.joined()
     }
@@ -129,11 +159,10 @@ impl Sums {
         scale: f64,
         level: Level,
     ) -> Result<Reach, Error> {
-        let order = Order {
-            degree: self.monomials.as_ref().map_or(1, |monomials| monomials.degree),
-            on_sphere: self.sphere.is_some(),
-        };
-        self.prepare(chunks.first().map_or(1, |chunk| chunk.shape.dimension), order, level)?;
+        if self.functions.is_none() {
+            let dimension = chunks.first().map_or(1, |chunk| chunk.shape.dimension);
+            self.prepare(dimension, Order::default(), level)?;
+        }
         let (together, width) = divide(chunks, &mut self.reaches);
         let mut parts = Parts {
             together,
@@ -155,13 +184,14 @@ impl Sums {
 
     /// F at points, or J u after a tangent product, from M.
     pub fn outputs(&self, points: &FewPoints, outputs: &mut [f64], level: Level) {
-        let (monomials, moments) = match (&self.monomials, &self.sphere) {
-            (_, Some(sphere)) => (&sphere.monomials, &self.folded),
-            (Some(monomials), None) => (monomials, &self.moments),
-            (None, None) => return,
+        let Some(functions) = &self.functions else { return };
+        let Some(basis) = functions.of_points() else { return };
+        let moments = match functions.sphere {
+            Some(_) => &self.folded,
+            None => &self.moments,
         };
-        let parallel = is_much(monomials, points.samples());
-        points.outputs(level, monomials, &self.workspaces, moments, outputs, parallel);
+        let parallel = is_much(basis, points.samples());
+        points.outputs(level, basis, &self.workspaces, moments, outputs, parallel);
     }
 }
 
@@ -229,12 +259,8 @@ pub(in super::super) fn measure_all<T: Float>(
 }
 
 /// Whether there is enough work for more than one thread.
-fn is_much(monomials: &Monomials, count: usize) -> bool {
-    let work = monomials
-        .by_rows
-        .len
-        .saturating_mul(count)
-        .saturating_mul(2 * size_of::<f64>());
+fn is_much(basis: Basis<'_>, count: usize) -> bool {
+    let work = basis.len().saturating_mul(count).saturating_mul(2 * size_of::<f64>());
     work >= ONE_THREAD && rayon::current_num_threads() > 1
 }
 

@@ -2,7 +2,8 @@
 
 use super::super::kernels::expansion::group_len;
 use super::super::memory::Aligned;
-use super::monomials::{MOST_COORDINATES, Monomials};
+use super::basis::Basis;
+use super::monomials::MOST_COORDINATES;
 use crate::error::Error;
 use fearless_simd::{Level, dispatch, prelude::*};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,16 @@ pub(super) fn lens(level: Level) -> (usize, usize) {
     (group, GROUPS * group)
 }
 
+/// The functions of a block: monomials as rows and columns, or harmonics as rows.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub rows: Aligned<f64>,
+    pub columns: Aligned<f64>,
+    /// Derivatives of rows and columns along a direction.
+    pub moved_rows: Aligned<f64>,
+    pub moved_columns: Aligned<f64>,
+}
+
 /// Numbers of one block, and sums over blocks. Points and neurons use the same.
 #[derive(Debug, Default)]
 pub(super) struct Workspace {
@@ -29,11 +40,7 @@ pub(super) struct Workspace {
     pub seed: Aligned<f64>,
     /// J^T v of the block, [coordinate][block]; then a direction.
     pub gradient: Aligned<f64>,
-    pub rows: Aligned<f64>,
-    pub columns: Aligned<f64>,
-    /// Derivatives of rows and columns along a direction.
-    pub moved_rows: Aligned<f64>,
-    pub moved_columns: Aligned<f64>,
+    pub tables: Tables,
     /// The lanes of each coefficient.
     pub sums: Aligned<f64>,
     /// The largest ||w||^2, then the sum of |a| w, in lanes: 5 groups.
@@ -41,18 +48,17 @@ pub(super) struct Workspace {
 }
 
 impl Workspace {
-    fn make_room(&mut self, monomials: &Monomials, (group, block): (usize, usize)) -> Result<(), Error> {
-        let rows = monomials.rows.entries() * block;
-        let columns = monomials.columns.entries() * block;
+    fn make_room(&mut self, basis: Basis<'_>, (group, block): (usize, usize)) -> Result<(), Error> {
+        let [rows, columns] = basis.entries().map(|entries| entries * block);
         for (buffer, len) in [
             (&mut self.coordinates, MOST_COORDINATES * block),
             (&mut self.seed, block),
             (&mut self.gradient, MOST_COORDINATES * block),
-            (&mut self.rows, rows),
-            (&mut self.columns, columns),
-            (&mut self.moved_rows, rows),
-            (&mut self.moved_columns, columns),
-            (&mut self.sums, monomials.by_rows.len * group),
+            (&mut self.tables.rows, rows),
+            (&mut self.tables.columns, columns),
+            (&mut self.tables.moved_rows, rows),
+            (&mut self.tables.moved_columns, columns),
+            (&mut self.sums, basis.len() * group),
             (&mut self.reach, (1 + MOST_COORDINATES) * group),
         ] {
             buffer.set_len(len)?;
@@ -72,8 +78,8 @@ pub(super) fn by_coordinate(numbers: &[f64]) -> [&[f64]; MOST_COORDINATES] {
 pub(super) struct Workspaces(Vec<Mutex<Workspace>>);
 
 impl Workspaces {
-    /// Makes room for these monomials on every thread of the current pool.
-    pub fn make_room(&mut self, monomials: &Monomials, level: Level) -> Result<(), Error> {
+    /// Makes room for these functions on every thread of the current pool.
+    pub fn make_room(&mut self, basis: Basis<'_>, level: Level) -> Result<(), Error> {
         let threads = 1 + rayon::current_num_threads();
         if self.0.len() < threads {
             self.0.resize_with(threads, Mutex::default);
@@ -81,7 +87,7 @@ impl Workspaces {
         let lens = lens(level);
         self.0.iter_mut().try_for_each(|workspace| {
             let workspace = workspace.get_mut().unwrap_or_else(PoisonError::into_inner);
-            workspace.make_room(monomials, lens)
+            workspace.make_room(basis, lens)
         })
     }
 

@@ -6,6 +6,7 @@
 pub mod exp;
 pub mod expansion;
 pub mod gram;
+pub mod harmonics;
 pub mod microkernel;
 pub mod moments;
 pub mod panel;
