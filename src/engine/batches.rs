@@ -141,6 +141,13 @@ impl<T: Float> Batches<T> {
         &self.packed[0]
     }
 
+    /// All samples times 2, packed for the forward half.
+    pub fn doubled(&self) -> Result<Points<T>, Error> {
+        let mut points = Points::default();
+        points.pack_forward(&self.samples, &[], self.units, 2.0 * std::f64::consts::LOG2_E)?;
+        Ok(points)
+    }
+
     pub fn current(&self) -> &Batch<T> {
         &self.packed[self.current]
     }

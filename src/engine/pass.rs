@@ -12,6 +12,7 @@ use super::{Engine, Scope, SweepSums, compiled};
 use crate::communicator::Exchange;
 use crate::error::Error;
 use crate::float::Float;
+use nalgebra::DVector;
 
 /// The passes of a run so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,6 +121,32 @@ impl<T: Float> Engine<T> {
         self.ranks.link().sum(Exchange::Evaluation, outputs)?;
         self.count(way);
         Ok(&self.outputs.evaluated)
+    }
+
+    /// sum_r a_r^2 exp(2 <w_r, x_i>) over the neurons of this rank, for every sample, at the current weights; `None` if
+    /// that is not a sweep in the arithmetic of the run.
+    pub fn activation_squares(&mut self, output_weights: &DVector<T>) -> Result<Option<Vec<f64>>, Error> {
+        if self.expansion.is_some() {
+            return Ok(None);
+        }
+        self.make_room()?;
+        let points = self.batches.doubled()?;
+        let (sweep, shape) = (
+            Sweep::evaluation(self.roles, &points),
+            (self.batches.trained(), self.width()),
+        );
+        let lent = |chunk: &mut Chunk<T>, of: fn(T) -> T| {
+            let own = &output_weights.as_slice()[chunk.shape.first_neuron..][..chunk.shape.neurons];
+            let packed = chunk.output_weights.get_mut().iter_mut();
+            packed.zip(own).for_each(|(to, &a)| *to = of(a));
+        };
+        self.chunks.iter_mut().for_each(|chunk| lent(chunk, |a| a * a));
+        let activations = self.buffers.activations.get_mut();
+        compiled::run(&mut self.chunks, activations, &sweep, self.plan.level, shape);
+        self.chunks.iter_mut().for_each(|chunk| lent(chunk, |a| a));
+        let mut squares = Vec::new();
+        gather(&self.chunks, points.samples, 0, &self.batches.all().slots, &mut squares);
+        Ok(Some(squares))
     }
 
     /// The way for `samples` points at a copy of the weights.

@@ -10,7 +10,7 @@
 //! more than labels and residual, no step can bring F closer to the labels.
 
 use crate::dataset::Dataset;
-use crate::engine::outputs;
+use crate::engine::{Engine, outputs};
 use crate::error::Error;
 use crate::float::Float;
 use crate::network::ExpNetwork;
@@ -19,6 +19,9 @@ use nalgebra::{DMatrix, DVector};
 
 /// The number of neurons whose weights are copied at a time.
 const NEURONS: usize = 1 << 16;
+
+/// Sums of squares of at least this are as good in f32 as in f64.
+const SMALLEST: f64 = 1e-20;
 
 /// The size of the activations, for each sample.
 #[derive(Debug)]
@@ -30,12 +33,23 @@ pub(super) struct Activations {
 impl Activations {
     /// Measures the activations of a network, or of a share of one, at the start of a run.
     ///
-    /// Costs O((n + m) d); if bounds on the norms do not settle the matter, 2 n m d flops and n m exponentials.
+    /// Costs O((n + m) d); if bounds on the norms do not settle the matter, a forward pass of `engine`, which holds the same
+    /// weights; if T has not the range for that, another one in f64.
     ///
     /// Errors: activations that overflow T, or whose squares overflow f64.
-    pub fn measure<T: Float>(network: &ExpNetwork<T>, data: &Dataset<T>) -> Result<Self, Error> {
+    pub fn measure<T: Float>(
+        network: &ExpNetwork<T>,
+        data: &Dataset<T>,
+        engine: &mut Engine<T>,
+    ) -> Result<Self, Error> {
         if is_harmless(network, data) {
             return Ok(Self { squares: Vec::new() });
+        }
+        let squares = engine.activation_squares(network.output_weights())?;
+        // Below, some a_r^2 may have vanished.
+        let within = |square: &f64| square.is_finite() && *square >= SMALLEST;
+        if let Some(squares) = squares.filter(|squares| squares.iter().all(within)) {
+            return Ok(Self { squares });
         }
         let mut squares = vec![0.0; data.samples()];
         let points = data.points().map(Float::as_f64);

@@ -112,7 +112,9 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     /// The first evaluation, shown to validation and observers.
     fn begin(&mut self, data: &Dataset<T>) -> Result<(), Error> {
         self.deal_batch()?;
-        let checked = feasible::check_labels(data).and_then(|()| feasible::Activations::measure(self.network, data));
+        let engine = self.position.engine_mut();
+        let checked =
+            feasible::check_labels(data).and_then(|()| feasible::Activations::measure(self.network, data, engine));
         let activations = self.link().leave_on_error(checked)?;
         self.position.evaluate()?;
         // Comparable with the loss of the report: on all samples.
