@@ -89,7 +89,9 @@ fn portable<S: Simd, T: Float>(s: S, z: T::Native<S>) -> T::Native<S> {
     let scaled = <T::Native<S> as SimdFloat<S>>::from_bits(p.to_bits() + (shifted.to_bits() << mantissa));
     let scaled = z.simd_lt(splat(lowest)).select(splat(0.0), scaled);
     let scaled = z.simd_ge(splat(above)).select(splat(f64::INFINITY), scaled);
-    z.simd_eq(z).select(scaled, z)
+    // Not z in place of the constant: where z came from the memory that the result goes to, that becomes a masked store, which
+    // takes some AMD processors longer than the rest of this function.
+    z.simd_eq(z).select(scaled, splat(f64::NAN))
 }
 
 #[inline(always)]
