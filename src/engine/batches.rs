@@ -4,6 +4,7 @@
 //! caller's sample i  --place[i]-->  column of `samples`  --pack-->  packed row p  --slots[p]-->  caller's index in the batch
 //! ```
 
+use super::plan::BlockRows;
 use super::points::{Coordinates, Points};
 use crate::error::Error;
 use crate::float::Float;
@@ -34,8 +35,7 @@ pub(super) struct Batches<T> {
     place: Vec<usize>,
     /// Coordinates along which weights move.
     trained: usize,
-    /// Rows of the kernels' blocks, in units of 4.
-    units: usize,
+    rows: BlockRows,
     /// All samples, then two batches.
     packed: [Batch<T>; 3],
     current: usize,
@@ -55,7 +55,7 @@ impl<T: Float> Batches<T> {
         order: Vec<usize>,
         validation: Option<&Coordinates<T>>,
         trained: usize,
-        units: usize,
+        rows: BlockRows,
         scale: Option<f64>,
     ) -> Result<Self, Error> {
         let mut place = vec![0; order.len()];
@@ -66,13 +66,13 @@ impl<T: Float> Batches<T> {
             slots: order,
             ..Batch::default()
         };
-        all.points.pack(&samples, &[], trained, units)?;
+        all.points.pack(&samples, &[], trained, rows)?;
         if let Some(scale) = scale {
             all.points.pack_few(&samples, &[], scale)?;
         }
         let validation = validation.map(|points| {
             let mut packed = Points::default();
-            packed.pack_forward(points, &[], units, std::f64::consts::LOG2_E)?;
+            packed.pack_forward(points, &[], rows, std::f64::consts::LOG2_E)?;
             if let Some(scale) = scale {
                 packed.pack_few(points, &[], scale)?;
             }
@@ -82,7 +82,7 @@ impl<T: Float> Batches<T> {
             samples,
             place,
             trained,
-            units,
+            rows,
             packed: [all, Batch::default(), Batch::default()],
             current: 0,
             next: 0,
@@ -96,7 +96,7 @@ impl<T: Float> Batches<T> {
     /// Other samples, in the caller's order.
     pub fn replace(&mut self, points: DMatrix<T>) -> Result<(), Error> {
         let order = (0..points.ncols()).collect();
-        *self = Self::new(Coordinates::new(points), order, None, self.trained, self.units, None)?;
+        *self = Self::new(Coordinates::new(points), order, None, self.trained, self.rows, None)?;
         Ok(())
     }
 
@@ -119,7 +119,7 @@ impl<T: Float> Batches<T> {
                 .slots
                 .sort_unstable_by_key(|&slot| (self.place[chosen[slot]], slot));
             let columns: Vec<usize> = batch.slots.iter().map(|&slot| self.place[chosen[slot]]).collect();
-            batch.points.pack(&self.samples, &columns, self.trained, self.units)?;
+            batch.points.pack(&self.samples, &columns, self.trained, self.rows)?;
             if let Some(scale) = self.scale {
                 batch.points.pack_few(&self.samples, &columns, scale)?;
             }
@@ -144,7 +144,7 @@ impl<T: Float> Batches<T> {
     /// All samples times 2, packed for the forward half.
     pub fn doubled(&self) -> Result<Points<T>, Error> {
         let mut points = Points::default();
-        points.pack_forward(&self.samples, &[], self.units, 2.0 * std::f64::consts::LOG2_E)?;
+        points.pack_forward(&self.samples, &[], self.rows, 2.0 * std::f64::consts::LOG2_E)?;
         Ok(points)
     }
 

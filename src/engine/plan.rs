@@ -61,14 +61,22 @@ pub enum Pass {
     Expansion,
 }
 
+/// The rows of the kernels' blocks, for as many accumulators as there are registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BlockRows {
+    /// A multiple of this,
+    pub unit: usize,
+    /// and at most so many.
+    pub most: usize,
+}
+
 /// How a run computes: see the module.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
     pub level: Level,
     /// Neurons per panel: two vectors.
     pub lanes: usize,
-    /// Rows of the kernels' blocks, in units of 4.
-    pub units: usize,
+    pub rows: BlockRows,
     budget: usize,
     pub pass: Pass,
 }
@@ -83,7 +91,11 @@ impl Plan {
         Self {
             level,
             lanes: lanes::<T>(level),
-            units: if has_32_registers(level) { 3 } else { 1 },
+            rows: if has_32_registers(level) {
+                BlockRows { unit: 4, most: 12 }
+            } else {
+                BlockRows { unit: 2, most: 6 }
+            },
             budget: memory.budget(),
             pass: Pass::Auto,
         }
@@ -123,7 +135,7 @@ impl Plan {
 
     /// For triangular points: their blocks also multiply the zeros within, of which smaller blocks have fewer.
     pub fn triangular(mut self) -> Self {
-        self.units = self.units.min(2);
+        self.rows.most = self.rows.most.min(8);
         self
     }
 

@@ -7,18 +7,19 @@
 //! points, backward    [feature block][sample][R]       from the block's first sample on
 //! ```
 //!
-//! A block has R = 4, 8 or 12 rows, depending on how many registers there are for its R x 2 accumulators. If the points
+//! A block has R = 4, 8 or 12 rows, or 2, 4 or 6, depending on how many registers there are for its R x 2 accumulators. If the points
 //! are triangular (see `reduce`), sample j has j + 1 coordinates, and depth and first sample skip the zeros: half of
 //! the work.
 
 use super::expansion::FewPoints;
 use super::memory::Aligned;
+use super::plan::BlockRows;
 use crate::error::Error;
 use crate::float::Float;
 use nalgebra::DMatrix;
 use std::ops::Range;
 
-/// The number of rows of a block is a multiple of this.
+/// Buffers of rows are padded to a multiple of this, which is one of every block's unit.
 pub(super) const UNIT: usize = 4;
 
 /// Rows that the microkernel processes at once.
@@ -26,7 +27,7 @@ pub(super) const UNIT: usize = 4;
 pub(super) struct Block {
     /// The first row: a sample in the forward half, a feature in the backward half.
     pub first: usize,
-    /// The number of rows, including padding: 4, 8 or 12.
+    /// The number of rows, including padding.
     pub rows: usize,
     /// The number of rows that are not padding.
     pub valid: usize,
@@ -39,15 +40,15 @@ pub(super) struct Block {
 /// The number of samples whose activations are recomputed at a time, so that they stay in L2 until the backward half.
 const GROUP: usize = 256;
 
-/// Splits `len` rows into blocks of 4 to `4 * units` rows, as evenly as possible: the first row and the number of rows
-/// of each.
-fn split(len: usize, units: usize) -> impl Iterator<Item = (usize, usize)> {
-    let all = len.div_ceil(UNIT);
-    let count = all.div_ceil(units.max(1));
+/// Splits `len` rows into blocks, as evenly as possible: the first row and the number of rows of each.
+fn split(len: usize, rows: BlockRows) -> impl Iterator<Item = (usize, usize)> {
+    let BlockRows { unit, most } = rows;
+    let all = len.div_ceil(unit);
+    let count = (all * unit).div_ceil(most);
     let (size, larger) = (all / count.max(1), all % count.max(1));
     (0..count).map(move |b| {
         let first = b * size + b.min(larger);
-        (first * UNIT, (size + usize::from(b < larger)) * UNIT)
+        (first * unit, (size + usize::from(b < larger)) * unit)
     })
 }
 
@@ -88,11 +89,17 @@ pub(super) struct Points<T> {
 }
 
 impl<T: Float> Points<T> {
-    /// Packs the samples `batch` (empty means all) into blocks of at most `units` times 4 rows. Weights move along the
+    /// Packs the samples `batch` (empty means all) into blocks of such rows. Weights move along the
     /// first `trained` coordinates. Reuses the memory of an earlier packing.
-    pub fn pack(&mut self, from: &Coordinates<T>, batch: &[usize], trained: usize, units: usize) -> Result<(), Error> {
-        self.pack_forward(from, batch, units, std::f64::consts::LOG2_E)?;
-        self.pack_backward(from, batch, trained, units)
+    pub fn pack(
+        &mut self,
+        from: &Coordinates<T>,
+        batch: &[usize],
+        trained: usize,
+        rows: BlockRows,
+    ) -> Result<(), Error> {
+        self.pack_forward(from, batch, rows, std::f64::consts::LOG2_E)?;
+        self.pack_backward(from, batch, trained, rows)
     }
 
     /// Packs the same points for a sweep by expansion, times `scale`.
@@ -105,7 +112,7 @@ impl<T: Float> Points<T> {
         &mut self,
         from: &Coordinates<T>,
         batch: &[usize],
-        units: usize,
+        rows: BlockRows,
         factor: f64,
     ) -> Result<(), Error> {
         self.samples = if batch.is_empty() {
@@ -114,7 +121,7 @@ impl<T: Float> Points<T> {
             batch.len()
         };
         let sample = |i: usize| batch.get(i).copied().unwrap_or(i);
-        let len = self.split_samples(units, |i| from.extent[sample(i)]);
+        let len = self.split_samples(rows, |i| from.extent[sample(i)]);
         self.forward.set_len(len)?;
         let packed = self.forward.get_mut();
         for block in &self.sample_blocks {
@@ -133,12 +140,12 @@ impl<T: Float> Points<T> {
 
     /// Splits the samples, `extent(i)` coordinates each, into blocks and groups. Returns the length of the packed
     /// blocks.
-    fn split_samples(&mut self, units: usize, extent: impl Fn(usize) -> usize) -> usize {
+    fn split_samples(&mut self, block_rows: BlockRows, extent: impl Fn(usize) -> usize) -> usize {
         let n = self.samples;
         self.sample_blocks.clear();
         self.groups.clear();
         let mut offset = 0;
-        for (first, rows) in split(n, units) {
+        for (first, rows) in split(n, block_rows) {
             let valid = rows.min(n - first);
             let depth = (first..first + valid).map(&extent).max().unwrap_or(0);
             match self.groups.last_mut() {
@@ -162,13 +169,13 @@ impl<T: Float> Points<T> {
         from: &Coordinates<T>,
         batch: &[usize],
         trained: usize,
-        units: usize,
+        block_rows: BlockRows,
     ) -> Result<(), Error> {
         let sample = |i: usize| batch.get(i).copied().unwrap_or(i);
         let n = self.samples;
         self.feature_blocks.clear();
         let mut offset = 0;
-        for (first, rows) in split(trained, units) {
+        for (first, rows) in split(trained, block_rows) {
             let start = (0..n).find(|&i| from.extent[sample(i)] > first).unwrap_or(n);
             let valid = rows.min(trained - first);
             self.feature_blocks.push(Block {
@@ -249,16 +256,15 @@ mod tests {
 
     #[test]
     fn blocks_cover_every_row_once() {
-        for units in 1..=3 {
+        for (unit, most) in [(4, 12), (4, 8), (2, 6)] {
             for len in 0..60 {
-                let blocks: Vec<_> = split(len, units).collect();
                 let mut next = 0;
-                for (first, rows) in blocks {
+                for (first, rows) in split(len, BlockRows { unit, most }) {
                     assert_eq!(first, next);
-                    assert!(rows % UNIT == 0 && rows > 0 && rows <= units * UNIT);
+                    assert!(rows % unit == 0 && rows > 0 && rows <= most);
                     next += rows;
                 }
-                assert_eq!(next, len.next_multiple_of(UNIT));
+                assert_eq!(next, len.next_multiple_of(unit));
             }
         }
     }
@@ -267,7 +273,8 @@ mod tests {
     fn triangular_points_skip_their_zeros() {
         let matrix = DMatrix::from_fn(8, 16, |k, i| if k <= i { 1.0 + (k + i) as f64 } else { 0.0 });
         let mut points = Points::default();
-        points.pack(&Coordinates::new(matrix), &[], 8, 1).unwrap();
+        let rows = BlockRows { unit: 4, most: 4 };
+        points.pack(&Coordinates::new(matrix), &[], 8, rows).unwrap();
         assert_eq!(
             points.sample_blocks.iter().map(|b| b.depth).collect::<Vec<_>>(),
             [4, 8, 8, 8]

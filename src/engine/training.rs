@@ -84,7 +84,7 @@ impl<T: Float> Engine<T> {
         let (plan, basis, samples, order, validation, trained) = match reduction {
             Some(r) => {
                 let plan = plan.triangular();
-                let basis = Basis::new(&r.basis, plan.units)?;
+                let basis = Basis::new(&r.basis, plan.rows)?;
                 (plan, Some(basis), r.samples, r.order, r.validation, r.trained)
             }
             None => {
@@ -96,7 +96,7 @@ impl<T: Float> Engine<T> {
         let extent = Extent::of(&plan, &samples, validation.as_ref());
         let expansion = extent.map(|extent| Expansion::new(&plan, output_weights, &extent));
         let scale = extent.map(|extent| extent.scale);
-        let batches = Batches::new(samples, order, validation.as_ref(), trained, plan.units, scale)?;
+        let batches = Batches::new(samples, order, validation.as_ref(), trained, plan.rows, scale)?;
         let frame = Frame::new(&plan, basis.as_ref());
         let chunks = weights::pack(frame, weights, output_weights, batches.trained(), copies)?;
         Ok(Self {

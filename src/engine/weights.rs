@@ -9,7 +9,7 @@ use super::Movement;
 use super::chunk::{Chunk, SCRATCH_ROWS, Shape, panels_in_chunk};
 use super::compiled;
 use super::memory::Aligned;
-use super::plan::Plan;
+use super::plan::{BlockRows, Plan};
 use super::points::{Coordinates, Points, UNIT, pack_panel, unpack_panel};
 use crate::error::Error;
 use crate::float::Float;
@@ -29,10 +29,10 @@ pub(super) struct Basis<T> {
 }
 
 impl<T: Float> Basis<T> {
-    pub fn new(basis: &DMatrix<T>, units: usize) -> Result<Self, Error> {
+    pub fn new(basis: &DMatrix<T>, rows: BlockRows) -> Result<Self, Error> {
         let (mut into, mut out_of) = (Points::default(), Points::default());
-        into.pack_forward(&Coordinates::new(basis.clone()), &[], units, 1.0)?;
-        out_of.pack_forward(&Coordinates::new(basis.transpose()), &[], units, 1.0)?;
+        into.pack_forward(&Coordinates::new(basis.clone()), &[], rows, 1.0)?;
+        out_of.pack_forward(&Coordinates::new(basis.transpose()), &[], rows, 1.0)?;
         Ok(Self { into, out_of })
     }
 }

@@ -15,17 +15,22 @@ use crate::float::Float;
 use fearless_simd::prelude::*;
 use std::ops::Range;
 
-/// The microkernel for `rows` = 4, 8 or 12. Levels with 16 registers only have blocks of 4.
+/// The microkernel for the numbers of rows that the blocks of this level have: see `plan::BlockRows`.
 #[inline(always)]
 fn multiply_rows<S: Simd, T: Float>(s: S, rows: usize, a: &[T], b: &[T], out: &mut [T], onto: bool) {
     if has_32_registers(s.level()) {
         match rows {
-            12 => return multiply::<S, T, 12>(s, a.as_chunks().0.iter(), b, out, onto),
-            8 => return multiply::<S, T, 8>(s, a.as_chunks().0.iter(), b, out, onto),
-            _ => {}
+            12 => multiply::<S, T, 12>(s, a.as_chunks().0.iter(), b, out, onto),
+            8 => multiply::<S, T, 8>(s, a.as_chunks().0.iter(), b, out, onto),
+            _ => multiply::<S, T, 4>(s, a.as_chunks().0.iter(), b, out, onto),
+        }
+    } else {
+        match rows {
+            6 => multiply::<S, T, 6>(s, a.as_chunks().0.iter(), b, out, onto),
+            4 => multiply::<S, T, 4>(s, a.as_chunks().0.iter(), b, out, onto),
+            _ => multiply::<S, T, 2>(s, a.as_chunks().0.iter(), b, out, onto),
         }
     }
-    multiply::<S, T, 4>(s, a.as_chunks().0.iter(), b, out, onto);
 }
 
 #[inline(always)]
