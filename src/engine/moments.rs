@@ -11,6 +11,9 @@ use fearless_simd::Level;
 use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
+/// Below this many multiply-adds, one thread is done before another wakes up.
+const SMALL: usize = 200_000;
+
 /// The mean (k) and covariance (k x k) of copy `role` of the weights, in the k coordinates along which they move.
 ///
 /// m k^2 flops.
@@ -30,7 +33,11 @@ pub(super) fn weight_moments<T: Float>(
             compiled::add_moments(chunk, level, role, &mut sums);
             sums
         };
-        let parts: Vec<MomentSums> = chunks.par_iter().map(of).collect();
+        let parts: Vec<MomentSums> = if neurons * k * k < SMALL {
+            chunks.iter().map(of).collect()
+        } else {
+            chunks.par_iter().map(of).collect()
+        };
         for part in &parts {
             sums.add(part);
         }
