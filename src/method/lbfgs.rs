@@ -3,7 +3,7 @@
 use super::{Direction, DirectionKind, Evaluation, Method};
 use crate::error::Error;
 use crate::float::Float;
-use crate::numbers::dot;
+use crate::numbers::{dot, first_not_finite};
 use crate::record::Record;
 use crate::setting::{at_least_one, checked_serde};
 use serde::{Deserialize, Serialize};
@@ -126,7 +126,7 @@ impl Lbfgs {
 
 impl Run {
     /// Turns g into H g.
-    fn multiply(&mut self, direction: &mut [f64]) {
+    fn precondition(&mut self, direction: &mut [f64]) {
         self.shares.clear();
         for pair in self.pairs.iter().rev() {
             let share = dot(&pair.weights, direction) / pair.curvature();
@@ -135,7 +135,7 @@ impl Run {
         }
         if let Some(newest) = self.pairs.back() {
             let scale = newest.curvature() / dot(&newest.gradient, &newest.gradient);
-            direction.iter_mut().for_each(|p| *p *= scale);
+            multiply(direction, scale);
         }
         for (pair, share) in self.pairs.iter().zip(self.shares.iter().rev()) {
             let back = dot(&pair.gradient, direction) / pair.curvature();
@@ -147,14 +147,14 @@ impl Run {
     fn write<T: Float>(&mut self, scale: f64, direction: &mut Vec<T>) -> bool {
         let mut product = self.gradient.clone();
         if self.pairs.is_empty() {
-            product.iter_mut().for_each(|p| *p *= scale);
+            multiply(&mut product, scale);
         } else {
-            self.multiply(&mut product);
+            self.precondition(&mut product);
         }
         let falls = dot(&product, &self.gradient) > 0.0;
         direction.clear();
         direction.extend(product.iter().map(|&p| T::lit(p)));
-        falls && crate::numbers::first_not_finite(direction).is_none()
+        falls && first_not_finite(direction).is_none()
     }
 }
 
@@ -162,6 +162,12 @@ impl Run {
 fn subtract<T: Float>(a: &[T], b: &[f64], difference: &mut Vec<f64>) {
     difference.clear();
     difference.extend(a.iter().zip(b).map(|(a, b)| a.as_f64() - b));
+}
+
+fn multiply(numbers: &mut [f64], factor: f64) {
+    for x in numbers {
+        *x *= factor;
+    }
 }
 
 /// to += factor x.

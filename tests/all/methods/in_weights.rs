@@ -1,5 +1,7 @@
 //! Directions in weight space: what a method may read and write, what is refused, and the built-in methods.
 
+use crate::resume::Make;
+use crate::resume::methods::MakeMethod;
 use crate::support::problems::{data, net, sines};
 use crate::support::{Answers, Scripted, on_both, on_threads, refused};
 use approx::assert_relative_eq;
@@ -48,7 +50,7 @@ fn the_gradient_in_weight_space_is_gradient_descent<T: Float>() {
                 assert_eq!(report.steps(), expected.steps(), "{name}");
                 let (loss, expected) = (report.loss().as_f64(), expected.loss().as_f64());
                 assert!((loss - expected).abs() <= unit * expected, "{name}: {loss} {expected}");
-                let apart = (explicit.weights() - plain.weights()).map(|x| x.as_f64()).amax();
+                let apart = (explicit.weights() - plain.weights()).map(Float::as_f64).amax();
                 assert!(apart <= unit, "{name}: {apart:e}");
             }
         }
@@ -57,13 +59,13 @@ fn the_gradient_in_weight_space_is_gradient_descent<T: Float>() {
 
 /// The slope at a trial is the difference quotient of the losses there, for every kind of direction.
 fn slopes_at_trials_are_those_of_the_loss<T: Float>() {
-    let kinds: [fn() -> Box<dyn Method<T>>; 6] = [
+    let kinds: [MakeMethod<T>; 6] = [
         || Box::new(GradientDescent::default()),
         || Box::new(GradientDescent::default().nesterov(0.5)),
         || Box::new(GradientDescent::default().momentum(0.5).clip_norm(1e-2)),
         || {
             Box::new(Answers::changing(|direction| {
-                direction.dual.iter_mut().for_each(|v| *v = *v * *v * *v)
+                direction.dual.iter_mut().for_each(|v| *v = *v * *v * *v);
             }))
         },
         || Box::new(Explicit { momentum: 0.5 }),
@@ -189,7 +191,7 @@ fn wrong_directions_are_refused() {
 #[test]
 fn schedules_that_need_the_gradient_refuse_by_name() {
     let (data, start) = (data::<f64>(3, 2, 1), net::<f64>(2, 4, 1));
-    let schedules: [(fn() -> Box<dyn Schedule<f64>>, &str); 4] = [
+    let schedules: [(Make<f64>, &str); 4] = [
         (|| Box::new(KernelStable::default()), "`KernelStable`"),
         (|| Box::new(Polyak::default()), "`Polyak`"),
         (|| Box::new(BarzilaiBorwein::default()), "`BarzilaiBorwein`"),
@@ -197,8 +199,8 @@ fn schedules_that_need_the_gradient_refuse_by_name() {
     ];
     for (schedule, name) in schedules {
         let fit = |method: Box<dyn Method<f64>>| Trainer::new(schedule()).method(method).fit(&mut start.clone(), &data);
-        refused(fit(Box::new(Lbfgs::default())), &[name, "`StrongWolfe`"]);
-        refused(fit(Box::new(Adam::default())), &[name, "1e-3"]);
+        refused(fit(Box::<Lbfgs>::default()), &[name, "`StrongWolfe`"]);
+        refused(fit(Box::<Adam>::default()), &[name, "1e-3"]);
     }
     let certified = Trainer::new(1e-3)
         .method(Adam::default())

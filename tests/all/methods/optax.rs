@@ -42,7 +42,7 @@ fn method(case: &Value) -> Box<dyn Method<f64>> {
                 .eps(number("eps"))
                 .weight_decay(number("decay")),
         ),
-        "Lbfgs" => Box::new(Lbfgs::default().memory(case["memory"].as_u64().unwrap() as usize)),
+        "Lbfgs" => Box::new(Lbfgs::default().memory(case["memory"].as_u64().unwrap().try_into().unwrap())),
         other => panic!("{other}"),
     }
 }

@@ -1,15 +1,15 @@
 //! Line search with the strong Wolfe conditions.
 
+use crate::resume::methods::MakeMethod;
 use crate::support::problems::{net, sines};
 use crate::support::{Answers, on_both, refused};
-use expnet::method::{GaussNewton, GradientDescent, Lbfgs, Method};
+use expnet::method::{GaussNewton, GradientDescent, Lbfgs};
 use expnet::schedule::{self, Schedule, StepState, StrongWolfe};
 use expnet::{Float, Termination, Trainer};
 
 /// Both conditions hold at every size that the search returns, from first trials far too short and far too long.
 fn accepted_sizes_satisfy_both_conditions<T: Float>() {
-    let methods: [fn() -> Box<dyn Method<T>>; 2] =
-        [|| Box::new(GradientDescent::default()), || Box::new(Lbfgs::default())];
+    let methods: [MakeMethod<T>; 2] = [|| Box::new(GradientDescent::default()), || Box::new(Lbfgs::default())];
     for (which, method) in methods.iter().enumerate() {
         for (initial, curvature) in [(None, 0.9), (Some(1e-3), 0.1), (Some(1e3), 0.5), (Some(1.0), 0.02)] {
             let data = sines::<T>(14, 5);
