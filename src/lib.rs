@@ -29,9 +29,9 @@
 //!
 //! # Two questions per step
 //!
-//! Every method moves the weights along the rows of the Jacobian, `W <- W - eta J(W)^T v`. A step therefore answers two
-//! questions, each with one trait: which way, the dual vector v ([`method::Method`]), and how far, the step size eta
-//! ([`schedule::Schedule`]). Any pair composes, and one loop ([`Trainer`], or [`Session`] step by step) owns stopping, time,
+//! Methods move the weights along the rows of the Jacobian, `W <- W - eta J(W)^T v`, or along any direction in weight space. A
+//! step answers two questions, each with one trait: which way, the dual vector v or the direction ([`method::Method`]), and
+//! how far, the step size eta ([`schedule::Schedule`]). Any pair composes, and one loop ([`Trainer`], or [`Session`] step by step) owns stopping, time,
 //! observers and the check for non-finite numbers.
 //!
 //! # Map
@@ -90,7 +90,7 @@
 //! | start | the initial weights; antisymmetric: neurons in pairs with opposite a_r, so that F = 0 |
 //! | residual | e = F(W, X) - y |
 //! | pass | one evaluation over all neurons (forward, backward or both at once): the unit of cost |
-//! | direction | what a method chooses: the dual vector v, momentum, a pull towards the start |
+//! | direction | what a method chooses: the dual vector v or d m numbers in weight space, momentum, a pull towards the start |
 //! | dual vector | v, one number per sample: W moves along -J^T v |
 //! | trial step | a step that a schedule evaluates in search of a step size |
 //! | proposal | a step that was evaluated, and that the method keeps or undoes |

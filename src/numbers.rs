@@ -29,6 +29,21 @@ pub(crate) fn overflow<T: Float>(place: impl Into<String>, value: f64) -> Error 
     }
 }
 
+/// <a, b> in `f64`, in eight interleaved sums.
+pub(crate) fn dot<A: Float, B: Float>(a: &[A], b: &[B]) -> f64 {
+    let mut sums = [0.0; 8];
+    let ((a, last_a), (b, last_b)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    for (a, b) in a.iter().zip(b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a.as_f64() * b.as_f64();
+        }
+    }
+    for ((sum, a), b) in sums.iter_mut().zip(last_a).zip(last_b) {
+        *sum += a.as_f64() * b.as_f64();
+    }
+    sums.iter().sum()
+}
+
 /// The index of the first number that is not finite.
 pub(crate) fn first_not_finite<T: Float>(numbers: &[T]) -> Option<usize> {
     // A loop without an exit is done in SIMD.

@@ -52,6 +52,7 @@ use crate::step::Linearization;
 ///
 /// No call allocates after [`new`](Self::new), apart from errors, blocks of the thread pool's queue, and in at most four
 /// coordinates the first H u and passes of another degree than the last. All bits are the same on any number of threads.
+/// Like a trainer, an objective stays on the thread that built it; the work is done on all threads of rayon's pool.
 ///
 /// ```
 /// use expnet::{Dataset, Initializer, Objective};

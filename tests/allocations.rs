@@ -111,7 +111,9 @@ fn allocations_of_an_objective<T: Float>(n: usize, d: usize) -> u64 {
     let direct = d > 4;
     let info = measure(|| {
         for _ in 0..5 {
-            w.iter_mut().for_each(|w| *w *= T::lit(0.99));
+            for w in &mut w {
+                *w *= T::lit(0.99);
+            }
             objective.value(&w).unwrap();
             objective.value_and_gradient(&w, &mut gradient).unwrap();
             objective.jacobian_product(&gradient, &mut images).unwrap();

@@ -26,6 +26,11 @@ impl Cached {
         self.activations == Activated::Current
     }
 
+    /// Whether those of the next samples at the next weights are.
+    pub fn activated_ahead(self) -> bool {
+        self.activations == Activated::Next
+    }
+
     /// Notes that a sweep has computed the activations of the current samples; they remain if they are `stored`.
     pub fn set_current(&mut self, stored: bool) {
         self.activations = if stored { Activated::Current } else { Activated::Nothing };

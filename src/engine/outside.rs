@@ -4,7 +4,7 @@
 
 use super::cached::Cached;
 use super::sweep::{Along, Job};
-use super::weights::{self, Destination};
+use super::weights::{self, Place};
 use super::{Dual, Engine, Scope};
 use crate::error::Error;
 use crate::float::Float;
@@ -39,7 +39,7 @@ impl<T: Float> Engine<T> {
 
     /// Replaces the current weights.
     pub fn load_weights(&mut self, weights: &[T]) {
-        weights::load(&mut self.chunks, Destination::Copy(self.roles.current), weights);
+        weights::load(&mut self.chunks, Place::Copy(self.roles.current), weights);
         self.cached = Cached::default();
         self.forget_weights();
     }
@@ -53,8 +53,20 @@ impl<T: Float> Engine<T> {
     fn load_direction(&mut self, direction: &[T]) -> Result<(), Error> {
         self.prepare(true, false)?;
         self.cached.keep(None);
-        weights::load(&mut self.chunks, Destination::Gradient, direction);
+        weights::load(&mut self.chunks, Place::Gradient, direction);
         Ok(())
+    }
+
+    /// Keeps this direction in place of J^T v, for proposals along it.
+    pub fn keep_direction(&mut self, direction: &[T]) -> Result<(), Error> {
+        self.load_direction(direction)?;
+        self.cached.keep(Some(Dual::Direction));
+        Ok(())
+    }
+
+    /// The current weights.
+    pub fn unpack_weights(&self, weights: &mut [T]) {
+        weights::unpack_copy(&self.chunks, self.roles.current, weights);
     }
 
     /// product = J u for this direction u, at the current weights.

@@ -7,7 +7,7 @@ use super::batches::Batches;
 use super::chunk::{Activations, Chunk, Roles, gather, sums};
 use super::expansion::{At, Order};
 use super::points::Points;
-use super::sweep::{Ahead, Job, Sweep};
+use super::sweep::{Ahead, Along, Job, Sweep};
 use super::{Engine, Scope, SweepSums, compiled};
 use crate::communicator::Exchange;
 use crate::error::Error;
@@ -31,7 +31,32 @@ enum Way {
     Expansion(Order),
 }
 
+impl Way {
+    /// The factor of a product with J.
+    fn unit(self) -> f64 {
+        match self {
+            // The packed points are multiplied by log2(e).
+            Self::Direct => std::f64::consts::LN_2,
+            Self::Expansion(_) => 1.0,
+        }
+    }
+}
+
 impl<T: Float> Engine<T> {
+    /// Computes J u for the kept direction u at the next weights, on the current samples.
+    pub(super) fn sweep_ahead(&mut self) -> Result<(), Error> {
+        let current = self.roles.next;
+        let samples = self.batches.current().points.samples;
+        let way = self.way((At::Next, current), samples)?;
+        let roles = Roles { current, ..self.roles };
+        self.run(way, Job::Product(Along::Kept), roles, Scope::Nothing)?;
+        // Recomputed, unless they were available.
+        self.cached.set_next(way == Way::Direct && self.stores());
+        self.outputs.unit = way.unit();
+        self.count(way);
+        Ok(())
+    }
+
     /// Does a job, and reads the outputs of `scope`. Returns the sums over the neurons of this rank.
     pub(super) fn sweep(&mut self, job: Job<T>, scope: Scope) -> Result<SweepSums, Error> {
         let done = self.try_sweep(job, scope);
@@ -68,11 +93,7 @@ impl<T: Float> Engine<T> {
         }
         self.count(last);
         self.outputs.read(&self.chunks, &self.batches, scope);
-        self.outputs.unit = match way {
-            // The packed points are multiplied by log2(e).
-            Way::Direct => std::f64::consts::LN_2,
-            Way::Expansion(_) => 1.0,
-        };
+        self.outputs.unit = way.unit();
         if steps || evaluates_only {
             let stored = last == Way::Direct && self.stores();
             if steps {
@@ -190,6 +211,11 @@ impl<T: Float> Engine<T> {
             }
         }
         let (stores, shape) = (self.stores(), (self.batches.trained(), self.width()));
+        let activated = if roles.current == self.roles.current {
+            self.cached.activated()
+        } else {
+            self.cached.activated_ahead()
+        };
         let validation = self.batches.validation();
         let ahead = (scope != Scope::Nothing).then(|| Ahead {
             points: &self.batches.next().points,
@@ -200,7 +226,7 @@ impl<T: Float> Engine<T> {
             job,
             roles,
             samples: &self.batches.current().points,
-            activated: self.cached.activated(),
+            activated,
             ahead,
         };
         match (way, &mut self.expansion) {

@@ -47,16 +47,17 @@ pub(super) struct Buffers<T> {
 }
 
 impl<T: Float> Engine<T> {
-    /// Packs weights and points, without a sweep.
+    /// Packs weights and points, without a sweep; in fewer coordinates if the points span fewer and the engine `reduces`.
     pub fn new(
         weights: &DMatrix<T>,
         output_weights: &DVector<T>,
         points: &DMatrix<T>,
         validation: Option<&DMatrix<T>>,
         (memory, pass): (Memory, Pass),
+        reduces: bool,
     ) -> Result<Self, Error> {
         let plan = Plan::new::<T>(memory)?.by_setting(pass)?;
-        let reduction = reduce(points, validation);
+        let reduction = if reduces { reduce(points, validation) } else { None };
         Self::with(plan, reduction, weights, output_weights, points, validation)
     }
 
@@ -297,6 +298,17 @@ impl<T: Float> Engine<T> {
 
     pub(super) fn product(&mut self, along: Along, product: &mut [f64]) -> Result<(), Error> {
         self.sweep(Job::Product(along), Scope::Nothing)?;
+        self.read_product(product)
+    }
+
+    /// product = J u for the direction u that proposals are along, at the weights and outputs of the last one.
+    pub fn product_ahead(&mut self, product: &mut [f64]) -> Result<(), Error> {
+        let done = self.sweep_ahead();
+        self.link().leave_on_error(done)?;
+        self.read_product(product)
+    }
+
+    fn read_product(&mut self, product: &mut [f64]) -> Result<(), Error> {
         let (slots, evaluated) = (&self.batches.current().slots, &mut self.outputs.evaluated);
         gather(&self.chunks, product.len(), 0, slots, evaluated);
         self.ranks.link().sum(Exchange::TangentProduct, evaluated)?;

@@ -213,6 +213,15 @@ fn numbers_per_chunk<T>(chunks: &[Chunk<T>]) -> usize {
 
 /// The kept gradient of chunks without a basis, in the coordinates of the network, d x m.
 pub(super) fn unpack_gradient<T: Float>(chunks: &[Chunk<T>], gradient: &mut [T]) {
+    unpack_numbers(chunks, Place::Gradient, gradient);
+}
+
+/// Copy `role` of the weights of chunks without a basis, d x m.
+pub(super) fn unpack_copy<T: Float>(chunks: &[Chunk<T>], role: usize, weights: &mut [T]) {
+    unpack_numbers(chunks, Place::Copy(role), weights);
+}
+
+fn unpack_numbers<T: Float>(chunks: &[Chunk<T>], from: Place, numbers: &mut [T]) {
     let of_chunk = |(chunk, columns): (&Chunk<T>, &mut [T])| {
         let Shape {
             dimension: d,
@@ -220,23 +229,27 @@ pub(super) fn unpack_gradient<T: Float>(chunks: &[Chunk<T>], gradient: &mut [T])
             gradient_rows,
             ..
         } = chunk.shape;
-        let Some(kept) = &chunk.gradient else { return };
-        let panels = kept.get().chunks_exact(gradient_rows * lanes);
+        let (packed, rows) = match (from, &chunk.gradient) {
+            (Place::Copy(role), _) => (&chunk.weights[role], d),
+            (Place::Gradient, Some(kept)) => (kept, gradient_rows),
+            (Place::Gradient, None) => return,
+        };
+        let panels = packed.get().chunks_exact(rows * lanes);
         for (panel, neurons) in panels.zip(columns.chunks_mut(lanes * d)) {
             unpack_panel(panel, d, neurons, lanes);
         }
     };
     let part = numbers_per_chunk(chunks);
-    if gradient.len() < SMALL {
-        chunks.iter().zip(gradient.chunks_mut(part)).for_each(of_chunk);
+    if numbers.len() < SMALL {
+        chunks.iter().zip(numbers.chunks_mut(part)).for_each(of_chunk);
     } else {
-        chunks.par_iter().zip(gradient.par_chunks_mut(part)).for_each(of_chunk);
+        chunks.par_iter().zip(numbers.par_chunks_mut(part)).for_each(of_chunk);
     }
 }
 
-/// Where [`load`] puts numbers.
+/// Where numbers of the network lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Destination {
+pub(super) enum Place {
     /// This copy of the weights.
     Copy(usize),
     /// The kept gradient.
@@ -244,7 +257,7 @@ pub(super) enum Destination {
 }
 
 /// Packs numbers of the network, d x m, into chunks without a basis.
-pub(super) fn load<T: Float>(chunks: &mut [Chunk<T>], to: Destination, numbers: &[T]) {
+pub(super) fn load<T: Float>(chunks: &mut [Chunk<T>], to: Place, numbers: &[T]) {
     let of_chunk = |(chunk, columns): (&mut Chunk<T>, &[T])| {
         let Shape {
             dimension: d,
@@ -253,9 +266,9 @@ pub(super) fn load<T: Float>(chunks: &mut [Chunk<T>], to: Destination, numbers: 
             ..
         } = chunk.shape;
         let (packed, rows) = match (to, &mut chunk.gradient) {
-            (Destination::Copy(role), _) => (&mut chunk.weights[role], d),
-            (Destination::Gradient, Some(kept)) => (kept, gradient_rows),
-            (Destination::Gradient, None) => return,
+            (Place::Copy(role), _) => (&mut chunk.weights[role], d),
+            (Place::Gradient, Some(kept)) => (kept, gradient_rows),
+            (Place::Gradient, None) => return,
         };
         let panels = packed.get_mut().chunks_exact_mut(rows * lanes);
         for (panel, neurons) in panels.zip(columns.chunks(lanes * d)) {

@@ -1,6 +1,6 @@
 //! Step directions: the [`Method`] trait, the built-in methods, and how to write your own.
 //!
-//! Every method moves the weights along the rows of the Jacobian, W <- W - eta J(W)^T v. What it chooses is the dual
+//! Most methods move the weights along the rows of the Jacobian, W <- W - eta J(W)^T v. What they choose is the dual
 //! vector v, one number per sample:
 //!
 //! | method | v |
@@ -8,6 +8,13 @@
 //! | [`GradientDescent`] | e = F - y; momentum and clipping are optional |
 //! | [`Minibatch`] | e on a batch of samples |
 //! | [`GaussNewton`] | (G + mu I)^-1 e, G = J J^T: Levenberg-Marquardt, frozen, ridge, matrix-free |
+//!
+//! Others choose a direction in weight space, d m numbers p ([`Direction::weights`]), and W <- W - eta p:
+//!
+//! | method | p |
+//! |---|---|
+//! | [`Lbfgs`] | an approximation of H^-1 g from the last k steps, g = J^T e |
+//! | [`Adam`] | g, scaled weight by weight with the size of recent gradients; AdamW with weight decay |
 //!
 //! A custom method, gradient descent on the sum of absolute errors:
 //!
@@ -29,13 +36,17 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod adam;
 mod gauss_newton;
 mod gradient_descent;
+mod lbfgs;
 mod minibatch;
 
 pub use crate::step::{Direction, Evaluation, Outcome};
+pub use adam::Adam;
 pub use gauss_newton::GaussNewton;
 pub use gradient_descent::GradientDescent;
+pub use lbfgs::Lbfgs;
 pub use minibatch::Minibatch;
 
 use crate::error::Error;
@@ -105,9 +116,25 @@ pub enum DirectionKind {
     /// A dual vector with a pull towards the initial weights, which minimises the loss plus a penalty. The natural step
     /// size is 1.
     Penalized,
+    /// A direction in weight space that models the curvature, in [`Direction::weights`]. The natural step size is 1. The run
+    /// does not change coordinates, for methods that leave the span of the points or depend on the axes.
+    Weights,
+    /// A direction in weight space that scales the gradient weight by weight. The natural step size is the change of a
+    /// weight per step, of the order of 1e-3. Coordinates as for [`Weights`](Self::Weights).
+    ScaledGradient,
 }
 
 impl DirectionKind {
+    /// Whether directions are in weight space, in the coordinates of the network.
+    pub(crate) fn is_in_weights(self) -> bool {
+        matches!(self, Self::Weights | Self::ScaledGradient)
+    }
+
+    /// Whether the method may have another direction where a schedule finds no step.
+    pub(crate) fn has_a_choice(self) -> bool {
+        self.is_dual() || self == Self::Weights
+    }
+
     /// Whether directions come from a solution in the dual, in which the method may have a choice.
     pub(crate) fn is_dual(self) -> bool {
         matches!(self, Self::Dual | Self::Penalized)

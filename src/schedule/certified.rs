@@ -72,7 +72,9 @@ impl<T: Float> Schedule<T> for Certified {
             DirectionKind::Gradient => return Ok(()),
             DirectionKind::ModifiedGradient => "momentum or clipping",
             DirectionKind::BatchGradient => "minibatches",
-            DirectionKind::Dual | DirectionKind::Penalized => "a method that does not follow the gradient",
+            DirectionKind::Dual | DirectionKind::Penalized | DirectionKind::Weights | DirectionKind::ScaledGradient => {
+                "a method that does not follow the gradient"
+            }
         };
         Err(Error::Incompatible {
             what: "`Certified`",

@@ -42,6 +42,7 @@
 //! | [`ReduceOnPlateau`] | reduced when the loss stops falling | `torch ReduceLROnPlateau` |
 //! | [`KernelStable`] | c / `lambda_max(G)` | |
 //! | [`Backtracking`] | the first trial that lowers the loss enough | Armijo's rule |
+//! | [`StrongWolfe`] | a trial that lowers the loss and its slope enough | Wolfe's rules |
 //! | [`Polyak`] | L / norm(grad L)^2 | `optax.polyak_sgd` |
 //! | [`BarzilaiBorwein`] | the inverse curvature along the last step | |
 //! | [`DeltaBarDelta`] | grows while the gradient keeps its direction | Jacobs' rule |
@@ -63,6 +64,7 @@ mod delta_bar_delta;
 mod kernel_stable;
 mod plateau;
 mod polyak;
+mod strong_wolfe;
 
 pub use crate::step::StepState;
 pub use backtracking::Backtracking;
@@ -77,6 +79,7 @@ pub use delta_bar_delta::DeltaBarDelta;
 pub use kernel_stable::KernelStable;
 pub use plateau::ReduceOnPlateau;
 pub use polyak::Polyak;
+pub use strong_wolfe::StrongWolfe;
 
 use crate::error::Error;
 use crate::float::Float;
@@ -345,6 +348,12 @@ fn gradient_only(schedule: &'static str, kind: DirectionKind) -> Result<(), Erro
             "its step size is derived from the gradient; use a constant step size of 1 or `Backtracking`"
         }
         DirectionKind::Penalized => "its step size is derived from the gradient; use a constant step size of 1",
+        DirectionKind::Weights => {
+            "its step size is derived from the gradient; use `StrongWolfe`, `Backtracking` or a constant step size of 1"
+        }
+        DirectionKind::ScaledGradient => {
+            "its step size is derived from the gradient; use a constant step size of 1e-3 or so, or one that decays"
+        }
         _ => return Ok(()),
     };
     Err(Error::Incompatible {
@@ -360,7 +369,7 @@ fn plain_gradient_only(schedule: &'static str, kind: DirectionKind) -> Result<()
         DirectionKind::Gradient => return Ok(()),
         DirectionKind::ModifiedGradient => "momentum or clipping",
         DirectionKind::BatchGradient => "minibatches",
-        DirectionKind::Dual | DirectionKind::Penalized => return gradient_only(schedule, kind),
+        _ => return gradient_only(schedule, kind),
     };
     Err(Error::Incompatible {
         what: schedule,

@@ -12,13 +12,18 @@ use nalgebra::DMatrix;
 /// W        <- W + velocity                                            (or Nesterov's variant)
 /// ```
 ///
-/// The velocity and W_0 belong to the engine. The direction is reset before each step: `dual` to the residual and the
-/// rest to zero, which is plain gradient descent.
+/// with `weights` in place of J^T dual if there are any. The velocity and W_0 belong to the engine. The direction is reset
+/// before each step: `dual` to the residual and the rest to zero, which is plain gradient descent.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Direction<T> {
     /// The dual vector v, one number per sample of the current batch, as in [`Evaluation`].
     pub dual: Vec<T>,
+    /// A direction in weight space, which takes the place of J^T dual: d m numbers, one neuron after the other, like
+    /// [`ExpNetwork::weights`](crate::ExpNetwork::weights). Empty, as on entry, it means J^T dual. For methods of
+    /// [`DirectionKind::Weights`](crate::method::DirectionKind::Weights) or
+    /// [`ScaledGradient`](crate::method::DirectionKind::ScaledGradient) only.
+    pub weights: Vec<T>,
     /// The momentum coefficient beta, in [0, 1). The velocity starts at 0, and a step with momentum 0 resets it to 0.
     pub momentum: f64,
     /// Nesterov's variant: W <- W + momentum velocity - eta (J^T dual + ...), with the updated velocity.
@@ -79,6 +84,22 @@ impl<'a, T: Float> Evaluation<'a, T> {
     /// ||J^T e||, in `f64`: the square may be out of range in T.
     pub(crate) fn gradient_norm(&mut self) -> f64 {
         self.at.gradient_norm_squared().sqrt()
+    }
+
+    /// The gradient of the loss on the current batch, d m numbers, one neuron after the other. Costs a backward sweep and
+    /// a copy of d m numbers.
+    ///
+    /// Errors: a method that is not of [`DirectionKind::Weights`](crate::method::DirectionKind::Weights) or
+    /// [`ScaledGradient`](crate::method::DirectionKind::ScaledGradient); out of memory.
+    pub fn gradient(&mut self) -> Result<&[T], Error> {
+        self.at.flat_gradient()
+    }
+
+    /// The current weights, d m numbers, one neuron after the other. Costs a copy of d m numbers.
+    ///
+    /// Errors: as for [`gradient`](Self::gradient).
+    pub fn weights(&mut self) -> Result<&[T], Error> {
+        self.at.flat_weights()
     }
 
     /// Returns G v for the tangent Gram matrix G = J J^T of the current batch. Costs a pass.

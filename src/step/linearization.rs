@@ -26,6 +26,18 @@ pub(crate) struct Linearization<T: Float> {
     failure: Option<Error>,
     /// Why a schedule has found no step.
     stalled: Option<String>,
+    /// Whether the weights and the gradient may be read, in the coordinates of the network.
+    in_weights: bool,
+    flat: Flat<T>,
+    /// Of a trial step.
+    images: Vec<f64>,
+}
+
+/// The weights and the gradient as d m numbers, once they were asked for.
+#[derive(Debug, Default)]
+struct Flat<T> {
+    weights: Vec<T>,
+    gradient: Vec<T>,
 }
 
 /// What has been computed at the current weights.
@@ -34,6 +46,8 @@ struct Facts {
     /// Of J^T e.
     gradient: Option<GradientSums>,
     eigenvalue: Option<f64>,
+    /// Whether the flat weights, and the flat gradient, are those of the current weights.
+    flat: [bool; 2],
 }
 
 impl<T: Float> Linearization<T> {
@@ -52,6 +66,12 @@ impl<T: Float> Linearization<T> {
             facts: Facts::default(),
             failure: None,
             stalled: None,
+            in_weights: false,
+            flat: Flat {
+                weights: Vec::new(),
+                gradient: Vec::new(),
+            },
+            images: Vec::new(),
         }
     }
 
@@ -243,6 +263,60 @@ impl<T: Float> Linearization<T> {
     /// Takes over the sums of a step along J^T e.
     pub fn note_gradient(&mut self, sums: GradientSums) {
         self.facts.gradient = Some(sums);
+    }
+
+    /// Lets the weights and the gradient be read, for an engine without reduction.
+    pub fn set_in_weights(&mut self, in_weights: bool) {
+        self.in_weights = in_weights;
+    }
+
+    pub fn is_in_weights(&self) -> bool {
+        self.in_weights
+    }
+
+    /// The current weights, d m numbers.
+    pub fn flat_weights(&mut self) -> Result<&[T], Error> {
+        self.require_weights("`Evaluation::weights`")?;
+        if !self.facts.flat[0] {
+            self.flat.weights.resize(self.shape.0 * self.shape.1, T::zero());
+            self.engine.unpack_weights(&mut self.flat.weights);
+            self.facts.flat[0] = true;
+        }
+        Ok(&self.flat.weights)
+    }
+
+    /// J^T e, d m numbers. The first call takes a backward sweep, unless one has been made.
+    pub fn flat_gradient(&mut self) -> Result<&[T], Error> {
+        self.require_weights("`Evaluation::gradient`")?;
+        if !self.facts.flat[1] {
+            if !self.engine.keeps(Dual::Residual) {
+                self.keep_gradient()?;
+            }
+            self.flat.gradient.resize(self.shape.0 * self.shape.1, T::zero());
+            self.engine.unpack_gradient(&mut self.flat.gradient);
+            self.facts.flat[1] = true;
+        }
+        Ok(&self.flat.gradient)
+    }
+
+    fn require_weights(&self, what: &'static str) -> Result<(), Error> {
+        if self.in_weights {
+            return Ok(());
+        }
+        Err(Error::Incompatible {
+            what,
+            with: "a method whose directions are dual vectors",
+            reason: "runs of such methods may move in other coordinates; return `DirectionKind::Weights` from \
+                     `Method::kind`",
+        })
+    }
+
+    /// <grad L, u> at the weights of the last proposal, for the direction u that it is along. A pass.
+    pub fn slope_ahead(&mut self) -> Result<f64, Error> {
+        self.images.resize(self.next_residual.len(), 0.0);
+        self.engine.product_ahead(&mut self.images)?;
+        let terms = self.images.iter().zip(&self.next_residual).map(|(p, e)| p * e.as_f64());
+        Ok(terms.sum())
     }
 
     /// J^T v, which the engine keeps.

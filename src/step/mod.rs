@@ -108,6 +108,14 @@ impl<'a, T: Float> StepState<'a, T> {
         T::lit(self.position.loss_at(step_size.as_f64()))
     }
 
+    /// The derivative of the loss after a trial step of this size with respect to the size, which is [`slope`](Self::slope)
+    /// at size 0. Costs a pass in addition to that of [`loss_at`](Self::loss_at), which the step does not save.
+    ///
+    /// NaN if the loss overflows, or if the size is negative or not finite.
+    pub fn slope_at(&mut self, step_size: T) -> T {
+        T::lit(self.position.slope_at(step_size.as_f64()))
+    }
+
     /// The largest eigenvalue `lambda_max` of the tangent Gram matrix G = J J^T (n x n) at the current weights,
     /// overestimated by at most 2%. Gradient descent on a fixed G is stable for step sizes below 2 / `lambda_max`.
     ///
@@ -138,6 +146,11 @@ impl<'a, T: Float> StepState<'a, T> {
     /// copies of the weights.
     pub fn gradient_dot_previous(&mut self) -> Option<T> {
         self.position.gradient_dot_previous().map(T::lit)
+    }
+
+    /// Whether the direction is one in weight space, whose natural size is 1.
+    pub(crate) fn moves_in_weights(&self) -> bool {
+        self.position.moves_in_weights()
     }
 
     /// Whether the samples have weights.

@@ -4,6 +4,7 @@ use super::{Direction, Evaluation, Linearization};
 use crate::engine::{Dual, Engine, Move, Passes, Scope};
 use crate::error::Error;
 use crate::float::Float;
+use crate::numbers::{dot, first_not_finite};
 use crate::record::Record;
 use crate::setting::not_negative;
 use nalgebra::{DMatrix, DVector};
@@ -52,6 +53,7 @@ impl<T: Float> Position<T> {
             at: Linearization::new(engine, labels, shape),
             direction: Direction {
                 dual,
+                weights: Vec::new(),
                 momentum: 0.0,
                 nesterov: false,
                 pull: 0.0,
@@ -63,6 +65,17 @@ impl<T: Float> Position<T> {
             last_step_size: None,
             last_batch_size: 0,
         }
+    }
+
+    /// With directions in weight space, for an engine without reduction, or without.
+    pub fn in_weights(mut self, in_weights: bool) -> Self {
+        self.at.set_in_weights(in_weights);
+        self
+    }
+
+    /// Whether the direction is one in weight space.
+    pub fn moves_in_weights(&self) -> bool {
+        !self.direction.weights.is_empty()
     }
 
     /// The network at the current weights.
@@ -95,18 +108,26 @@ impl<T: Float> Position<T> {
         ask: impl FnOnce(&mut Evaluation<'_, T>, &mut Direction<T>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let d = &mut self.direction;
+        d.weights.clear();
         d.dual.clear();
         d.dual.extend_from_slice(self.at.residual());
         (d.momentum, d.nesterov, d.pull) = (0.0, false, 0.0);
         ask(&mut Evaluation::new(&mut self.at, initial), d)?;
         self.at.check()?;
-        check(d, self.at.residual().len(), self.at.iteration())?;
+        check(d, &self.at)?;
         for decided in [d.momentum.to_bits(), d.pull.to_bits(), u64::from(d.nesterov)] {
             self.at.engine().link().note(decided);
         }
-        self.known = Known {
-            multiple: multiple_of(&d.dual, self.at.residual()),
-            ..Known::default()
+        self.known = if d.weights.is_empty() {
+            Known {
+                multiple: multiple_of(&d.dual, self.at.residual()),
+                ..Known::default()
+            }
+        } else {
+            Known {
+                is_zero: d.weights.iter().all(|w| *w == T::zero()),
+                ..Known::default()
+            }
         };
         self.trial = None;
         self.at.engine_mut().forget(Dual::Direction);
@@ -187,6 +208,9 @@ impl<T: Float> Position<T> {
             _ => (Dual::Direction, 1.0),
         };
         let d = &self.direction;
+        if !d.weights.is_empty() && !self.at.engine().keeps(Dual::Direction) {
+            self.at.engine_mut().keep_direction(&d.weights)?;
+        }
         let step = Move {
             step_size: step_size * factor,
             momentum: d.momentum,
@@ -231,6 +255,11 @@ impl<T: Float> Position<T> {
         }
         let slope = if let Some(multiple) = self.known.multiple {
             -multiple * self.at.gradient_norm_squared()
+        } else if self.moves_in_weights() {
+            match self.at.flat_gradient() {
+                Ok(gradient) => -dot(gradient, &self.direction.weights),
+                Err(error) => return self.at.fail(error),
+            }
         } else {
             // <J^T e, J^T v> = e^T G v.
             let dual: Vec<f64> = self.direction.dual.iter().map(|v| v.as_f64()).collect();
@@ -247,6 +276,41 @@ impl<T: Float> Position<T> {
         let d = &self.direction;
         let slope = if d.nesterov { (1.0 + d.momentum) * slope } else { slope };
         *self.known.slope.insert(slope)
+    }
+
+    /// The derivative of the loss after a trial step with respect to its size: <grad L, -J^T dual> at the weights that it
+    /// leads to, times 1 + momentum in Nesterov's variant. A pull is not included. NaN if the loss there overflows.
+    pub fn slope_at(&mut self, step_size: f64) -> f64 {
+        if self.rests(step_size) {
+            return self.slope();
+        }
+        if !self.loss_at(step_size).is_finite() {
+            return f64::NAN;
+        }
+        let slope = self.hold_direction().and_then(|factor| {
+            let slope = -factor * self.at.slope_ahead()?;
+            let d = &self.direction;
+            Ok(if d.nesterov { (1.0 + d.momentum) * slope } else { slope })
+        });
+        slope.unwrap_or_else(|error| self.at.fail(error))
+    }
+
+    /// Lets the engine keep the direction, or J^T e if it is a multiple of that. Returns the multiple.
+    fn hold_direction(&mut self) -> Result<f64, Error> {
+        let engine = self.at.engine_mut();
+        match self.known.multiple {
+            Some(multiple) if engine.keeps(Dual::Residual) => return Ok(multiple),
+            _ if engine.keeps(Dual::Direction) => {}
+            Some(multiple) => {
+                self.at.keep_gradient()?;
+                return Ok(multiple);
+            }
+            None if self.direction.weights.is_empty() => {
+                engine.gradient(Dual::Direction, &self.direction.dual)?;
+            }
+            None => engine.keep_direction(&self.direction.weights)?,
+        }
+        Ok(1.0)
     }
 
     /// <grad L, c>, where c is the part of the step that does not depend on its size.
@@ -325,7 +389,8 @@ impl<T: Float> Position<T> {
 }
 
 /// Validates the direction that a method has written.
-fn check<T: Float>(direction: &Direction<T>, samples: usize, iteration: usize) -> Result<(), Error> {
+fn check<T: Float>(direction: &Direction<T>, at: &Linearization<T>) -> Result<(), Error> {
+    let (samples, iteration) = (at.residual().len(), at.iteration());
     let dual = &direction.dual;
     if dual.len() != samples {
         return Err(Error::Shape {
@@ -343,8 +408,41 @@ fn check<T: Float>(direction: &Direction<T>, samples: usize, iteration: usize) -
             remedy: "check the method's arithmetic for overflow",
         });
     }
+    if !direction.weights.is_empty() {
+        check_weights(&direction.weights, at)?;
+    }
     not_negative("`Direction::momentum`", direction.momentum)?;
     not_negative("`Direction::pull`", direction.pull)
+}
+
+/// Validates a direction in weight space.
+fn check_weights<T: Float>(weights: &[T], at: &Linearization<T>) -> Result<(), Error> {
+    if !at.is_in_weights() {
+        return Err(Error::Incompatible {
+            what: "`Direction::weights`",
+            with: "a method whose directions are dual vectors",
+            reason: "runs of such methods may move in other coordinates; return `DirectionKind::Weights` from \
+                     `Method::kind`",
+        });
+    }
+    let d = at.dimension();
+    if weights.len() != d * at.width() {
+        return Err(Error::Shape {
+            what: "the length of the method's direction in weight space".into(),
+            expected: d * at.width(),
+            found: weights.len(),
+            remedy: "write one number per weight, one neuron after the other",
+        });
+    }
+    match first_not_finite(weights) {
+        Some(i) => Err(Error::NotFinite {
+            what: "the method's direction in weight space",
+            value: weights[i].as_f64(),
+            place: format!("neuron {}, coordinate {}, of step {}", i / d, i % d, at.iteration()),
+            remedy: "check the method's arithmetic for overflow",
+        }),
+        None => Ok(()),
+    }
 }
 
 /// The factor c with dual = c residual up to one rounding in T, if there is one.

@@ -22,7 +22,7 @@ use crate::method::{DirectionKind, GradientDescent, Method};
 use crate::network::ExpNetwork;
 use crate::observer::Observer;
 use crate::report::FitReport;
-use crate::schedule::{KernelStable, Schedule};
+use crate::schedule::{KernelStable, Schedule, StrongWolfe};
 use crate::setting::at_least_one;
 use limits::{Limits, Stall};
 use proving::Looks;
@@ -77,7 +77,8 @@ struct Names {
 }
 
 impl<T: Float> Default for Trainer<'_, T> {
-    /// Gradient descent with the largest stable step size of the tangent kernel ([`KernelStable`]).
+    /// Gradient descent with the largest stable step size of the tangent kernel ([`KernelStable`]). With another method the
+    /// schedule is the natural one: 1 for Gauss-Newton, [`StrongWolfe`] for L-BFGS, 1e-3 for Adam.
     fn default() -> Self {
         Self {
             schedule: None,
@@ -385,7 +386,7 @@ impl<'a, T: Float> Trainer<'a, T> {
     }
 
     /// Checks everything that can be checked before the first step, and returns the schedule of the run.
-    fn check(&mut self, net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<Checked<'a, T>, Error> {
+    fn check(&mut self, net: &ExpNetwork<T>, data: &Dataset<T>, ranks: usize) -> Result<Checked<'a, T>, Error> {
         net.check_dimension(data.points())?;
         self.limits.check()?;
         let names = data.names();
@@ -396,6 +397,14 @@ impl<'a, T: Float> Trainer<'a, T> {
         }
         self.method.prepare(data.samples())?;
         let kind = self.method.kind();
+        if kind.is_in_weights() && ranks > 1 {
+            return Err(Error::Incompatible {
+                what: self.names.method,
+                with: "several ranks",
+                reason: "its directions in weight space are sums over all weights, of which a rank holds a share; use \
+                         `GradientDescent`, `Minibatch` or `GaussNewton`",
+            });
+        }
         let schedule = self.schedule.take().unwrap_or_else(|| natural(kind));
         schedule.check(kind)?;
         if let Some((_, every)) = self.checkpoint {
@@ -437,10 +446,11 @@ impl<'a, T: Float> Trainer<'a, T> {
 
 /// The schedule of a method without one.
 fn natural<'a, T: Float>(kind: DirectionKind) -> Box<dyn Schedule<T> + 'a> {
-    if kind.is_dual() {
-        Box::new(1.0)
-    } else {
-        Box::new(KernelStable::default())
+    match kind {
+        DirectionKind::Weights => Box::new(StrongWolfe::default()),
+        DirectionKind::ScaledGradient => Box::new(1e-3),
+        kind if kind.is_dual() => Box::new(1.0),
+        _ => Box::new(KernelStable::default()),
     }
 }
 

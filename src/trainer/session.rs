@@ -132,7 +132,7 @@ impl<T: Float> Session<'_, '_, T> {
     /// The size of the next step, or `None` if the schedule finds no step and the method no other direction: the run is over
     /// then.
     fn choose_step_size(&mut self) -> Result<Option<f64>, Error> {
-        let mut again = self.method.kind().is_dual();
+        let mut again = self.method.kind().has_a_choice();
         loop {
             let state = &mut StepState::new(&mut self.position);
             let size = self.schedule.step_size(state).as_f64();

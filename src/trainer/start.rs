@@ -57,6 +57,7 @@ impl<T: Float> Packed<T> {
             data.points(),
             validation,
             (trainer.memory, trainer.pass),
+            !trainer.method.kind().is_in_weights(),
         )?;
         require(
             trainer.pass != Pass::Expansion || engine.may_expand(),
@@ -76,7 +77,7 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
     ) -> Result<Self, Error> {
         let clock = Clock::start();
         let link = Link::new(std::mem::replace(&mut trainer.communicator, Box::new(Solo)));
-        let checked = trainer.check(network, data);
+        let checked = trainer.check(network, data, link.size());
         let (schedule, looks) = link.leave_on_error(checked)?;
         let (width, vote) = greet(&link, &trainer, network, data)?;
         let asked = trainer.checkpoint.is_some() || trainer.resume.is_some();
@@ -89,7 +90,8 @@ impl<'s, 'a, T: Float> Session<'s, 'a, T> {
         let roots = data.roots().unwrap_or_default();
         let mut session = Self {
             network,
-            position: Position::new(engine.joined(link, roots), data.labels().clone(), shape),
+            position: Position::new(engine.joined(link, roots), data.labels().clone(), shape)
+                .in_weights(trainer.method.kind().is_in_weights()),
             schedule,
             method: trainer.method,
             observers: Observers::new(trainer.observers, vote),

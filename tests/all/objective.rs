@@ -32,7 +32,7 @@ fn direction(len: usize, seed: u64) -> Vec<f64> {
 /// What an error of F makes of a gradient: the largest activation sum, times the longest residual and point.
 fn sizes(net: &ExpNetwork<f64>, data: &Dataset<f64>) -> f64 {
     let longest = data.points().column_iter().map(|x| x.norm()).fold(0.0, f64::max);
-    let largest = data.weights().map_or(1.0, |s| s.max());
+    let largest = data.weights().map_or(1.0, DVector::max);
     let outputs = scale(net, data.points());
     largest * outputs * (outputs + data.labels().amax()) * longest * data.samples() as f64
 }
@@ -199,7 +199,7 @@ fn values_agree_with_the_network<T: Float>() {
         let loss = net.loss(&data).unwrap().as_f64();
         let unit = 1e3 * T::EPSILON.as_f64();
         assert_relative_eq!(value.as_f64(), loss, max_relative = unit);
-        let expected = net.gradient(&data).unwrap().map(|g| g.as_f64());
+        let expected = net.gradient(&data).unwrap().map(Float::as_f64);
         let gradient: Vec<f64> = gradient.iter().map(|g| g.as_f64()).collect();
         assert_close("gradient", &gradient, expected.as_slice(), unit * expected.amax());
     }

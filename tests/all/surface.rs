@@ -4,7 +4,9 @@ use expnet::kernel::{
     Fit, GradientFlow, GradientSteps, LinearizedNetwork, Posterior, Predictor, conjugate_cross_kernel,
     conjugate_kernel, empirical_cross_kernel, empirical_kernel, limit_cross_kernel,
 };
-use expnet::method::{Direction, DirectionKind, Evaluation, GradientDescent, Method, Minibatch, Outcome, Verdict};
+use expnet::method::{
+    Adam, Direction, DirectionKind, Evaluation, GradientDescent, Lbfgs, Method, Minibatch, Outcome, Verdict,
+};
 #[cfg(feature = "progress")]
 use expnet::observer::ProgressBar;
 use expnet::observer::{History, Observer, Progress};
@@ -264,6 +266,9 @@ fn public_types_are_send_and_sync() {
     check::<Initializer>();
     check::<Minibatch>();
     check::<GradientDescent>();
+    check::<Lbfgs>();
+    check::<Adam>();
+    check::<StrongWolfe>();
     check::<GradientSteps>();
     check::<LinearizedNetwork>();
     check::<Posterior>();

@@ -4,11 +4,11 @@
 use crate::support::says;
 use expnet::certificate::{Attempt, Certificate, certify, sufficient_width};
 use expnet::kernel::Spectrum;
-use expnet::method::{GaussNewton, GradientDescent, Minibatch};
+use expnet::method::{Adam, GaussNewton, GradientDescent, Lbfgs, Minibatch};
 use expnet::observer::History;
 use expnet::schedule::{
     Backtracking, BarzilaiBorwein, Constant, Cosine, Cyclic, DeltaBarDelta, ExponentialDecay, InverseTime,
-    KernelStable, OneCycle, Polyak, Polynomial, ReduceOnPlateau, Schedule, StepDecay,
+    KernelStable, OneCycle, Polyak, Polynomial, ReduceOnPlateau, Schedule, StepDecay, StrongWolfe,
 };
 use expnet::{Dataset, ExpRegressor, FitReport, Initializer, Memory, Scaling, Termination, Trainer, Training};
 use nalgebra::{DMatrix, dmatrix};
@@ -52,10 +52,13 @@ fn settings_come_back() {
     comes_back(&DeltaBarDelta::default());
     comes_back(&KernelStable::default().factor(0.5).refresh(3));
     comes_back(&Polyak::default());
+    comes_back(&StrongWolfe::default().initial(0.5).curvature(0.3));
     comes_back(&GradientDescent::default().momentum(0.9).clip_norm(3.0));
     comes_back(&Minibatch::new(9).seed(4).momentum(0.5));
     comes_back(&GaussNewton::default());
     comes_back(&GaussNewton::frozen());
+    comes_back(&Lbfgs::default().memory(4));
+    comes_back(&Adam::default().beta1(0.5).weight_decay(0.1));
     comes_back(&Initializer::new(3, 64).std_dev(0.1).seed(u64::MAX).antisymmetric(true));
     comes_back(&Scaling::options().bias(false));
     comes_back(
@@ -79,6 +82,9 @@ fn bad_settings_are_refused() {
     not_read::<Constant>(r#"{"size":0.1,"rate":1}"#, "unknown field `rate`");
     not_read::<Constant>("{}", "missing field `size`");
     not_read::<Termination>(r#""Bored""#, "unknown variant");
+    not_read::<Lbfgs>(r#"{"memory":0}"#, "`Lbfgs::memory` is 0");
+    not_read::<Adam>(r#"{"beta2":1.0}"#, "`Adam::beta2` is 1");
+    not_read::<StrongWolfe>(r#"{"curvature":1e-9}"#, "`StrongWolfe::curvature` is 0.000000001");
     // What code refuses at `fit` as well.
     not_read::<Polyak>(
         r#"{"scaling":-1.0,"max":1.0,"minimum":0.0,"eps":0.0}"#,

@@ -1,7 +1,7 @@
 //! Every method of the crate, and a user-defined one, resumed after each step.
 
 use super::{Make, STEPS, passes, problems, start};
-use expnet::method::{Direction, Evaluation, GaussNewton, GradientDescent, Method, Minibatch};
+use expnet::method::{Adam, Direction, Evaluation, GaussNewton, GradientDescent, Lbfgs, Method, Minibatch};
 use expnet::schedule::{self, Backtracking, Schedule, StepState};
 use expnet::{Dataset, Error, Float, Memory, Pass, Record, Trainer, check};
 
@@ -27,6 +27,8 @@ pub fn methods<T: Float>() -> Vec<(&'static str, MakeMethod<T>)> {
             Box::new(GaussNewton::frozen().ridge(0.1))
         }),
         ("GaussNewton, matrix-free", || Box::new(GaussNewton::matrix_free())),
+        ("Lbfgs", || Box::new(Lbfgs::default().memory(3))),
+        ("Adam", || Box::new(Adam::default().weight_decay(0.1))),
     ]
 }
 

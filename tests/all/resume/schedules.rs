@@ -4,6 +4,7 @@ use super::{Make, STEPS, passes, problems, start};
 use expnet::schedule::{
     self, Backtracking, BarzilaiBorwein, Certified, Constant, Cosine, Cyclic, DeltaBarDelta, ExponentialDecay,
     InverseTime, KernelStable, OneCycle, Polyak, Polynomial, ReduceOnPlateau, Schedule, StepDecay, StepState,
+    StrongWolfe,
 };
 use expnet::{Dataset, Float, Initializer, Trainer, certificate, check};
 
@@ -50,6 +51,7 @@ pub fn schedules<T: Float>() -> Vec<(&'static str, Make<T>)> {
         ("Backtracking, from afar", || {
             Box::new(Backtracking::default().initial(10.0).grow(3.0))
         }),
+        ("StrongWolfe", || Box::new(StrongWolfe::default().curvature(0.3))),
         ("Polyak", || Box::new(Polyak::default().max(1e-2))),
         ("BarzilaiBorwein", || Box::new(BarzilaiBorwein::default())),
         ("BarzilaiBorwein, short", || {

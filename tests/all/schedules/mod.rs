@@ -9,6 +9,7 @@ mod formulas;
 mod kernel_stable;
 mod plateau;
 mod polyak;
+mod strong_wolfe;
 
 use expnet::observer::Progress;
 use expnet::{Dataset, ExpNetwork, Float, Initializer, Termination, Trainer};
