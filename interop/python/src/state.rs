@@ -38,6 +38,9 @@ impl Query {
     }
 }
 
+/// There is nobody to ask.
+struct RunEnded;
+
 /// The way from a callable to the run that asks it.
 #[derive(Clone)]
 pub struct Link {
@@ -51,10 +54,10 @@ impl Link {
         Self { requests, results }
     }
 
-    fn ask(&self, query: Query) -> Option<Option<f64>> {
+    fn ask(&self, query: Query) -> Result<Option<f64>, RunEnded> {
         let results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
-        self.requests.send(Reply::Query(query)).ok()?;
-        results.recv().ok()
+        self.requests.send(Reply::Query(query)).map_err(|_| RunEnded)?;
+        results.recv().map_err(|_| RunEnded)
     }
 }
 
@@ -113,7 +116,7 @@ impl StepState {
         let link = self.link.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let link = link.ok_or_else(|| refused("a step state is valid only while the schedule is being asked"))?;
         py.detach(|| link.ask(query))
-            .ok_or_else(|| refused("the run has ended"))
+            .map_err(|RunEnded| refused("the run has ended"))
     }
 
     fn number(&self, py: Python<'_>, query: Query) -> PyResult<f64> {
