@@ -14,6 +14,7 @@ use crate::kernel::{
 };
 use crate::method::{GaussNewton, GradientDescent, Minibatch};
 use crate::network::ExpNetwork;
+use crate::objective::Objective;
 use crate::regressor::ExpRegressor;
 use crate::scaling::Scaling;
 use crate::schedule::{Backtracking, KernelStable};
@@ -38,6 +39,9 @@ fn of<T: Float>(data: &Dataset<T>) -> Result<(), Error> {
     net.save("")?;
     net = ExpNetwork::load("")?;
     net.loss(data)?;
+    let mut objective = Objective::new(&net, data)?;
+    objective.value_and_gradient(&[], &mut [])?;
+    objective.hessian_product(&[], &mut [])?;
     net.step(data, T::zero())?;
     ExpRegressor::options().fit(data)?.save("")?;
     ExpRegressor::<T>::load("")?.score(data)?;

@@ -42,6 +42,7 @@
 //! | `CsvOptions`, `CsvColumns` | data sets from CSV with text columns and missing values; points to predict at |
 //! | [`Initializer`], [`ExpNetwork`] | random starts; forward, residual, loss, gradient, a single step |
 //! | [`Trainer`], [`Session`], [`FitReport`], [`Termination`] | the training loop, whole or step by step, and its outcome |
+//! | [`Objective`] | value, gradient and products with Jacobian and Hessian, for optimisers from outside |
 //! | [`schedule`] | step sizes: the trait, the built-in schedules, how to write your own |
 //! | [`method`] | directions: the trait, the built-in methods, how to write your own |
 //! | [`observer`] | watching a run: history, logs, progress bar, closures |
@@ -150,6 +151,7 @@ mod network;
 #[cfg_attr(docsrs, doc(cfg(feature = "npy")))]
 pub mod npy;
 mod numbers;
+mod objective;
 pub mod observer;
 mod record;
 mod regressor;
@@ -181,6 +183,7 @@ pub use init::Initializer;
 pub use instances::instances;
 pub use nalgebra;
 pub use network::ExpNetwork;
+pub use objective::Objective;
 pub use record::{Record, Stored};
 pub use regressor::{ExpRegressor, KernelOptions, KernelRegressor, RegressorOptions, RegressorRun, Training};
 pub use report::{FitReport, Termination};

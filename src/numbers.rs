@@ -29,6 +29,16 @@ pub(crate) fn overflow<T: Float>(place: impl Into<String>, value: f64) -> Error 
     }
 }
 
+/// The index of the first number that is not finite.
+pub(crate) fn first_not_finite<T: Float>(numbers: &[T]) -> Option<usize> {
+    // A loop without an exit is done in SIMD.
+    const BLOCK: usize = 256;
+    let is_clean = |block: &[T]| block.iter().fold(true, |clean, x| clean & x.is_finite());
+    let block = numbers.chunks(BLOCK).position(|block| !is_clean(block))?;
+    let within = numbers[block * BLOCK..].iter().position(|x| !x.is_finite())?;
+    Some(block * BLOCK + within)
+}
+
 /// Checks that all entries of a matrix are finite. `place` describes (row, column) in the error message.
 pub(crate) fn check_finite<T: Float, R: Dim, C: Dim, S: RawStorage<T, R, C>>(
     what: &'static str,

@@ -6,7 +6,7 @@ use allocation_counter::measure;
 use expnet::method::{GradientDescent, Method, Minibatch};
 use expnet::observer::{CsvLog, JsonLog};
 use expnet::schedule::{Backtracking, KernelStable, Schedule};
-use expnet::{Dataset, Float, Initializer, Memory, Pass, Trainer};
+use expnet::{Dataset, Float, Initializer, Memory, Objective, Pass, Trainer};
 use nalgebra::{DMatrix, DVector};
 
 /// Allocations of twenty steps, after twelve that may take what they need.
@@ -94,6 +94,45 @@ fn a_step_by_expansion_allocates_nothing() {
         session.stop();
         let report = session.finish().unwrap();
         assert_eq!((info.count_total, report.expanded_passes()), (0, 24));
+    });
+}
+
+/// Allocations of everything that an optimiser asks for, from the first call on.
+fn allocations_of_an_objective<T: Float>(n: usize, d: usize) -> u64 {
+    let points = DMatrix::from_fn(d, n, |k, i| T::lit(((2 * k + 3 * i + k * i) as f64).sin() / 3.0));
+    let data = Dataset::new(points, DVector::from_fn(n, |i, _| T::lit((i as f64).cos()))).unwrap();
+    let data = data
+        .with_weights(DVector::from_fn(n, |i, _| T::lit(1.0 + (i % 3) as f64)))
+        .unwrap();
+    let net = Initializer::new(d, 2000).std_dev(0.5).build::<T>().unwrap();
+    let mut objective = Objective::new(&net, &data).unwrap();
+    let mut w = net.weights().as_slice().to_vec();
+    let (mut gradient, mut product, mut images) = (w.clone(), w.clone(), vec![T::zero(); n]);
+    let direct = d > 4;
+    let info = measure(|| {
+        for _ in 0..5 {
+            w.iter_mut().for_each(|w| *w *= T::lit(0.99));
+            objective.value(&w).unwrap();
+            objective.value_and_gradient(&w, &mut gradient).unwrap();
+            objective.jacobian_product(&gradient, &mut images).unwrap();
+            objective.transpose_product(&images, &mut product).unwrap();
+            objective.gauss_newton_product(&gradient, &mut product).unwrap();
+            if direct {
+                objective.hessian_product(&gradient, &mut product).unwrap();
+            }
+        }
+    });
+    info.count_total
+}
+
+#[test]
+fn an_objective_allocates_nothing() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    pool.install(|| {
+        for (n, d) in [(40, 6), (300, 70)] {
+            assert_eq!(allocations_of_an_objective::<f64>(n, d), 0, "({n}, {d})");
+            assert_eq!(allocations_of_an_objective::<f32>(n, d), 0, "({n}, {d})");
+        }
     });
 }
 

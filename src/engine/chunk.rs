@@ -166,6 +166,8 @@ pub(super) struct Work<T> {
     pub scratch: Aligned<T>,
     /// [output][lanes].
     pub sums: Aligned<T>,
+    /// Activations of a group of samples, times what a product with the Hessian multiplies them by.
+    pub bent: Aligned<T>,
 }
 
 /// Rows of the scratch memory before J^T v: those of the largest block.
@@ -187,6 +189,11 @@ impl<T: Float> Chunk<T> {
             self.velocity = Some([zeros()?, zeros()?]);
         }
         Ok(())
+    }
+
+    /// Makes room for products with the Hessian, for groups of this many samples.
+    pub fn prepare_curvature(&mut self, group_rows: usize) -> Result<(), Error> {
+        self.work.bent.set_len(group_rows * self.shape.lanes)
     }
 
     /// Whether there is room for the sums of this many outputs.

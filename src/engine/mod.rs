@@ -14,7 +14,7 @@
 //! | `kernels/` | SIMD: exp, the microkernel, the operations on a panel |
 //! | `plan` | the SIMD level, and whether activations are stored |
 //! | `chunk` | a fixed range of neurons and its memory; the order of sums |
-//! | `sweep` | one job on every panel, on all threads |
+//! | `sweep`, `tangent` | one job on every panel, on all threads; products with the Jacobian and the Hessian |
 //! | `compiled` | the sweeps for `f32` and `f64`, compiled once |
 //! | `reduce` | exact reduction of coordinates |
 //! | `batches`, `outputs` | the points that a sweep works on; F at them |
@@ -23,6 +23,7 @@
 //! | `gram`, `moments` | G = J J^T; mean and covariance of the weights |
 //! | `cached` | what earlier sweeps have computed and is still valid |
 //! | `training` | the engine of a run, which puts all of this together |
+//! | `outside` | weights and directions from outside, and products with them |
 //! | `plain` | the formulas of the model: the oracle of the tests |
 
 mod arrays;
@@ -36,6 +37,7 @@ mod kernels;
 mod memory;
 mod moments;
 mod outputs;
+mod outside;
 mod pass;
 #[cfg(test)]
 mod plain;
@@ -46,6 +48,7 @@ mod reduce;
 #[cfg(feature = "bench-internals")]
 pub mod roofline;
 mod sweep;
+mod tangent;
 #[cfg(test)]
 mod tests;
 mod training;
@@ -224,6 +227,6 @@ pub(crate) fn gradient<T: Float>(
     let mut engine = Engine::direct(weights, output_weights, points, Memory::Recompute)?;
     engine.gradient(Dual::Direction, v)?;
     let mut gradient = DMatrix::zeros(weights.nrows(), weights.ncols());
-    engine.unpack_gradient(&mut gradient);
+    engine.unpack_gradient(gradient.as_mut_slice());
     Ok(gradient)
 }

@@ -48,10 +48,11 @@ impl<T: Float> Engine<T> {
         let evaluates_only = matches!(job, Job::Forward);
         // A step most often needs next what it needed now.
         let guess = self.way((At::Current, roles.current), next)?;
-        let way = if evaluates_only {
-            guess
-        } else {
-            self.way((At::Current, roles.current), samples)?
+        let way = match job {
+            Job::Forward => guess,
+            // An expansion has no second derivatives.
+            Job::Curvature => Way::Direct,
+            _ => self.way((At::Current, roles.current), samples)?,
         };
         let at_once = ahead && way == guess;
         self.run(way, job, roles, if at_once { scope } else { Scope::Nothing })?;
@@ -193,7 +194,7 @@ impl<T: Float> Engine<T> {
     }
 
     /// Enlarges the buffers to hold what the next direct sweep computes.
-    fn make_room(&mut self) -> Result<(), Error> {
+    pub(super) fn make_room(&mut self) -> Result<(), Error> {
         let (rows, group_rows, outputs) = self.batches.room();
         let stored = self.plan.stores::<T>(rows, self.width());
         let rows = if stored { rows } else { group_rows };

@@ -81,6 +81,28 @@ pub(super) fn tangent<T: Float>(
     }
 }
 
+/// J^T v + sum_i e_i H_i u for u of the shape of the weights: column r is a_r sum_i (v_i + e_i <x_i, u_r>) exp(<w_r, x_i>) x_i.
+pub(super) fn curvature<T: Float>(
+    weights: &DMatrix<T>,
+    a: &DVector<T>,
+    points: &DMatrix<T>,
+    direction: &DMatrix<T>,
+    [v, residual]: [&[T]; 2],
+) -> DMatrix<T> {
+    let mut product = DMatrix::zeros(weights.nrows(), weights.ncols());
+    for (start, size) in blocks(points.ncols(), weights.ncols()) {
+        let mut e = activations(weights, points, start, size);
+        let z = points.columns(start, size).tr_mul(direction);
+        for r in 0..e.ncols() {
+            for i in 0..size {
+                e[(i, r)] *= a[r] * (v[start + i] + residual[start + i] * z[(i, r)]);
+            }
+        }
+        product += points.columns(start, size) * e;
+    }
+    product
+}
+
 /// G = J J^T: G_ij = <x_i, x_j> sum_r a_r^2 exp(<w_r, x_i>) exp(<w_r, x_j>), in `f64`.
 pub(super) fn tangent_gram<T: Float>(weights: &DMatrix<T>, a: &DVector<T>, points: &DMatrix<T>) -> DMatrix<f64> {
     let points = points.map(Float::as_f64);

@@ -83,6 +83,8 @@ pub(super) struct Points<T> {
     backward: Aligned<T>,
     /// `backward` with sample i multiplied by v_i.
     pub dual: Aligned<T>,
+    /// v and e of a product with the Hessian, in the order of the packed samples.
+    pub factors: [Vec<T>; 2],
     /// The same points and dual for a sweep by expansion, if there may be one.
     pub few: Option<FewPoints>,
 }

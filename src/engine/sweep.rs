@@ -10,6 +10,7 @@ use super::chunk::{Chunk, Roles, SCRATCH_ROWS, Shape};
 use super::kernels::microkernel::load;
 use super::kernels::panel::{self, Rows, Update};
 use super::points::Points;
+use super::tangent::{curvature, tangent_product};
 use crate::float::Float;
 use fearless_simd::{Level, dispatch, prelude::*};
 use rayon::prelude::*;
@@ -32,6 +33,8 @@ pub(super) enum Job<T> {
     Gradient,
     /// J times a direction, in place of the outputs.
     Product(Along),
+    /// Replaces a kept direction u by a sum_i E_i (v_i + e_i <x_i, u>) x_i: the product of the Hessian and u, if v = J u.
+    Curvature,
     /// Moves along J^T v, then does the forward half at the next weights.
     Step { source: Source, update: Update<T> },
 }
@@ -40,9 +43,9 @@ impl<T> Job<T> {
     /// Whether it computes J^T v from the dual.
     pub fn goes_backward(&self) -> bool {
         match self {
-            Self::Gradient | Self::Product(Along::Gradient) => true,
+            Self::Gradient | Self::Curvature | Self::Product(Along::Gradient) => true,
             Self::Step { source, .. } => *source != Source::Kept,
-            Self::Forward | Self::Product(Along::Movement) => false,
+            Self::Forward | Self::Product(Along::Movement | Along::Kept) => false,
         }
     }
 }
@@ -54,6 +57,8 @@ pub(super) enum Along {
     Gradient,
     /// W - W_0.
     Movement,
+    /// What the memory of the kept gradient holds.
+    Kept,
 }
 
 /// Where a step gets J^T v from.
@@ -104,7 +109,7 @@ impl<'a, T: Float> Sweep<'a, T> {
     /// Whether J^T v is kept, by this sweep or by an earlier one.
     pub fn keeps_gradient(&self) -> bool {
         match self.job {
-            Job::Gradient => true,
+            Job::Gradient | Job::Curvature => true,
             Job::Step { source, .. } => source != Source::Dual { keep: false },
             Job::Forward | Job::Product(_) => false,
         }
@@ -125,7 +130,7 @@ impl<'a, T: Float> Sweep<'a, T> {
     /// Multiply-adds, an exponential counting as eight.
     fn work(&self, trained: usize, width: usize) -> usize {
         let backward = !matches!(self.job, Job::Forward);
-        let forward = self.ahead.is_some() || matches!(self.job, Job::Product(_));
+        let forward = self.ahead.is_some() || matches!(self.job, Job::Product(_) | Job::Curvature);
         let halves = usize::from(backward) + usize::from(forward);
         (trained * halves + 8) * self.samples.samples * width
     }
@@ -194,7 +199,7 @@ fn flush<T: Float, const LANES: usize>(sums: &mut [T], outputs: &mut [f64]) {
 
 /// Where the numbers of a panel lie in the buffers of its chunk.
 pub(super) struct PanelAt {
-    panel: usize,
+    pub panel: usize,
     pub weights: Range<usize>,
     pub gradient: Range<usize>,
 }
@@ -226,6 +231,7 @@ fn sweep_panel<S: Simd, T: Float>(
         Job::Forward => {}
         Job::Gradient => backward_half(s, chunk, activations, sweep, &at),
         Job::Product(along) => tangent_product(s, chunk, activations, sweep, along, &at),
+        Job::Curvature => curvature(s, chunk, activations, sweep, &at),
         Job::Step { source, update } => {
             if source != Source::Kept {
                 backward_half(s, chunk, activations, sweep, &at);
@@ -241,7 +247,7 @@ fn sweep_panel<S: Simd, T: Float>(
 
 /// Computes J^T v of the panel, into the kept gradient or the scratch memory, and its sums.
 #[inline(always)]
-fn backward_half<S: Simd, T: Float>(
+pub(super) fn backward_half<S: Simd, T: Float>(
     s: S,
     chunk: &mut Chunk<T>,
     activations: &mut [T],
@@ -296,60 +302,6 @@ pub(super) fn note_gradient<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, keep:
         if let Some([velocity, _]) = &chunk.velocity {
             partial.dot_velocity += dot(gradient, &velocity.get()[at.gradient.clone()]);
         }
-    }
-}
-
-/// Computes J times a direction, into the sums. Leaves the activations of the samples, if they are stored.
-#[inline(always)]
-fn tangent_product<S: Simd, T: Float>(
-    s: S,
-    chunk: &mut Chunk<T>,
-    activations: &mut [T],
-    sweep: &Sweep<'_, T>,
-    along: Along,
-    at: &PanelAt,
-) {
-    let (lanes, kept) = (chunk.shape.lanes, chunk.activations);
-    let one_group = kept.stored || sweep.samples.groups.len() == 1;
-    // If all activations are available after the backward half, the loop below need not recompute them.
-    let mut activated = sweep.activated;
-    if along == Along::Gradient {
-        backward_half(s, chunk, activations, sweep, at);
-        activated = one_group;
-    }
-    let a = load::<S, T>(s, &chunk.output_weights.get()[at.panel * lanes..]);
-    let (scratch, direction) = chunk.work.scratch.get_mut().split_at_mut(SCRATCH_ROWS * lanes);
-    let w = &chunk.weights[sweep.roles.current].get()[at.weights.clone()];
-    if let (Along::Movement, Some(initial)) = (along, &chunk.initial) {
-        subtract(w, &initial.get()[at.weights.clone()], direction);
-    }
-    let first = if kept.stored { at.panel * kept.rows * lanes } else { 0 };
-    let activations = &mut activations[first..];
-    for (blocks, _, from) in groups(sweep.samples, kept.stored, lanes) {
-        let len = if kept.stored {
-            kept.rows * lanes
-        } else {
-            activations.len()
-        };
-        let (activations, ahead) = activations.split_at_mut(len);
-        let activations = &mut activations[from..];
-        let ahead = ahead.get(from..).unwrap_or(&[]);
-        if !activated {
-            let store = Some(&mut *activations);
-            panel::forward(s, sweep.samples, blocks.clone(), w, None, store, scratch, &mut [], &[]);
-        }
-        let sums = chunk.work.sums.get_mut();
-        panel::tangent(
-            s,
-            sweep.samples,
-            blocks,
-            direction,
-            activations,
-            a,
-            scratch,
-            sums,
-            ahead,
-        );
     }
 }
 
@@ -431,7 +383,7 @@ fn forward_half<S: Simd, T: Float>(
 
 /// For each group of samples: its blocks, its samples, and the offset of its activations in those of a panel (0 if only
 /// one group is kept at a time).
-fn groups<T: Float>(
+pub(super) fn groups<T: Float>(
     points: &Points<T>,
     stored: bool,
     lanes: usize,
@@ -442,16 +394,6 @@ fn groups<T: Float>(
         let at = if stored { first * lanes } else { 0 };
         (blocks.clone(), first..last.first + last.valid, at)
     })
-}
-
-/// difference = a - b, padded with zeros or truncated to its length.
-#[inline(always)]
-fn subtract<T: Float>(a: &[T], b: &[T], difference: &mut [T]) {
-    let (within, beyond) = difference.split_at_mut(difference.len().min(a.len()));
-    beyond.fill(T::zero());
-    for ((d, &a), &b) in within.iter_mut().zip(a).zip(b) {
-        *d = a - b;
-    }
 }
 
 /// ||a - b||^2 in `f64`, in eight interleaved sums.

@@ -295,7 +295,7 @@ impl<T: Float> Engine<T> {
         self.product(Along::Movement, product)
     }
 
-    fn product(&mut self, along: Along, product: &mut [f64]) -> Result<(), Error> {
+    pub(super) fn product(&mut self, along: Along, product: &mut [f64]) -> Result<(), Error> {
         self.sweep(Job::Product(along), Scope::Nothing)?;
         let (slots, evaluated) = (&self.batches.current().slots, &mut self.outputs.evaluated);
         gather(&self.chunks, product.len(), 0, slots, evaluated);
@@ -332,11 +332,6 @@ impl<T: Float> Engine<T> {
     /// The current samples in the coordinates along which weights move, one sample per column.
     pub fn points(&self) -> DMatrix<f64> {
         self.batches.points()
-    }
-
-    /// The kept gradient of an engine without reduction, d x m.
-    pub fn unpack_gradient(&self, gradient: &mut DMatrix<T>) {
-        weights::unpack_gradient(&self.chunks, gradient);
     }
 
     /// Remembers the current weights as the best so far.
@@ -414,7 +409,7 @@ impl<T: Float> Engine<T> {
     }
 
     /// Allocates kept gradients and velocities, if asked for.
-    fn prepare(&mut self, keep: bool, momentum: bool) -> Result<(), Error> {
+    pub(super) fn prepare(&mut self, keep: bool, momentum: bool) -> Result<(), Error> {
         let prepared = self.chunks.iter_mut().try_for_each(|chunk| {
             if keep {
                 chunk.prepare_gradient()?;

@@ -203,17 +203,70 @@ pub(super) fn unpack<T: Float>(
     })
 }
 
-/// The kept gradient in the coordinates of the network, d x m.
-pub(super) fn unpack_gradient<T: Float>(chunks: &[Chunk<T>], gradient: &mut DMatrix<T>) {
-    let d = gradient.nrows();
-    for chunk in chunks {
-        let shape = chunk.shape;
-        let columns = &mut gradient.as_mut_slice()[shape.first_neuron * d..][..shape.neurons * d];
-        let Some(kept) = &chunk.gradient else { continue };
-        let panels = kept.get().chunks_exact(shape.gradient_rows * shape.lanes);
-        for (panel, neurons) in panels.zip(columns.chunks_mut(shape.lanes * d)) {
-            unpack_panel(panel, d, neurons, shape.lanes);
+/// Numbers of the network, [neuron][coordinate], that belong to a chunk.
+fn numbers_per_chunk<T>(chunks: &[Chunk<T>]) -> usize {
+    // Only the last chunk can have fewer.
+    chunks.first().map_or(1, |chunk| {
+        chunk.shape.panels * chunk.shape.lanes * chunk.shape.dimension
+    })
+}
+
+/// The kept gradient of chunks without a basis, in the coordinates of the network, d x m.
+pub(super) fn unpack_gradient<T: Float>(chunks: &[Chunk<T>], gradient: &mut [T]) {
+    let of_chunk = |(chunk, columns): (&Chunk<T>, &mut [T])| {
+        let Shape {
+            dimension: d,
+            lanes,
+            gradient_rows,
+            ..
+        } = chunk.shape;
+        let Some(kept) = &chunk.gradient else { return };
+        let panels = kept.get().chunks_exact(gradient_rows * lanes);
+        for (panel, neurons) in panels.zip(columns.chunks_mut(lanes * d)) {
+            unpack_panel(panel, d, neurons, lanes);
         }
+    };
+    let part = numbers_per_chunk(chunks);
+    if gradient.len() < SMALL {
+        chunks.iter().zip(gradient.chunks_mut(part)).for_each(of_chunk);
+    } else {
+        chunks.par_iter().zip(gradient.par_chunks_mut(part)).for_each(of_chunk);
+    }
+}
+
+/// Where [`load`] puts numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Destination {
+    /// This copy of the weights.
+    Copy(usize),
+    /// The kept gradient.
+    Gradient,
+}
+
+/// Packs numbers of the network, d x m, into chunks without a basis.
+pub(super) fn load<T: Float>(chunks: &mut [Chunk<T>], to: Destination, numbers: &[T]) {
+    let of_chunk = |(chunk, columns): (&mut Chunk<T>, &[T])| {
+        let Shape {
+            dimension: d,
+            lanes,
+            gradient_rows,
+            ..
+        } = chunk.shape;
+        let (packed, rows) = match (to, &mut chunk.gradient) {
+            (Destination::Copy(role), _) => (&mut chunk.weights[role], d),
+            (Destination::Gradient, Some(kept)) => (kept, gradient_rows),
+            (Destination::Gradient, None) => return,
+        };
+        let panels = packed.get_mut().chunks_exact_mut(rows * lanes);
+        for (panel, neurons) in panels.zip(columns.chunks(lanes * d)) {
+            pack_panel(neurons, d, panel, lanes);
+        }
+    };
+    let part = numbers_per_chunk(chunks);
+    if numbers.len() < SMALL {
+        chunks.iter_mut().zip(numbers.chunks(part)).for_each(of_chunk);
+    } else {
+        chunks.par_iter_mut().zip(numbers.par_chunks(part)).for_each(of_chunk);
     }
 }
 

@@ -39,12 +39,13 @@ struct Facts {
 impl<T: Float> Linearization<T> {
     pub fn new(engine: Engine<T>, labels: DVector<T>, shape: (usize, usize)) -> Self {
         let n = labels.len();
+        let weighted = if engine.roots().is_empty() { 0 } else { n };
         Self {
             engine,
             labels,
             residual: Vec::with_capacity(n),
             next_residual: Vec::with_capacity(n),
-            differences: [Vec::new(), Vec::new()],
+            differences: [0, 1].map(|_| Vec::with_capacity(weighted)),
             loss: f64::NAN,
             iteration: 0,
             shape,
@@ -242,6 +243,16 @@ impl<T: Float> Linearization<T> {
     /// Takes over the sums of a step along J^T e.
     pub fn note_gradient(&mut self, sums: GradientSums) {
         self.facts.gradient = Some(sums);
+    }
+
+    /// J^T v, which the engine keeps.
+    pub fn pull_back(&mut self, v: &[T]) -> Result<(), Error> {
+        self.engine.gradient(Dual::Direction, v).map(drop)
+    }
+
+    /// `product` = J^T v and the second derivatives of F along the direction of the engine's last product with J.
+    pub fn curvature_product(&mut self, v: &[T], product: &mut [T]) -> Result<(), Error> {
+        self.engine.curvature_product(v, &self.residual, product)
     }
 
     /// lambda_max of G = J J^T.

@@ -8,6 +8,7 @@
 //! | `data` | data sets, CSV files, scaling |
 //! | `trainer` | a run: its end, passes, sessions, momentum, minibatches, validation, observers, reproducible bits |
 //! | `schedules` | step sizes: formulas against other libraries, adaptive schedules, combinators |
+//! | `objective` | the loss as a function of flat weights, its derivatives and products with them |
 //! | `methods` | Gauss-Newton, and user-defined methods, schedules and observers |
 //! | `expansion` | passes by expansion against direct ones, in every schedule and method |
 //! | `kernel` | kernels, spectra, and the infinitely wide network |
@@ -41,6 +42,7 @@ mod kernel;
 mod methods;
 mod metrics;
 mod network;
+mod objective;
 mod ranks;
 mod regressor;
 mod regressors;

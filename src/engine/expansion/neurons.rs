@@ -110,10 +110,13 @@ fn visit_block<S: Simd, T: Float>(
     }
     match job {
         Job::Forward => add_sums(s, visit.basis, groups, work),
-        Job::Gradient => {}
+        // The second is always direct.
+        Job::Gradient | Job::Curvature => {}
         Job::Product(along) => {
-            if along == Along::Movement {
-                read_movement(chunk, roles.current, &panels, work);
+            match along {
+                Along::Gradient => {}
+                Along::Movement => read_movement(chunk, roles.current, &panels, work),
+                Along::Kept => read_kept(chunk, &panels, work),
             }
             let coordinates = by_coordinate(work.gradient.get());
             let directions = Block { coordinates, groups };
@@ -241,6 +244,19 @@ fn read_movement<T: Float>(chunk: &Chunk<T>, role: usize, panels: &Range<usize>,
                 *to -= x.as_f64();
             }
         }
+    }
+}
+
+/// The kept gradient of some panels, into the gradient of the workspace.
+#[inline(always)]
+fn read_kept<T: Float>(chunk: &Chunk<T>, panels: &Range<usize>, work: &mut Workspace) {
+    let (lanes, rows) = (chunk.shape.lanes, chunk.shape.gradient_rows);
+    let Some(kept) = &chunk.gradient else { return };
+    let kept = &kept.get()[panels.start * rows * lanes..panels.end * rows * lanes];
+    let gradient = work.gradient.get_mut();
+    let block = gradient.len() / MOST_COORDINATES;
+    for (k, to) in gradient.chunks_exact_mut(block).take(chunk.shape.dimension).enumerate() {
+        read_row(kept, (k, rows), lanes, 1.0, to);
     }
 }
 

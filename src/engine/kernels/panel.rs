@@ -183,6 +183,44 @@ pub fn tangent<S: Simd, T: Float>(
     }
 }
 
+/// E_i (v_i + e_i <x_i, u>) for u = `direction` and the samples of `blocks`, with the points' factors v and e, into `bent`.
+///
+/// `activations` and `bent` start at the first of these samples. e is divided by log2(e), since the packed points are
+/// multiplied by it.
+#[inline(always)]
+pub fn bend<S: Simd, T: Float>(
+    s: S,
+    points: &Points<T>,
+    blocks: Range<usize>,
+    direction: &[T],
+    activations: &[T],
+    scratch: &mut [T],
+    bent: &mut [T],
+) {
+    let panel = 2 * T::Native::<S>::LEN;
+    let blocks = &points.sample_blocks[blocks];
+    let base = blocks.first().map_or(0, |block| block.first);
+    let [first, second] = &points.factors;
+    for block in blocks {
+        multiply_block(
+            s,
+            block,
+            points.forward.get(),
+            direction,
+            &mut scratch[..block.rows * panel],
+        );
+        for (j, row) in scratch.chunks_exact(panel).take(block.valid).enumerate() {
+            let i = block.first + j;
+            let at = (i - base) * panel;
+            let (z, e) = (load::<S, T>(s, row), load::<S, T>(s, &activations[at..]));
+            let v = T::Native::<S>::splat(s, first[i]);
+            let slope = T::Native::<S>::splat(s, second[i]);
+            let bends = [slope.mul_add(z[0], v) * e[0], slope.mul_add(z[1], v) * e[1]];
+            store::<S, T>(bends, &mut bent[at..]);
+        }
+    }
+}
+
 /// An update of the weights, in T: see `engine::Move`.
 #[derive(Clone, Copy, Debug)]
 pub struct Update<T> {

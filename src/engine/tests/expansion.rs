@@ -115,7 +115,7 @@ fn assert_like_direct<T: Float>(p: &Problem<T>, level: Level) -> usize {
         let forward = engine.outputs().to_vec();
         engine.gradient(Dual::Direction, &p.dual).unwrap();
         let mut gradient = DMatrix::zeros(d, m);
-        engine.unpack_gradient(&mut gradient);
+        engine.unpack_gradient(gradient.as_mut_slice());
         let mut product = vec![0.0; n];
         engine.tangent_product(&vector, &mut product).unwrap();
         (forward, gradient.map(Float::as_f64), product)

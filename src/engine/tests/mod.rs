@@ -3,6 +3,7 @@
 mod bits;
 mod expansion;
 mod gram;
+mod outside;
 
 use super::plan::{Plan, levels};
 use super::reduce::reduce;
