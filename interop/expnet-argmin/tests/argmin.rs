@@ -117,7 +117,7 @@ fn errors_are_errors() {
             .to_string()
             .contains("neuron 0")
     );
-    assert_eq!(problem.cost(&vec![1e3; 96]).unwrap(), f64::INFINITY);
+    assert!(problem.cost(&vec![1e3; 96]).unwrap().is_infinite());
     let hessian = problem.hessian(&vec![1e3; 96]).unwrap();
     assert!(hessian.product(&vec![1.0; 96]).is_err());
     let product: Vec<f64> = hessian.dot(&vec![1.0; 96]);
