@@ -117,11 +117,14 @@
 //! | `csv` | yes | `Dataset::from_csv`, `CsvOptions`, `History::to_csv` |
 //! | `faer` | yes | n x n factorisations and eigendecompositions by faer, 4 to 10 times faster at n = 2000 than nalgebra's, which serve without it and round differently |
 //! | `progress` | yes | `observer::ProgressBar` |
+//! | `ndarray`, `ndarray_0_16` | no | conversions to and from ndarray 0.17 and 0.16 |
 //! | `npy` | no | matrices in NumPy's format |
 //! | `mpi` | no | `mpi::World`, for runs on many machines; needs MPI and libclang at build time |
 //!
 //! No other feature changes a result.
 
+#[cfg(any(feature = "ndarray", feature = "ndarray_0_16"))]
+mod arrays;
 pub mod certificate;
 pub mod check;
 mod checkpoint;
@@ -161,6 +164,10 @@ mod step;
 mod storage;
 mod trainer;
 
+#[cfg(feature = "ndarray")]
+pub use arrays::ndarray;
+#[cfg(feature = "ndarray_0_16")]
+pub use arrays::ndarray_0_16;
 #[cfg(feature = "csv")]
 #[cfg_attr(docsrs, doc(cfg(feature = "csv")))]
 pub use dataset::{CsvColumns, CsvOptions, Missing, UnknownCategory};

@@ -195,7 +195,10 @@ impl KernelOptions {
         LowRank::new(scaled, self.std_dev, lambda, CENTRES, self.seed).map(Solution::LowRank)
     }
 
-    fn check_settings(&self) -> Result<(), Error> {
+    /// Checks the settings, as [`fit`](Self::fit) does before it begins.
+    ///
+    /// Errors: a setting out of range.
+    pub fn check_settings(&self) -> Result<(), Error> {
         positive("`KernelOptions::std_dev`", self.std_dev)?;
         positive("`KernelOptions::lambda`", self.lambda.unwrap_or(1.0))?;
         self.scaling.check_settings()

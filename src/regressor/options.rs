@@ -196,7 +196,10 @@ impl RegressorOptions {
         RegressorRun::new(*self, data)
     }
 
-    pub(super) fn check_settings(&self) -> Result<(), Error> {
+    /// Checks the settings, as [`fit`](Self::fit) does before it begins.
+    ///
+    /// Errors: a setting out of range; settings that cannot be combined.
+    pub fn check_settings(&self) -> Result<(), Error> {
         // With std_dev 0 all pairs of neurons are identical, and stay identical.
         positive("`RegressorOptions::std_dev`", self.std_dev)?;
         positive("`RegressorOptions::lambda`", self.lambda.unwrap_or(1.0))?;
