@@ -235,7 +235,16 @@ def test_two_runs_at_once(circle):
     assert all((weights == expected).all() for weights in found)
 
 
+@pytest.fixture
+def keyboard():
+    # A process in the background of a script starts with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("schedule", [None, lambda state: 1e-6])
+@pytest.mark.usefixtures("keyboard")
 def test_the_keyboard_stops_a_run(circle, schedule):
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     began = time.monotonic()
