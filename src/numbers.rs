@@ -29,7 +29,8 @@ pub(crate) fn overflow<T: Float>(place: impl Into<String>, value: f64) -> Error 
     }
 }
 
-/// <a, b> in `f64`, in eight interleaved sums.
+/// <a, b> in `f64`, in eight interleaved sums. Inlined, because sweeps call it at their own SIMD level.
+#[inline(always)]
 pub(crate) fn dot<A: Float, B: Float>(a: &[A], b: &[B]) -> f64 {
     let mut sums = [0.0; 8];
     let ((a, last_a), (b, last_b)) = (a.as_chunks::<8>(), b.as_chunks::<8>());

@@ -229,6 +229,11 @@ impl Record {
         })
     }
 
+    /// The list called `name`, which must be there.
+    pub(crate) fn required_list(&self, name: &str) -> Result<&[f64], Error> {
+        self.list(name).ok_or_else(|| self.damaged(name, "is missing"))
+    }
+
     /// The error of a value that cannot be used. In the message, `problem` follows "`name` of `kind`".
     pub(crate) fn damaged(&self, name: &str, problem: &str) -> Error {
         Error::Record {

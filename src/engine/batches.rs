@@ -201,25 +201,19 @@ impl<T: Float> Batches<T> {
 
     /// Sets the factors v and e, one number each per current sample, of a product with the Hessian.
     pub fn pack_factors(&mut self, first: &[T], second: &[T]) {
-        let Self {
-            packed,
-            permuted,
-            roots,
-            current,
-            ..
-        } = self;
-        let Batch { points, chosen, slots } = &mut packed[*current];
+        let batch = &mut self.packed[self.current];
+        let mut factors = std::mem::take(&mut batch.points.factors);
         let units = [1.0, std::f64::consts::LN_2];
-        for ((to, from), unit) in points.factors.iter_mut().zip([first, second]).zip(units) {
+        for ((to, from), unit) in factors.iter_mut().zip([first, second]).zip(units) {
             to.clear();
-            to.extend(slots.iter().map(|&slot| {
-                let sample = chosen.get(slot).copied().unwrap_or(slot);
-                let root = roots.get(sample).copied().unwrap_or(1.0);
+            to.extend(batch.slots.iter().map(|&slot| {
+                let root = self.roots.get(batch.sample(slot)).copied().unwrap_or(1.0);
                 T::lit(from[slot].as_f64() * root * unit)
             }));
         }
-        permuted.clear();
-        permuted.resize(slots.len(), T::one());
+        batch.points.factors = factors;
+        self.permuted.clear();
+        self.permuted.resize(batch.slots.len(), T::one());
     }
 
     /// Packs the same dual for a direct backward half.

@@ -159,6 +159,14 @@ pub(super) struct Activations {
     pub stored: bool,
 }
 
+impl Activations {
+    /// Where those of a panel start: only one panel has any at a time, unless they are stored.
+    #[inline(always)]
+    pub fn start(self, panel: usize, lanes: usize) -> usize {
+        if self.stored { panel * self.rows * lanes } else { 0 }
+    }
+}
+
 /// Memory whose contents do not outlive a sweep.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Work<T> {

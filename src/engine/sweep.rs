@@ -12,6 +12,7 @@ use super::kernels::panel::{self, Rows, Update};
 use super::points::Points;
 use super::tangent::{curvature, tangent_product};
 use crate::float::Float;
+use crate::numbers::dot;
 use fearless_simd::{Level, dispatch, prelude::*};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -262,23 +263,12 @@ pub(super) fn backward_half<S: Simd, T: Float>(
         Some(kept) if keep => &mut kept.get_mut()[at.gradient.clone()],
         _ => own,
     };
-    let first = if kept.stored { at.panel * kept.rows * lanes } else { 0 };
-    let activations = &mut activations[first..];
+    let activations = &mut activations[kept.start(at.panel, lanes)..];
     let w = &chunk.weights[sweep.roles.current].get()[at.weights.clone()];
     for (blocks, range, from) in groups(sweep.samples, kept.stored, lanes) {
         let activations = &mut activations[from..];
         if !sweep.activated {
-            panel::forward(
-                s,
-                sweep.samples,
-                blocks,
-                w,
-                None,
-                Some(activations),
-                scratch,
-                &mut [],
-                &[],
-            );
+            panel::activate(s, sweep.samples, blocks, w, activations, scratch);
         }
         panel::backward(s, sweep.samples, range, activations, a, gradient);
     }
@@ -403,18 +393,6 @@ fn distance_squared<T: Float>(a: &[T], b: &[T]) -> f64 {
     for (a, b) in a.chunks(8).zip(b.chunks(8)) {
         for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
             *sum += (a.as_f64() - b.as_f64()).powi(2);
-        }
-    }
-    sums.iter().sum()
-}
-
-/// <a, b> in `f64`, in eight interleaved sums.
-#[inline(always)]
-fn dot<T: Float>(a: &[T], b: &[T]) -> f64 {
-    let mut sums = [0.0; 8];
-    for (a, b) in a.chunks(8).zip(b.chunks(8)) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a.as_f64() * b.as_f64();
         }
     }
     sums.iter().sum()

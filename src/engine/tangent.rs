@@ -33,8 +33,7 @@ pub(super) fn tangent_product<S: Simd, T: Float>(
         (Along::Kept, _, Some(kept)) => direction.copy_from_slice(&kept.get()[at.gradient.clone()]),
         _ => {}
     }
-    let first = if kept.stored { at.panel * kept.rows * lanes } else { 0 };
-    let activations = &mut activations[first..];
+    let activations = &mut activations[kept.start(at.panel, lanes)..];
     for (blocks, _, from) in groups(sweep.samples, kept.stored, lanes) {
         let len = if kept.stored {
             kept.rows * lanes
@@ -45,8 +44,7 @@ pub(super) fn tangent_product<S: Simd, T: Float>(
         let activations = &mut activations[from..];
         let ahead = ahead.get(from..).unwrap_or(&[]);
         if !activated {
-            let store = Some(&mut *activations);
-            panel::forward(s, sweep.samples, blocks.clone(), w, None, store, scratch, &mut [], &[]);
+            panel::activate(s, sweep.samples, blocks.clone(), w, activations, scratch);
         }
         let sums = chunk.work.sums.get_mut();
         panel::tangent(
@@ -81,13 +79,11 @@ pub(super) fn curvature<S: Simd, T: Float>(
     direction.copy_from_slice(gradient);
     let w = &chunk.weights[sweep.roles.current].get()[at.weights.clone()];
     let bent = chunk.work.bent.get_mut();
-    let first = if kept.stored { at.panel * kept.rows * lanes } else { 0 };
-    let activations = &mut activations[first..];
+    let activations = &mut activations[kept.start(at.panel, lanes)..];
     for (blocks, range, from) in groups(sweep.samples, kept.stored, lanes) {
         let activations = &mut activations[from..];
         if !sweep.activated {
-            let store = Some(&mut *activations);
-            panel::forward(s, sweep.samples, blocks.clone(), w, None, store, scratch, &mut [], &[]);
+            panel::activate(s, sweep.samples, blocks.clone(), w, activations, scratch);
         }
         panel::bend(s, sweep.samples, blocks, direction, activations, scratch, bent);
         panel::backward(s, sweep.samples, range, bent, a, gradient);

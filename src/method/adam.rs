@@ -1,6 +1,6 @@
 //! Adam, and AdamW.
 
-use super::{Direction, DirectionKind, Evaluation, Method};
+use super::{Direction, DirectionKind, Evaluation, Method, check_remembered};
 use crate::error::Error;
 use crate::float::Float;
 use crate::record::Record;
@@ -113,14 +113,7 @@ impl Adam {
             run.mean = vec![0.0; gradient.len()];
             run.square = vec![0.0; gradient.len()];
         }
-        if run.mean.len() != gradient.len() {
-            return Err(Error::Shape {
-                what: "the number of weights that `Adam` remembers".into(),
-                expected: gradient.len(),
-                found: run.mean.len(),
-                remedy: "resume with the network that the run was started with",
-            });
-        }
+        check_remembered("`Adam`", run.mean.len(), gradient.len())?;
         run.steps += 1;
         for ((mean, square), g) in run.mean.iter_mut().zip(&mut run.square).zip(gradient) {
             let g = g.as_f64();
@@ -173,8 +166,7 @@ impl<T: Float> Method<T> for Adam {
 
     fn restore(&mut self, record: &Record) -> Result<(), Error> {
         record.agree_on("Adam", self)?;
-        let list = |name| record.list(name).ok_or_else(|| record.damaged(name, "is missing"));
-        let (mean, square) = (list("mean")?.to_vec(), list("square")?.to_vec());
+        let [mean, square] = [record.required_list("mean")?, record.required_list("square")?].map(<[f64]>::to_vec);
         if mean.len() != square.len() {
             return Err(record.damaged("square", "does not fit `mean`"));
         }

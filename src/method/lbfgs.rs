@@ -1,6 +1,6 @@
 //! The limited-memory method of Broyden, Fletcher, Goldfarb and Shanno.
 
-use super::{Direction, DirectionKind, Evaluation, Method};
+use super::{Direction, DirectionKind, Evaluation, Method, check_remembered};
 use crate::error::Error;
 use crate::float::Float;
 use crate::numbers::{dot, first_not_finite};
@@ -100,14 +100,7 @@ impl Lbfgs {
     /// Learns from the step since the last direction, to these weights with this gradient.
     fn learn<T: Float>(&mut self, weights: &[T], gradient: &[T]) -> Result<(), Error> {
         let Self { memory, run } = self;
-        if run.weights.len() != weights.len() {
-            return Err(Error::Shape {
-                what: "the number of weights that `Lbfgs` remembers".into(),
-                expected: weights.len(),
-                found: run.weights.len(),
-                remedy: "resume with the network that the run was started with",
-            });
-        }
+        check_remembered("`Lbfgs`", run.weights.len(), weights.len())?;
         // The memory of the oldest pair serves the new one.
         let mut pair = if run.pairs.len() >= *memory {
             run.pairs.pop_front().unwrap_or_default()
@@ -243,7 +236,7 @@ impl<T: Float> Method<T> for Lbfgs {
 
     fn restore(&mut self, record: &Record) -> Result<(), Error> {
         record.agree_on("Lbfgs", self)?;
-        let list = |name| record.list(name).ok_or_else(|| record.damaged(name, "is missing"));
+        let list = |name| record.required_list(name);
         let (weights, gradient) = (list("weights")?, list("gradient")?);
         let changes = [list("weight_changes")?, list("gradient_changes")?];
         let pairs = record.count("pairs")?;

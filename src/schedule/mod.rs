@@ -363,6 +363,18 @@ fn gradient_only(schedule: &'static str, kind: DirectionKind) -> Result<(), Erro
     })
 }
 
+/// Refuses methods with a penalty, for line searches.
+fn unpenalized_only(schedule: &'static str, kind: DirectionKind) -> Result<(), Error> {
+    if kind != DirectionKind::Penalized {
+        return Ok(());
+    }
+    Err(Error::Incompatible {
+        what: schedule,
+        with: "a method that pulls towards the initial weights",
+        reason: "it requires the loss alone to fall, which the method's penalty may prevent; use a constant step size of 1",
+    })
+}
+
 /// The check of schedules that compare the gradients of two steps.
 fn plain_gradient_only(schedule: &'static str, kind: DirectionKind) -> Result<(), Error> {
     let with = match kind {

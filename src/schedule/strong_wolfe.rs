@@ -198,14 +198,7 @@ impl<T: Float> Schedule<T> for StrongWolfe {
     }
 
     fn check(&self, kind: DirectionKind) -> Result<(), Error> {
-        if kind == DirectionKind::Penalized {
-            return Err(Error::Incompatible {
-                what: "`StrongWolfe`",
-                with: "a method that pulls towards the initial weights",
-                reason: "it requires the loss alone to fall, which the method's penalty may prevent; use a constant step \
-                         size of 1",
-            });
-        }
+        super::unpenalized_only("`StrongWolfe`", kind)?;
         self.check_settings()?;
         representable::<T>("`StrongWolfe::initial`", self.initial.unwrap_or(1.0))
     }

@@ -270,10 +270,6 @@ impl<T: Float> Linearization<T> {
         self.in_weights = in_weights;
     }
 
-    pub fn is_in_weights(&self) -> bool {
-        self.in_weights
-    }
-
     /// The current weights, d m numbers.
     pub fn flat_weights(&mut self) -> Result<&[T], Error> {
         self.require_weights("`Evaluation::weights`")?;
@@ -299,7 +295,8 @@ impl<T: Float> Linearization<T> {
         Ok(&self.flat.gradient)
     }
 
-    fn require_weights(&self, what: &'static str) -> Result<(), Error> {
+    /// Refuses `what`, unless they may.
+    pub fn require_weights(&self, what: &'static str) -> Result<(), Error> {
         if self.in_weights {
             return Ok(());
         }

@@ -417,14 +417,7 @@ fn check<T: Float>(direction: &Direction<T>, at: &Linearization<T>) -> Result<()
 
 /// Validates a direction in weight space.
 fn check_weights<T: Float>(weights: &[T], at: &Linearization<T>) -> Result<(), Error> {
-    if !at.is_in_weights() {
-        return Err(Error::Incompatible {
-            what: "`Direction::weights`",
-            with: "a method whose directions are dual vectors",
-            reason: "runs of such methods may move in other coordinates; return `DirectionKind::Weights` from \
-                     `Method::kind`",
-        });
-    }
+    at.require_weights("`Direction::weights`")?;
     let d = at.dimension();
     if weights.len() != d * at.width() {
         return Err(Error::Shape {

@@ -105,15 +105,14 @@ impl Facts {
         } else {
             kind
         };
-        let remainder = |degree: usize| {
-            if kind == Kind::Circle {
-                on_circle(z, degree)
-            } else {
-                power_series(z, degree)
-            }
+        let degree = if kind == Kind::Circle {
+            // (z/2)^(p+1) / (p+1)! e^(z^2 / (4 (p+2))), four times, is more than 2 sum_{k > p} I_k(z), where it is small.
+            let rest = |degree: usize| 4.0 * (0.25 * z * z / (degree + 2) as f64).exp();
+            lowest_degree(0.5 * z, |degree, term| term <= unit && rest(degree) * term <= unit)
+        } else {
+            lowest_degree(z, |_, term| term <= unit)
         };
-        let degree = (1..=HIGHEST_DEGREE).find(|&degree| remainder(degree) <= unit)?;
-        Some(Order { degree, kind })
+        degree.map(|degree| Order { degree, kind })
     }
 
     /// That of points of this place, if digits allow.
@@ -146,14 +145,13 @@ impl Facts {
     }
 }
 
-/// z^(p+1) / (p+1)!, of which the remainder is at most max(1, e^t) times.
-fn power_series(z: f64, degree: usize) -> f64 {
-    (1..=degree + 1).fold(1.0, |term, k| term * z / k as f64)
-}
-
-/// 4 (z/2)^(p+1) / (p+1)! e^(z^2 / (4 (p+2))) is more than 2 sum_{k > p} I_k(z), where it is small.
-fn on_circle(z: f64, degree: usize) -> f64 {
-    4.0 * power_series(0.5 * z, degree) * (0.25 * z * z / (degree + 2) as f64).exp()
+/// The lowest degree p for which z^(p+1) / (p+1)!, of which the remainder is at most max(1, e^t) times, is small enough.
+fn lowest_degree(z: f64, is_small: impl Fn(usize, f64) -> bool) -> Option<usize> {
+    let mut term = z;
+    (1..=HIGHEST_DEGREE).find(|&degree| {
+        term *= z / (degree + 1) as f64;
+        is_small(degree, term)
+    })
 }
 
 /// The costs of both sweeps, in multiply-adds of a vector: of an exponential with its sums, of a multiply-add of a monomial, of

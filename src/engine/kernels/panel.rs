@@ -102,6 +102,29 @@ pub fn forward<S: Simd, T: Float>(
     }
 }
 
+/// E for the samples of `blocks`, into `activations`, which start at the first of these samples.
+#[inline(always)]
+pub fn activate<S: Simd, T: Float>(
+    s: S,
+    points: &Points<T>,
+    blocks: Range<usize>,
+    weights: &[T],
+    activations: &mut [T],
+    scratch: &mut [T],
+) {
+    forward(
+        s,
+        points,
+        blocks,
+        weights,
+        None,
+        Some(activations),
+        scratch,
+        &mut [],
+        &[],
+    );
+}
+
 /// Brings the cache lines of a row into L2.
 #[inline(always)]
 fn prefetch<T: Float>(row: &[T]) {
