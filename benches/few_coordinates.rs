@@ -15,7 +15,7 @@ mod chart;
 mod common;
 
 use chart::{BLUE, Curve, GREY, ORANGE, dots, figure, key, line};
-use common::{Peers, Shape, Timing, is_tiny, run_by, unit_points};
+use common::{FEW, Peers, Shape, Timing, is_tiny, run_by, unit_points};
 use expnet::kernel::Predictor;
 use expnet::{Dataset, Float, Memory, Pass};
 use kuva::prelude::*;
@@ -50,11 +50,6 @@ fn main() {
     }
 }
 
-/// Stable for many points, too.
-fn step_size(shape: Shape) -> f64 {
-    1e-3 / shape.m as f64 / (shape.n as f64 / 100.0).max(1.0)
-}
-
 /// The number of steps that take about a tenth of a second.
 fn steps(seconds: f64) -> usize {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 1 and 1000
@@ -64,7 +59,7 @@ fn steps(seconds: f64) -> usize {
 
 /// The best of three; of one, if a step may take a second.
 fn time<T: Float>(shape: Shape, count: usize, pass: Pass) -> Timing {
-    let run = || run_by::<T>(shape, count, step_size(shape), (Memory::Auto, pass));
+    let run = || run_by::<T>(shape, count, (Memory::Auto, pass));
     let first = run();
     if is_tiny() || count == 1 {
         first
@@ -75,7 +70,7 @@ fn time<T: Float>(shape: Shape, count: usize, pass: Pass) -> Timing {
 
 fn jax<T: Float>(shape: Shape, count: usize, peers: &Peers) -> Option<(f64, f64)> {
     let peer = peers.names().first()?;
-    Peers::run_by(peer, shape, T::NAME, count, step_size(shape))
+    Peers::run(peer, shape, T::NAME, count)
 }
 
 fn targets(peers: &Peers) {
@@ -83,16 +78,17 @@ fn targets(peers: &Peers) {
         "{:26} {:4} {:>9} {:>9} {:>9} {:>8} {:>8}  losses",
         "shape (n, d, m)", "type", "expansion", "direct", "JAX", "direct /", "JAX /"
     );
-    compare::<f64>(Shape::new("plane", 6000, 2, 12_000), peers);
-    compare::<f64>(Shape::new("space", 15_000, 3, 6000), peers);
-    compare::<f32>(Shape::new("plane", 6000, 2, 12_000), peers);
+    let [plane, space] = FEW;
+    compare::<f64>(plane, peers);
+    compare::<f64>(space, peers);
+    compare::<f32>(plane, peers);
 }
 
 fn compare<T: Float>(shape: Shape, peers: &Peers) {
     // As many steps of each, so that the losses can be compared.
     let count = if is_tiny() { 2 } else { 5 };
     let expanded = time::<T>(shape, count, Pass::Auto);
-    let direct = run_by::<T>(shape, count, step_size(shape), (Memory::Auto, Pass::Direct));
+    let direct = run_by::<T>(shape, count, (Memory::Auto, Pass::Direct));
     let (seconds, loss) = jax::<T>(shape, count, peers).unwrap_or((f64::NAN, f64::NAN));
     let expanded = expanded.best(time::<T>(shape, count, Pass::Auto));
     println!(

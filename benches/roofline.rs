@@ -1,10 +1,12 @@
-//! The time per step in one table: against the machine's limits, and against numpy, JAX, PyTorch and Rust libraries if
-//! they are installed, all measured in the same run: `cargo bench --bench roofline`.
+//! The time per step in one table, as the README has it: against the machine's limits, and against JAX, PyTorch, numpy and
+//! Rust libraries if they are installed, all measured in the same run: `cargo bench --bench roofline`.
 //!
 //! ```text
-//! roofline    t = flops / peak + n m t_exp      flops = 4 n d m, or 4 m (n k - k (k - 1) / 2) in reduced coordinates
-//! set-up      packing, reduction and the first forward pass; then the same plus the largest eigenvalue; in units of a step
-//! jax, ...    how many times longer their step takes, alternating, best of three medians each
+//! jax, ...      how many times longer their step takes, alternating, best of three medians each
+//! share         of the limit t = flops / peak + n m t_exp; flops = 4 n d m, or 4 m (n k - k (k - 1) / 2) in reduced
+//!               coordinates; `expansion` where the step does not go through pairs and this is no limit
+//! threads       how many times longer a step takes on one thread
+//! set-up        packing, reduction and the first forward pass; then the same plus the largest eigenvalue; in units of a step
 //! ```
 //!
 //! Arguments choose shapes, types and peers: `-- A f64 jax torch-compile`. `alone` omits the peers; `recompute`
@@ -13,7 +15,7 @@
 
 mod common;
 
-use common::{OTHERS, Peers, Shape, Timing, is_tiny, run, shapes, steps};
+use common::{FEW, OTHERS, Peers, Shape, Timing, is_tiny, run, shapes, steps};
 use expnet::roofline::{Limits, level_name, limits};
 use expnet::{ExpNetwork, Float, Initializer, Memory, Trainer};
 
@@ -40,15 +42,21 @@ fn main() {
         },
     };
     println!("{} on {} threads, {:?}", level_name(), bench.threads, bench.memory);
-    let others = if is_tiny() { &[][..] } else { &OTHERS[..] };
-    let all: Vec<Shape> = shapes().into_iter().chain(others.iter().copied()).collect();
+    let others = if is_tiny() { [].iter() } else { OTHERS.iter() };
+    let few = if is_tiny() { [].iter() } else { FEW.iter() };
+    let all: Vec<Shape> = shapes().into_iter().chain(others.chain(few).copied()).collect();
     let named = all.iter().any(|shape| wants(shape.name));
-    let chosen: Vec<Shape> = all.into_iter().filter(|shape| !named || wants(shape.name)).collect();
-    if wants("f64") || !wants("f32") {
-        bench.table::<f64>(&chosen);
-    }
-    if wants("f32") || !wants("f64") {
-        bench.table::<f32>(&chosen);
+    let chosen = all.into_iter().filter(|shape| !named || wants(shape.name));
+    let doubles = (wants("f64") || !wants("f32")).then(|| Machine::measure::<f64>(bench.threads));
+    let singles = (wants("f32") || !wants("f64")).then(|| Machine::measure::<f32>(bench.threads));
+    bench.head();
+    for shape in chosen {
+        if let Some(machine) = &doubles {
+            bench.row::<f64>(shape, machine);
+        }
+        if let Some(machine) = &singles {
+            bench.row::<f32>(shape, machine);
+        }
     }
 }
 
@@ -91,20 +99,13 @@ impl Machine {
 }
 
 impl Bench {
-    fn table<T: Float>(&self, shapes: &[Shape]) {
-        println!();
-        let machine = Machine::measure::<T>(self.threads);
-        print!(
-            "{:26} {:4} {:>9} {:>6} {:>8} {:>7} {:>8} {:>14}",
-            "shape (n, d, m)", "type", "s / step", "GF/s", "roofline", "threads", "speed-up", "set-up, steps"
-        );
+    fn head(&self) {
+        print!("\n| {:27} | type | {:>8} |", "(n, d, m)", "expnet");
         for peer in self.peers.names() {
-            print!(" {peer:>13}");
+            print!(" {peer:>13} |");
         }
-        println!();
-        for &shape in shapes {
-            self.row::<T>(shape, &machine);
-        }
+        println!(" {:>9} | {:>7} | {:>12} |", "share", "threads", "set-up");
+        println!("|---|---|---|{}---|---|---|", "---|".repeat(self.peers.names().len()));
     }
 
     fn row<T: Float>(&self, shape: Shape, machine: &Machine) {
@@ -125,27 +126,38 @@ impl Bench {
                 }
             }
         }
-        // A small problem runs on one thread and has the roofline of one thread.
+        // A small problem runs on one thread and has the limit of one thread.
         let single = all.step > 0.9 * one.step;
         let limit = if single { machine.one } else { machine.all };
-        let roofline = flops(shape) as f64 / limit.peak + (shape.n * shape.m) as f64 * limit.exp;
-        print!(
-            "{:26} {:4} {:9.2e} {:6.0} {:7.0}% {:>7} {:7.2}x {:6.1}, {:6.1}",
-            shape.size(),
-            T::NAME,
-            all.step,
-            flops(shape) as f64 / all.step / 1e9,
-            100.0 * roofline / all.step,
-            if single { 1 } else { self.threads },
-            one.step / all.step,
-            all.setup / all.step,
-            all.eigenvalue / all.step,
-        );
+        let least = flops(shape) as f64 / limit.peak + (shape.n * shape.m) as f64 * limit.exp;
+        print!("| {:27} | {:4} | {:>8} |", shape.size(), T::NAME, readable(all.step));
         for time in others {
-            print!(" {:12.1}x", time / all.step);
+            print!(" {:>11.1} x |", time / all.step);
         }
-        println!();
+        let share = if FEW.iter().any(|few| few.name == shape.name) {
+            "expansion".to_owned()
+        } else {
+            format!("{:.0}%", 100.0 * least / all.step)
+        };
+        let threads = if single {
+            "one".to_owned()
+        } else {
+            format!("{:.2} x", one.step / all.step)
+        };
+        let (setup, eigenvalue) = (all.setup / all.step, all.eigenvalue / all.step);
+        println!(" {share:>9} | {threads:>7} | {setup:5.1}, {eigenvalue:5.1} |");
     }
+}
+
+/// With three digits and a unit.
+fn readable(seconds: f64) -> String {
+    let (value, unit) = match seconds {
+        ..1e-3 => (1e6 * seconds, "us"),
+        ..1.0 => (1e3 * seconds, "ms"),
+        _ => (seconds, "s"),
+    };
+    let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+    format!("{value:.digits$} {unit}")
 }
 
 /// The peers do the same work, so after the same number of steps the loss must be the same.

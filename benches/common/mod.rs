@@ -44,6 +44,12 @@ pub const OTHERS: [Shape; 4] = [
     Shape::new("wide", 37, 19, 100_003),
 ];
 
+/// Points of so few coordinates that a step need not go through pairs.
+pub const FEW: [Shape; 2] = [
+    Shape::new("plane", 6000, 2, 12_000),
+    Shape::new("space", 15_000, 3, 6000),
+];
+
 const TINY: [Shape; 2] = [Shape::new("tiny", 9, 3, 70), Shape::new("reduced", 5, 20, 40)];
 
 /// `EXPNET_BENCH=tiny` runs every bench at tiny sizes, so that CI can check that it works.
@@ -121,23 +127,26 @@ fn eigenvalue<T: Float>(shape: Shape, memory: Memory) -> f64 {
 
 /// Times a run the way the peers do: one warm-up batch, then five batches of `steps` steps each.
 pub fn run<T: Float>(shape: Shape, steps: usize, memory: Memory) -> Timing {
-    let timing = run_by::<T>(shape, steps, step_size(shape), (memory, Pass::Auto));
+    let timing = run_by::<T>(shape, steps, (memory, Pass::Auto));
     Timing {
         eigenvalue: timing.setup + eigenvalue::<T>(shape, memory),
         ..timing
     }
 }
 
-/// That of the peers.
+/// That of the peers: stable for many points, too.
 pub fn step_size(shape: Shape) -> f64 {
-    1e-3 / shape.m as f64
+    1e-3 / shape.m as f64 / (shape.n as f64 / 100.0).max(1.0)
 }
 
 /// The same by this kind of pass, without the eigenvalue.
-pub fn run_by<T: Float>(shape: Shape, steps: usize, step_size: f64, (memory, pass): (Memory, Pass)) -> Timing {
+pub fn run_by<T: Float>(shape: Shape, steps: usize, (memory, pass): (Memory, Pass)) -> Timing {
     let (mut net, data) = problem::<T>(shape);
     let begin = Instant::now();
-    let trainer = Trainer::new(step_size).max_steps(usize::MAX).memory(memory).pass(pass);
+    let trainer = Trainer::new(step_size(shape))
+        .max_steps(usize::MAX)
+        .memory(memory)
+        .pass(pass);
     let mut session = trainer.start(&mut net, &data).expect("the problem is valid");
     let setup = begin.elapsed().as_secs_f64();
     let (mut times, mut loss) = (Vec::new(), f64::NAN);
@@ -220,11 +229,6 @@ impl Peers {
 
     /// Seconds per step, and the loss after `steps` steps.
     pub fn run(peer: &str, shape: Shape, dtype: &str, steps: usize) -> Option<(f64, f64)> {
-        Self::run_by(peer, shape, dtype, steps, step_size(shape))
-    }
-
-    /// The same with steps of this size, in Python.
-    pub fn run_by(peer: &str, shape: Shape, dtype: &str, steps: usize, step_size: f64) -> Option<(f64, f64)> {
         let mut command = if ["nalgebra", "faer", "candle"].contains(&peer) {
             Command::new(format!("{PEERS}/rust/target/release/rust-peers"))
         } else {
@@ -240,7 +244,7 @@ impl Peers {
             dtype,
             &steps.to_string(),
             "2",
-            &step_size.to_string(),
+            &step_size(shape).to_string(),
         ]);
         let output = command.output().ok()?;
         let line = String::from_utf8(output.stdout).ok()?;

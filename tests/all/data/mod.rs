@@ -1,5 +1,6 @@
-//! Data sets, the CSV files they come from, and their scaling.
+//! Data sets, the CSV files and arrays they come from, and their scaling.
 
+mod arrays;
 #[cfg(feature = "csv")]
 mod csv;
 #[cfg(feature = "csv")]

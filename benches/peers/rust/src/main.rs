@@ -1,8 +1,8 @@
-//! The Rust peers, on the same work as gd_step.py: `rust-peers PEER n d m dtype steps`.
+//! The Rust peers, on the same work as gd_step.py: `rust-peers PEER n d m dtype steps [threads eta]`.
 //! PEER is nalgebra, faer or candle. Inputs, eta and the output line are those of gd_step.py.
 use std::time::Instant;
 struct Input { x: Vec<f64>, y: Vec<f64>, w: Vec<f64>, a: Vec<f64>, eta: f64 }
-fn input(n: usize, d: usize, m: usize) -> Input {
+fn input(n: usize, d: usize, m: usize, eta: f64) -> Input {
     let mut x = vec![0.0; n * d];
     for i in 0..n {
         for k in 0..d { x[i * d + k] = (1.0 + 0.7 * i as f64 + 1.3 * k as f64 + 0.37 * (i * k * k) as f64).sin(); }
@@ -12,7 +12,7 @@ fn input(n: usize, d: usize, m: usize) -> Input {
     Input {
         x, y: (0..n).map(|i| (0.3 * i as f64).cos()).collect(),
         w: (0..m).flat_map(|r| (0..d).map(move |k| (0.9 * k as f64 + 0.37 * r as f64).sin())).collect(),
-        a: (0..m).map(|r| if r % 2 == 0 { 1.0 } else { -1.0 }).collect(), eta: 1e-3 / m as f64,
+        a: (0..m).map(|r| if r % 2 == 0 { 1.0 } else { -1.0 }).collect(), eta,
     }
 }
 macro_rules! nalg { ($t:ty, $inp:expr, $n:expr, $d:expr, $m:expr, $steps:expr) => {{
@@ -83,7 +83,8 @@ fn candle(inp: &Input, n: usize, d: usize, m: usize, steps: usize, f32_: bool) -
 }
 fn main() {
     let v: Vec<String> = std::env::args().collect(); let u = |i: usize| v[i].parse::<usize>().unwrap();
-    let (peer, n, d, m, dtype, steps) = (v[1].as_str(), u(2), u(3), u(4), v[5].as_str(), u(6)); let inp = input(n, d, m);
+    let (peer, n, d, m, dtype, steps) = (v[1].as_str(), u(2), u(3), u(4), v[5].as_str(), u(6)); let eta = v.get(8).map_or(1e-3 / m as f64, |eta| eta.parse().unwrap());
+    let inp = input(n, d, m, eta);
     let (mut times, loss) = match (peer, dtype) {
         ("nalgebra", "f64") => nalg!(f64, inp, n, d, m, steps), ("nalgebra", _) => nalg!(f32, inp, n, d, m, steps),
         ("faer", "f64") => fae!(f64, inp, n, d, m, steps), ("faer", _) => fae!(f32, inp, n, d, m, steps),
