@@ -17,7 +17,7 @@ use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
 /// Below this many weights, one thread packs faster than two.
-const SMALL: usize = 100_000;
+const SMALL: usize = 20_000;
 
 /// The basis Q of the reduced coordinates, packed for the panel kernels.
 #[derive(Clone, Debug)]
