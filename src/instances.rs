@@ -12,12 +12,12 @@ use crate::init::Initializer;
 use crate::kernel::{
     LinearizedNetwork, Predictor, empirical_cross_kernel, empirical_kernel, limit_cross_kernel, limit_kernel,
 };
-use crate::method::{GaussNewton, GradientDescent, Minibatch};
+use crate::method::{Adam, GaussNewton, GradientDescent, Lbfgs, Minibatch};
 use crate::network::ExpNetwork;
 use crate::objective::Objective;
 use crate::regressor::ExpRegressor;
 use crate::scaling::Scaling;
-use crate::schedule::{Backtracking, KernelStable};
+use crate::schedule::{Backtracking, KernelStable, StrongWolfe};
 use crate::trainer::Trainer;
 
 /// Compiled but never called.
@@ -33,6 +33,9 @@ fn of<T: Float>(data: &Dataset<T>) -> Result<(), Error> {
     let trainer = Trainer::new(KernelStable::default()).method(GaussNewton::default());
     trainer.validation(&test, 1).checkpoint("", 1).fit(&mut net, &train)?;
     Trainer::new(0.1).method(Minibatch::new(1)).fit(&mut net, &train)?;
+    Trainer::new(0.1).method(Adam::default()).fit(&mut net, &train)?;
+    let trainer = Trainer::new(StrongWolfe::default()).method(Lbfgs::default());
+    trainer.fit(&mut net, &train)?;
     let trainer = Trainer::new(Backtracking::default()).method(GradientDescent::default());
     trainer.resume("").start(&mut net, &train)?.finish()?;
     check::gradient(&net, data)?;

@@ -61,6 +61,7 @@ fn every_schedule<T: Float>() -> Result<Vec<Box<dyn Schedule<T>>>, Error> {
                 .grow(2.0)
                 .max(1.0),
         ),
+        Box::new(StrongWolfe::default().initial(size).armijo(0.1).curvature(0.5)),
         Box::new(Polyak::default().scaling(0.5).max(0.1).minimum(0.0).eps(1e-9)),
         Box::new(BarzilaiBorwein::default().initial(size).short(true)),
         Box::new(DeltaBarDelta::default().initial(size).growth(0.2).shrink(0.5)),
@@ -154,6 +155,8 @@ fn study<T: Float>() -> Result<(), Error> {
         Box::new(GradientDescent::default().nesterov(0.5)),
         Box::new(Minibatch::new(5).seed(1).momentum(0.2)),
         Box::new(Softer { undone: 0 }),
+        Box::new(Lbfgs::default().memory(4)),
+        Box::new(Adam::default().beta1(0.8).beta2(0.99).eps(1e-6).weight_decay(1e-3)),
     ] {
         let schedule = Backtracking::default().initial(1e-4);
         let report = Trainer::new(schedule)

@@ -41,7 +41,7 @@ mod _core {
     };
     #[pymodule_export]
     use super::method::{
-        Method, frozen_gauss_newton, gauss_newton, gradient_descent, matrix_free_gauss_newton, minibatch,
+        Method, adam, frozen_gauss_newton, gauss_newton, gradient_descent, lbfgs, matrix_free_gauss_newton, minibatch,
     };
     #[pymodule_export]
     use super::network::Network;
@@ -52,7 +52,7 @@ mod _core {
     #[pymodule_export]
     use super::schedule::{
         Schedule, backtracking, barzilai_borwein, constant, cosine, cyclic, delta_bar_delta, exponential_decay,
-        inverse_time, kernel_stable, one_cycle, polyak, polynomial, reduce_on_plateau, step_decay,
+        inverse_time, kernel_stable, one_cycle, polyak, polynomial, reduce_on_plateau, step_decay, strong_wolfe,
     };
     #[pymodule_export]
     use super::state::StepState;

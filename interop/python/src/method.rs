@@ -1,7 +1,7 @@
 //! Which way to step.
 
 use crate::setters::with;
-use expnet::method::{self, GaussNewton, GradientDescent};
+use expnet::method::{self, Adam, GaussNewton, GradientDescent, Lbfgs};
 use pyo3::prelude::*;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -105,5 +105,27 @@ pub fn matrix_free_gauss_newton(
         damping(damping),
         accuracy(accuracy),
         max_products(max_products)
+    ))
+}
+
+/// L-BFGS: the inverse of the Hessian, approximated from the last `memory` steps, times the gradient. The default schedule is
+/// `schedules.strong_wolfe()`.
+#[pyfunction]
+#[pyo3(signature = (*, memory = None))]
+pub fn lbfgs(memory: Option<usize>) -> Method {
+    Method::of(with!(Lbfgs::default(), memory(memory)))
+}
+
+/// Adam, or AdamW with `weight_decay`: the gradient, scaled weight by weight with the size of recent gradients. Every weight
+/// moves by about the step size in each step. The default schedule is 1e-3; steps that decay reach smaller residuals.
+#[pyfunction]
+#[pyo3(signature = (*, beta1 = None, beta2 = None, eps = None, weight_decay = None))]
+pub fn adam(beta1: Option<f64>, beta2: Option<f64>, eps: Option<f64>, weight_decay: Option<f64>) -> Method {
+    Method::of(with!(
+        Adam::default(),
+        beta1(beta1),
+        beta2(beta2),
+        eps(eps),
+        weight_decay(weight_decay)
     ))
 }

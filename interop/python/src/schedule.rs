@@ -177,6 +177,8 @@ schedules! {
     kernel_stable(; factor: f64, refresh: usize) = built_in::KernelStable::default();
     /// Armijo's line search; the accepted trial becomes the step.
     backtracking(; initial: f64, armijo: f64, shrink: f64, grow: f64, max: f64) = built_in::Backtracking::default();
+    /// Line search with the strong Wolfe conditions, for every method without a penalty: the default of L-BFGS.
+    strong_wolfe(; initial: f64, armijo: f64, curvature: f64) = built_in::StrongWolfe::default();
     /// scaling (L - minimum) / (||grad L||^2 + eps), at most `max`.
     polyak(; scaling: f64, max: f64, minimum: f64, eps: f64) = built_in::Polyak::default();
     /// The inverse curvature along the last step, with safeguards.

@@ -127,6 +127,7 @@ def test_exceptions_of_callables(circle):
         schedules.reduce_on_plateau(1e-3, patience=3),
         schedules.kernel_stable(factor=0.5).warmup(3),
         schedules.backtracking(initial=0.1),
+        schedules.strong_wolfe(curvature=0.5),
         schedules.polyak(max=1e-2),
         schedules.barzilai_borwein(short=True),
         schedules.delta_bar_delta(growth=0.1),
@@ -148,6 +149,8 @@ def test_every_schedule_descends(schedule, circle):
         (methods.gauss_newton(), None),
         (methods.frozen_gauss_newton(damping=1e-6), None),
         (methods.matrix_free_gauss_newton(max_products=50), None),
+        (methods.lbfgs(memory=5), None),
+        (methods.adam(beta2=0.99), 1e-2),
     ],
     ids=repr,
 )

@@ -100,6 +100,9 @@ def backtracking(
     grow: float | None = None,
     max: float | None = None,
 ) -> Schedule: ...
+def strong_wolfe(
+    initial: float | None = None, armijo: float | None = None, curvature: float | None = None
+) -> Schedule: ...
 def polyak(
     scaling: float | None = None,
     max: float | None = None,
@@ -136,6 +139,14 @@ def matrix_free_gauss_newton(
     damping: float | None = None,
     accuracy: float | None = None,
     max_products: int | None = None,
+) -> Method: ...
+def lbfgs(*, memory: int | None = None) -> Method: ...
+def adam(
+    *,
+    beta1: float | None = None,
+    beta2: float | None = None,
+    eps: float | None = None,
+    weight_decay: float | None = None,
 ) -> Method: ...
 
 class Network:

@@ -21,6 +21,7 @@ from ._core import (
     polynomial,
     reduce_on_plateau,
     step_decay,
+    strong_wolfe,
 )
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "polynomial",
     "reduce_on_plateau",
     "step_decay",
+    "strong_wolfe",
 ]
