@@ -233,81 +233,23 @@ impl<T: Float> Points<T> {
     }
 }
 
-/// Neurons and coordinates that are transposed in registers.
-const TILE: usize = 4;
-
 /// Copies neurons (`dimension` numbers each) into a panel [coordinate][P]; missing ones are 0.
 pub(super) fn pack_panel<T: Float>(neurons: &[T], dimension: usize, panel: &mut [T], lanes: usize) {
-    if neurons.len() < dimension * lanes || panel.len() > dimension * lanes {
-        panel.fill(T::zero());
-    }
-    let tiled = dimension / TILE * TILE;
-    let mut groups = neurons.chunks_exact(TILE * dimension);
-    let mut lane = 0;
-    for group in &mut groups {
-        for k in (0..tiled).step_by(TILE) {
-            let tile = [0, 1, 2, 3].map(|r| tile_row(group, r * dimension + k));
-            for (j, row) in transposed(tile).iter().enumerate() {
-                panel[(k + j) * lanes + lane..][..TILE].copy_from_slice(row);
-            }
-        }
-        for k in tiled..dimension {
-            let row = [0, 1, 2, 3].map(|r| group[r * dimension + k]);
-            panel[k * lanes + lane..][..TILE].copy_from_slice(&row);
-        }
-        lane += TILE;
-    }
-    for neuron in groups.remainder().chunks_exact(dimension) {
+    panel.fill(T::zero());
+    for (lane, neuron) in neurons.chunks_exact(dimension).enumerate() {
         for (k, &w) in neuron.iter().enumerate() {
             panel[k * lanes + lane] = w;
         }
-        lane += 1;
     }
 }
 
 /// The inverse of `pack_panel`.
 pub(super) fn unpack_panel<T: Float>(panel: &[T], dimension: usize, neurons: &mut [T], lanes: usize) {
-    let tiled = dimension / TILE * TILE;
-    let mut groups = neurons.chunks_exact_mut(TILE * dimension);
-    let mut lane = 0;
-    for group in &mut groups {
-        for k in (0..tiled).step_by(TILE) {
-            let tile = [0, 1, 2, 3].map(|j| tile_row(panel, (k + j) * lanes + lane));
-            for (r, row) in transposed(tile).iter().enumerate() {
-                group[r * dimension + k..][..TILE].copy_from_slice(row);
-            }
-        }
-        for k in tiled..dimension {
-            let row = tile_row(panel, k * lanes + lane);
-            for (r, w) in row.into_iter().enumerate() {
-                group[r * dimension + k] = w;
-            }
-        }
-        lane += TILE;
-    }
-    for neuron in groups.into_remainder().chunks_exact_mut(dimension) {
+    for (lane, neuron) in neurons.chunks_exact_mut(dimension).enumerate() {
         for (k, w) in neuron.iter_mut().enumerate() {
             *w = panel[k * lanes + lane];
         }
-        lane += 1;
     }
-}
-
-#[inline(always)]
-fn tile_row<T: Float>(numbers: &[T], at: usize) -> [T; TILE] {
-    let row = &numbers[at..][..TILE];
-    [row[0], row[1], row[2], row[3]]
-}
-
-#[inline(always)]
-fn transposed<T: Float>(tile: [[T; TILE]; TILE]) -> [[T; TILE]; TILE] {
-    let mut rows = tile;
-    for (i, from) in tile.iter().enumerate() {
-        for (row, &x) in rows.iter_mut().zip(from) {
-            row[i] = x;
-        }
-    }
-    rows
 }
 
 #[cfg(test)]
