@@ -3,7 +3,7 @@
 
 use super::Memory;
 use super::kernels::exp::pow2;
-use super::kernels::microkernel::{has_32_registers, load};
+use super::kernels::microkernel::{has_32_registers, load, store};
 use super::memory::Aligned;
 use super::plan::Plan;
 use crate::float::Float;
@@ -98,9 +98,7 @@ fn exponentials<S: Simd, T: Float>(s: S) -> usize {
     for _ in 0..40 {
         let (from, to) = (black_box(&from[..1024]), black_box(&mut to[..1024]));
         for (from, to) in from.chunks_exact(2 * lanes).zip(to.chunks_exact_mut(2 * lanes)) {
-            let [z0, z1] = load::<S, T>(s, from);
-            pow2::<S, T>(s, z0).store_slice(&mut to[..lanes]);
-            pow2::<S, T>(s, z1).store_slice(&mut to[lanes..]);
+            store::<S, T>(pow2::<S, T>(s, load::<S, T>(s, from)), to);
         }
     }
     40 * 1024

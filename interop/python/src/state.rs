@@ -14,6 +14,8 @@ pub enum Query {
     GradientNormSquared,
     /// The loss after a trial step.
     LossAt(f64),
+    /// The derivative of that loss with respect to the size.
+    SlopeAt(f64),
     /// The largest eigenvalue of the tangent kernel.
     LargestKernelEigenvalue,
     /// <grad L, d>.
@@ -30,6 +32,7 @@ impl Query {
         match self {
             Self::GradientNormSquared => Some(state.gradient_norm_squared()),
             Self::LossAt(size) => Some(state.loss_at(size)),
+            Self::SlopeAt(size) => Some(state.slope_at(size)),
             Self::LargestKernelEigenvalue => Some(state.largest_kernel_eigenvalue()),
             Self::Slope => Some(state.slope()),
             Self::MomentumSlope => Some(state.momentum_slope()),
@@ -134,6 +137,11 @@ impl StepState {
     /// The loss after a trial step of this size; inf if it overflows. Costs a pass, which the step saves if it has this size.
     fn loss_at(&self, py: Python<'_>, step_size: f64) -> PyResult<f64> {
         self.number(py, Query::LossAt(step_size))
+    }
+
+    /// The derivative of that loss with respect to the step size; nan if the loss overflows. Costs a pass more than `loss_at`.
+    fn slope_at(&self, py: Python<'_>, step_size: f64) -> PyResult<f64> {
+        self.number(py, Query::SlopeAt(step_size))
     }
 
     /// The largest eigenvalue of the tangent Gram matrix, overestimated by at most 2%. Gradient descent is stable for step

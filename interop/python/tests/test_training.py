@@ -69,6 +69,7 @@ def test_what_a_callable_can_ask(circle):
             squared=state.gradient_norm_squared(),
             slope=state.slope(),
             trial=state.loss_at(1e-3),
+            slope_there=state.slope_at(1e-3),
             eigenvalue=state.largest_kernel_eigenvalue(),
             momentum=state.momentum_slope(),
             dot=state.gradient_dot_previous(),
@@ -81,6 +82,8 @@ def test_what_a_callable_can_ask(circle):
     assert asked["squared"] == pytest.approx((gradient**2).sum(), rel=1e-12)
     assert asked["slope"] == pytest.approx(-asked["squared"])
     assert asked["trial"] == pytest.approx(run.report.loss, rel=1e-12)
+    there = run.network.gradient(X, y)
+    assert asked["slope_there"] == pytest.approx(-(there * gradient).sum(), rel=1e-10)
     assert (asked["momentum"], asked["dot"]) == (0, None)
     activations = np.exp(X @ start.weights.T)
     gram = (activations @ activations.T) * (X @ X.T)

@@ -16,6 +16,7 @@
 // The numbers are the output of the Remez algorithm, digit for digit.
 #![allow(clippy::approx_constant, clippy::excessive_precision, clippy::wildcard_imports)]
 
+use super::microkernel::Pair;
 use crate::float::Float;
 use fearless_simd::prelude::*;
 use std::any::Any;
@@ -45,19 +46,23 @@ const Q32: [f64; 6] = [
     0.000_153_533_620_688_584_9,
 ];
 
-/// 2^z in every lane.
+/// 2^z in every lane of two vectors.
 #[inline(always)]
-pub fn pow2<S: Simd, T: Float>(s: S, z: T::Native<S>) -> T::Native<S> {
+pub fn pow2<S: Simd, T: Float>(s: S, z: Pair<S, T>) -> Pair<S, T> {
     #[cfg(target_arch = "x86_64")]
     if let Some(avx512) = s.level().as_avx512() {
-        if let Some(z) = same::<_, fearless_simd::f64x8<S>>(z) {
-            let p: fearless_simd::f64x8<S> = avx512::pow2_f64(avx512, z.into()).simd_into(s);
-            return same(p).unwrap_or(T::Native::<S>::splat(s, T::zero()));
+        let zero = T::Native::<S>::splat(s, T::zero());
+        let mut powers = [zero; 2];
+        for (power, z) in powers.iter_mut().zip(z) {
+            if let Some(z) = same::<_, fearless_simd::f64x8<S>>(z) {
+                let p: fearless_simd::f64x8<S> = avx512::pow2_f64(avx512, z.into()).simd_into(s);
+                *power = same(p).unwrap_or(zero);
+            } else if let Some(z) = same::<_, fearless_simd::f32x16<S>>(z) {
+                let p: fearless_simd::f32x16<S> = avx512::pow2_f32(avx512, z.into()).simd_into(s);
+                *power = same(p).unwrap_or(zero);
+            }
         }
-        if let Some(z) = same::<_, fearless_simd::f32x16<S>>(z) {
-            let p: fearless_simd::f32x16<S> = avx512::pow2_f32(avx512, z.into()).simd_into(s);
-            return same(p).unwrap_or(T::Native::<S>::splat(s, T::zero()));
-        }
+        return powers;
     }
     portable::<S, T>(s, z)
 }
@@ -69,8 +74,10 @@ fn same<A: Copy + 'static, B: Copy + 'static>(a: A) -> Option<B> {
     (&a as &dyn Any).downcast_ref::<B>().copied()
 }
 
+/// Both vectors in step, and the polynomial by Estrin's scheme: the schedulers hold only a few vectors at a time, so it matters
+/// more how many operations wait for another than how many there are.
 #[inline(always)]
-fn portable<S: Simd, T: Float>(s: S, z: T::Native<S>) -> T::Native<S> {
+fn portable<S: Simd, T: Float>(s: S, z: Pair<S, T>) -> Pair<S, T> {
     let splat = |x: f64| T::Native::<S>::splat(s, T::lit(x));
     // Adding 1.5 * 2^(mantissa bits) rounds to an integer, which is then in the low bits.
     let (magic, mantissa, lowest, above) = if size_of::<T>() == 8 {
@@ -78,29 +85,55 @@ fn portable<S: Simd, T: Float>(s: S, z: T::Native<S>) -> T::Native<S> {
     } else {
         (splat(12_582_912.0), 23, -126.0, 128.0)
     };
-    let shifted = z + magic;
-    let r = z - (shifted - magic);
+    let shifted = [z[0] + magic, z[1] + magic];
+    let nearest = [shifted[0] - magic, shifted[1] - magic];
+    let r = [z[0] - nearest[0], z[1] - nearest[1]];
     let q = if size_of::<T>() == 8 {
-        horner::<S, T, 11>(s, r, &Q64)
+        q64::<S, T>(s, r)
     } else {
-        horner::<S, T, 6>(s, r, &Q32)
+        q32::<S, T>(s, r)
     };
-    let p = q.mul_add(r, splat(1.0));
-    let scaled = <T::Native<S> as SimdFloat<S>>::from_bits(p.to_bits() + (shifted.to_bits() << mantissa));
-    let scaled = z.simd_lt(splat(lowest)).select(splat(0.0), scaled);
-    let scaled = z.simd_ge(splat(above)).select(splat(f64::INFINITY), scaled);
-    // Not z in place of the constant: where z came from the memory that the result goes to, that becomes a masked store, which
-    // takes some AMD processors longer than the rest of this function.
-    z.simd_eq(z).select(scaled, splat(f64::NAN))
+    let mut p = multiply_add::<S, T>(q, r, [splat(1.0); 2]);
+    for ((p, z), shifted) in p.iter_mut().zip(z).zip(shifted) {
+        let scaled = <T::Native<S> as SimdFloat<S>>::from_bits(p.to_bits() + (shifted.to_bits() << mantissa));
+        let scaled = z.simd_lt(splat(lowest)).select(splat(0.0), scaled);
+        // z + inf is inf, or NaN for NaN. Not z itself: where z came from the memory that the result goes to, that becomes a
+        // masked store, which takes some AMD processors longer than the rest of this function.
+        *p = z.simd_lt(splat(above)).select(scaled, z + splat(f64::INFINITY));
+    }
+    p
 }
 
 #[inline(always)]
-fn horner<S: Simd, T: Float, const N: usize>(s: S, r: T::Native<S>, c: &[f64; N]) -> T::Native<S> {
-    let mut q = T::Native::<S>::splat(s, T::lit(c[N - 1]));
-    for i in (0..N - 1).rev() {
-        q = q.mul_add(r, T::Native::<S>::splat(s, T::lit(c[i])));
-    }
-    q
+fn q64<S: Simd, T: Float>(s: S, r: Pair<S, T>) -> Pair<S, T> {
+    let square = [r[0] * r[0], r[1] * r[1]];
+    let fourth = [square[0] * square[0], square[1] * square[1]];
+    let last = [T::Native::<S>::splat(s, T::lit(Q64[10])); 2];
+    let third = multiply_add::<S, T>(last, square, terms::<S, T>(s, &Q64, 8, r));
+    let second = multiply_add::<S, T>(terms::<S, T>(s, &Q64, 6, r), square, terms::<S, T>(s, &Q64, 4, r));
+    let first = multiply_add::<S, T>(terms::<S, T>(s, &Q64, 2, r), square, terms::<S, T>(s, &Q64, 0, r));
+    multiply_add::<S, T>(multiply_add::<S, T>(third, fourth, second), fourth, first)
+}
+
+#[inline(always)]
+fn q32<S: Simd, T: Float>(s: S, r: Pair<S, T>) -> Pair<S, T> {
+    let square = [r[0] * r[0], r[1] * r[1]];
+    let last = multiply_add::<S, T>(terms::<S, T>(s, &Q32, 4, r), square, terms::<S, T>(s, &Q32, 2, r));
+    multiply_add::<S, T>(last, square, terms::<S, T>(s, &Q32, 0, r))
+}
+
+/// Two terms of a polynomial, from term `i` on.
+#[inline(always)]
+fn terms<S: Simd, T: Float>(s: S, coefficients: &[f64], i: usize, r: Pair<S, T>) -> Pair<S, T> {
+    let constant = [T::Native::<S>::splat(s, T::lit(coefficients[i])); 2];
+    let slope = [T::Native::<S>::splat(s, T::lit(coefficients[i + 1])); 2];
+    multiply_add::<S, T>(slope, r, constant)
+}
+
+/// a b + c.
+#[inline(always)]
+fn multiply_add<S: Simd, T: Float>(a: Pair<S, T>, b: Pair<S, T>, c: Pair<S, T>) -> Pair<S, T> {
+    [a[0].mul_add(b[0], c[0]), a[1].mul_add(b[1], c[1])]
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -200,18 +233,18 @@ mod avx512 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::kernels::microkernel::{load, store};
     use crate::engine::plan::levels;
     use fearless_simd::{Level, dispatch};
 
     fn evaluate<T: Float>(level: Level, z: &[T]) -> Vec<T> {
         #[inline(always)]
         fn all<S: Simd, T: Float>(s: S, z: &[T]) -> Vec<T> {
-            let lanes = T::Native::<S>::LEN;
+            let lanes = 2 * T::Native::<S>::LEN;
             let mut padded = z.to_vec();
             padded.resize(z.len().next_multiple_of(lanes), T::zero());
             for chunk in padded.chunks_exact_mut(lanes) {
-                let p = pow2::<S, T>(s, T::Native::<S>::from_slice(s, chunk));
-                p.store_slice(chunk);
+                store::<S, T>(pow2::<S, T>(s, load::<S, T>(s, chunk)), chunk);
             }
             padded.truncate(z.len());
             padded

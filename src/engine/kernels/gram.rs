@@ -75,7 +75,7 @@ pub fn fill_activations<S: Simd, T: Float>(
         let rows = scratch.chunks_exact_mut(lanes).enumerate();
         for ((r, e), a) in rows.zip(&neurons.output_weights[..lanes]) {
             let z = load::<S, T>(s, e);
-            store::<S, T>([pow2::<S, T>(s, z[0]), pow2::<S, T>(s, z[1])], e);
+            store::<S, T>(pow2::<S, T>(s, z), e);
             let a = a.as_f64().abs();
             for (part, e) in e.chunks_exact(side).enumerate() {
                 let panel = q * (lanes / side) + part;

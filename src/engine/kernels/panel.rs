@@ -92,7 +92,7 @@ pub fn forward<S: Simd, T: Float>(
         for row in out.chunks_exact_mut(panel).take(block.valid) {
             next.next().into_iter().for_each(prefetch);
             let z = load::<S, T>(s, row);
-            let e = [pow2::<S, T>(s, z[0]), pow2::<S, T>(s, z[1])];
+            let e = pow2::<S, T>(s, z);
             store::<S, T>(e, row);
             if let (Some(a), Some(sum)) = (output_weights, sums.next()) {
                 let sum0 = T::Native::<S>::from_slice(s, sum);
