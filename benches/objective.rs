@@ -38,7 +38,7 @@ fn main() {
 fn line<T: Float>(shape: Shape) {
     let (net, data) = common::problem::<T>(shape);
     let mut trained = net.clone();
-    let trainer = Trainer::new(1e-3 / shape.m as f64).max_steps(usize::MAX);
+    let trainer = Trainer::new(common::step_size(shape)).max_steps(usize::MAX);
     let mut session = trainer.start(&mut trained, &data).expect("the problem is valid");
     let mut objective = Objective::new(&net, &data).expect("the problem is valid");
     // Two points in turn: the same one would not be evaluated again.

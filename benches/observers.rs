@@ -39,7 +39,7 @@ fn main() {
         SHAPES[0]
     };
     let rounds = if is_tiny() { 2 } else { 120 };
-    let trainer = || Trainer::new(1e-3 / shape.m as f64).max_steps(usize::MAX);
+    let trainer = || Trainer::new(common::step_size(shape)).max_steps(usize::MAX);
     // The second run without an observer shows how accurate the measurement is.
     let mut names = vec!["none", "none again"];
     let mut trainers = vec![trainer(), trainer()];

@@ -42,9 +42,10 @@ fn main() {
         },
     };
     println!("{} on {} threads, {:?}", level_name(), bench.threads, bench.memory);
-    let others = if is_tiny() { [].iter() } else { OTHERS.iter() };
-    let few = if is_tiny() { [].iter() } else { FEW.iter() };
-    let all: Vec<Shape> = shapes().into_iter().chain(others.chain(few).copied()).collect();
+    let mut all = shapes();
+    if !is_tiny() {
+        all.extend(OTHERS.iter().chain(&FEW));
+    }
     let named = all.iter().any(|shape| wants(shape.name));
     let chosen = all.into_iter().filter(|shape| !named || wants(shape.name));
     let doubles = (wants("f64") || !wants("f32")).then(|| Machine::measure::<f64>(bench.threads));

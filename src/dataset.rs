@@ -1,6 +1,6 @@
 //! Points and labels, validated once on construction.
 
-use crate::error::Error;
+use crate::error::{Error, check_size};
 use crate::float::Float;
 use crate::numbers::check_finite;
 use crate::setting::{require, within_unit};
@@ -72,7 +72,12 @@ impl<T: Float> Dataset<T> {
     pub fn from_rows<R: AsRef<[T]>>(rows: &[R], labels: &[T]) -> Result<Self, Error> {
         let points = columns_of_rows(rows)?;
         if !rows.is_empty() {
-            check_label_count(labels.len(), rows.len(), "give one label per row")?;
+            check_size(
+                "the number of labels",
+                labels.len(),
+                rows.len(),
+                "give one label per row",
+            )?;
         }
         Self::new(points, DVector::from_column_slice(labels))
     }
@@ -80,7 +85,8 @@ impl<T: Float> Dataset<T> {
     /// The checks that every constructor makes.
     pub(crate) fn checked(points: DMatrix<T>, labels: DVector<T>, names: Option<Vec<String>>) -> Result<Self, Error> {
         check_points(&points, names.as_deref())?;
-        check_label_count(
+        check_size(
+            "the number of labels",
             labels.len(),
             points.ncols(),
             "give one label per point; points are the columns of a d x n matrix",
@@ -107,14 +113,12 @@ impl<T: Float> Dataset<T> {
     /// # Ok::<(), expnet::Error>(())
     /// ```
     pub fn with_names(mut self, names: Vec<String>) -> Result<Self, Error> {
-        if names.len() != self.dimension() {
-            return Err(Error::Shape {
-                what: "the number of column names".into(),
-                expected: self.dimension(),
-                found: names.len(),
-                remedy: "give one name per coordinate of the points, and none for the labels",
-            });
-        }
+        check_size(
+            "the number of column names",
+            names.len(),
+            self.dimension(),
+            "give one name per coordinate of the points, and none for the labels",
+        )?;
         self.names = Some(names);
         Ok(self)
     }
@@ -345,18 +349,6 @@ pub(crate) fn shuffled(samples: usize, seed: u64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..samples).collect();
     order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
     order
-}
-
-fn check_label_count(labels: usize, samples: usize, remedy: &'static str) -> Result<(), Error> {
-    if labels == samples {
-        return Ok(());
-    }
-    Err(Error::Shape {
-        what: "the number of labels".into(),
-        expected: samples,
-        found: labels,
-        remedy,
-    })
 }
 
 /// Checks that `points` is not empty and that all its entries are finite.

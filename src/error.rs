@@ -277,6 +277,19 @@ impl Error {
     }
 }
 
+/// Checks that a size is what it must be; `what` names it in the error.
+pub(crate) fn check_size(what: &str, found: usize, expected: usize, remedy: &'static str) -> Result<(), Error> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::Shape {
+        what: what.into(),
+        expected,
+        found,
+        remedy,
+    })
+}
+
 /// Lets the error of a communicator pass through code that writes.
 impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {

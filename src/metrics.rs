@@ -16,7 +16,7 @@
 //!
 //! [`r2_weighted`], [`rmse_weighted`] and [`mae_weighted`] weigh the samples, as scikit-learn's `sample_weight` does.
 
-use crate::error::Error;
+use crate::error::{Error, check_size};
 use crate::float::Float;
 use crate::numbers::{check_finite, largest};
 use crate::setting::sample_weights;
@@ -141,14 +141,12 @@ impl Pairs {
                 remedy: "give at least one label, with its prediction",
             });
         }
-        if labels.len() != predictions.len() {
-            return Err(Error::Shape {
-                what: "the number of predictions".into(),
-                expected: labels.len(),
-                found: predictions.len(),
-                remedy: "give one prediction per label",
-            });
-        }
+        check_size(
+            "the number of predictions",
+            predictions.len(),
+            labels.len(),
+            "give one prediction per label",
+        )?;
         let remedy = "replace it with a finite number, or leave out the sample";
         let place = |i, _| format!("sample {i}");
         check_finite("a label", labels, remedy, place)?;

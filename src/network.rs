@@ -9,7 +9,7 @@ use crate::checksum::Checksum;
 use crate::communicator::{Communicator, Exchange, Link};
 use crate::dataset::Dataset;
 use crate::engine;
-use crate::error::Error;
+use crate::error::{Error, check_size};
 use crate::float::Float;
 use crate::init::Initializer;
 use crate::numbers::{check_finite, half_square, overflow};
@@ -53,14 +53,12 @@ impl<T: Float> ExpNetwork<T> {
                 remedy: "give it one row per dimension and one column per neuron",
             });
         }
-        if output_weights.len() != weights.ncols() {
-            return Err(Error::Shape {
-                what: "the number of output weights".into(),
-                expected: weights.ncols(),
-                found: output_weights.len(),
-                remedy: "give one output weight per neuron, that is, per column of the weights",
-            });
-        }
+        check_size(
+            "the number of output weights",
+            output_weights.len(),
+            weights.ncols(),
+            "give one output weight per neuron, that is, per column of the weights",
+        )?;
         check_weights(&weights)?;
         check_finite("an output weight", &output_weights, FINITE_REMEDY, |r, _| {
             format!("neuron {r}")

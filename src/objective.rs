@@ -3,7 +3,7 @@
 use crate::communicator::Link;
 use crate::dataset::Dataset;
 use crate::engine::{Engine, Memory};
-use crate::error::Error;
+use crate::error::{Error, check_size};
 use crate::float::Float;
 use crate::network::ExpNetwork;
 use crate::numbers::{first_not_finite, overflow};
@@ -149,7 +149,7 @@ impl<T: Float> Objective<T> {
     /// Errors: a wrong number of weights or of entries of the gradient, a weight that is not finite, an entry of the gradient
     /// that is out of range although the loss is not.
     pub fn value_and_gradient(&mut self, w: &[T], gradient: &mut [T]) -> Result<T, Error> {
-        check_len("entries of the gradient", PER_WEIGHT, gradient.len(), self.point.len())?;
+        self.check_per_weight("the number of entries of the gradient", gradient.len())?;
         self.go_to(w)?;
         if self.at.loss().is_finite() {
             self.at.keep_gradient()?;
@@ -165,7 +165,7 @@ impl<T: Float> Objective<T> {
     ///
     /// Errors: a wrong length, a component of u that is not finite, an overflow.
     pub fn jacobian_product(&mut self, u: &[T], product: &mut [T]) -> Result<(), Error> {
-        check_len("entries of the product", PER_SAMPLE, product.len(), self.samples())?;
+        self.check_per_sample("the number of entries of the product", product.len())?;
         self.push_forward(u)?;
         product.copy_from_slice(&self.dual);
         Ok(())
@@ -175,8 +175,8 @@ impl<T: Float> Objective<T> {
     ///
     /// Errors: a wrong length, a component of v that is not finite, an overflow.
     pub fn transpose_product(&mut self, v: &[T], product: &mut [T]) -> Result<(), Error> {
-        check_len("components of the vector", PER_SAMPLE, v.len(), self.samples())?;
-        check_len("entries of the product", PER_WEIGHT, product.len(), self.point.len())?;
+        self.check_per_sample("the number of components of the vector", v.len())?;
+        self.check_per_weight("the number of entries of the product", product.len())?;
         if let Some(i) = first_not_finite(v) {
             return Err(not_finite("a component of the vector", v[i], format!("sample {i}")));
         }
@@ -188,7 +188,7 @@ impl<T: Float> Objective<T> {
     ///
     /// Errors: a wrong length, a component of u that is not finite, an overflow.
     pub fn gauss_newton_product(&mut self, u: &[T], product: &mut [T]) -> Result<(), Error> {
-        check_len("entries of the product", PER_WEIGHT, product.len(), self.point.len())?;
+        self.check_per_weight("the number of entries of the product", product.len())?;
         self.push_forward(u)?;
         let dual = std::mem::take(&mut self.dual);
         let pulled = self.pull_back(&dual, product);
@@ -200,7 +200,7 @@ impl<T: Float> Objective<T> {
     ///
     /// Errors: a wrong length, a component of u that is not finite, an overflow.
     pub fn hessian_product(&mut self, u: &[T], product: &mut [T]) -> Result<(), Error> {
-        check_len("entries of the product", PER_WEIGHT, product.len(), self.point.len())?;
+        self.check_per_weight("the number of entries of the product", product.len())?;
         self.push_forward(u)?;
         self.at.curvature_product(&self.dual, product)?;
         self.check_neurons("the product with the Hessian", product)
@@ -208,7 +208,7 @@ impl<T: Float> Objective<T> {
 
     /// J u, into `dual`.
     fn push_forward(&mut self, u: &[T]) -> Result<(), Error> {
-        check_len("components of the direction", PER_WEIGHT, u.len(), self.point.len())?;
+        self.check_per_weight("the number of components of the direction", u.len())?;
         if let Some(at) = first_not_finite(u) {
             return Err(not_finite("a component of the direction", u[at], self.neuron(at)));
         }
@@ -234,7 +234,7 @@ impl<T: Float> Objective<T> {
 
     /// Evaluates the network at these weights, unless it was evaluated there last.
     fn go_to(&mut self, w: &[T]) -> Result<(), Error> {
-        check_len("weights", PER_WEIGHT, w.len(), self.point.len())?;
+        self.check_per_weight("the number of weights", w.len())?;
         if self.point != w {
             if let Some(at) = first_not_finite(w) {
                 return Err(not_finite("a weight", w[at], self.neuron(at)));
@@ -273,26 +273,20 @@ impl<T: Float> Objective<T> {
         }
     }
 
+    fn check_per_weight(&self, what: &str, found: usize) -> Result<(), Error> {
+        let remedy = "pass d m numbers, one neuron after the other, like `ExpNetwork::weights`";
+        check_size(what, found, self.point.len(), remedy)
+    }
+
+    fn check_per_sample(&self, what: &str, found: usize) -> Result<(), Error> {
+        check_size(what, found, self.samples(), "pass one number per sample")
+    }
+
     /// The place of entry `at` of the weights.
     fn neuron(&self, at: usize) -> String {
         let d = self.dimension();
         format!("neuron {}, coordinate {}", at / d, at % d)
     }
-}
-
-const PER_WEIGHT: &str = "pass d m numbers, one neuron after the other, like `ExpNetwork::weights`";
-const PER_SAMPLE: &str = "pass one number per sample";
-
-fn check_len(what: &str, remedy: &'static str, found: usize, expected: usize) -> Result<(), Error> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(Error::Shape {
-        what: format!("the number of {what}"),
-        expected,
-        found,
-        remedy,
-    })
 }
 
 fn not_finite<T: Float>(what: &'static str, value: T, place: String) -> Error {

@@ -11,7 +11,7 @@ pub use options::ScalingOptions;
 
 use self::moments::MeanAndStd;
 use crate::dataset::{Dataset, RawPoints, check_names, check_points, column_name, number_and_name};
-use crate::error::Error;
+use crate::error::{Error, check_size};
 use crate::float::Float;
 use crate::kernel::Fit;
 use crate::network::ExpNetwork;
@@ -145,14 +145,12 @@ impl Scaling {
     }
 
     fn check_lengths(&self) -> Result<(), Error> {
-        if self.lengths.len() != self.columns.len() {
-            return Err(Error::Shape {
-                what: "the number of length scales".into(),
-                expected: self.columns.len(),
-                found: self.lengths.len(),
-                remedy: "give one length per raw column",
-            });
-        }
+        check_size(
+            "the number of length scales",
+            self.lengths.len(),
+            self.columns.len(),
+            "give one length per raw column",
+        )?;
         for (k, length) in self.lengths.iter().enumerate() {
             require(
                 length.is_finite() && *length > 0.0,
@@ -229,14 +227,12 @@ impl Scaling {
     fn check_columns<T: Float>(&self, points: &impl RawPoints<T>) -> Result<(), Error> {
         check_names(self.names.as_deref(), points.column_names(), "the data")?;
         let (points, dimension) = (points.raw_points(), self.columns.len());
-        if points.nrows() != dimension {
-            return Err(Error::Shape {
-                what: "the dimension of the points to scale".into(),
-                expected: dimension,
-                found: points.nrows(),
-                remedy: "give raw (unscaled) points with the columns of the training data",
-            });
-        }
+        check_size(
+            "the dimension of the points to scale",
+            points.nrows(),
+            dimension,
+            "give raw (unscaled) points with the columns of the training data",
+        )?;
         check_points(points, self.names.as_deref())
     }
 

@@ -3,7 +3,7 @@
 use super::check_cross_entries;
 use super::pairs::{self, ClosedForm};
 use crate::dataset::check_points;
-use crate::error::Error;
+use crate::error::{Error, check_size};
 use crate::float::Float;
 use crate::memory;
 use crate::network::ExpNetwork;
@@ -161,14 +161,12 @@ pub(super) fn check_lists<T: Float>(points: &DMatrix<T>, others: &DMatrix<T>) ->
             remedy: "give at least one point",
         });
     }
-    if others.nrows() != points.nrows() {
-        return Err(Error::Shape {
-            what: "the dimension of the other points".into(),
-            expected: points.nrows(),
-            found: others.nrows(),
-            remedy: "give both lists as matrices with one point per column and the same number of rows",
-        });
-    }
+    check_size(
+        "the dimension of the other points",
+        others.nrows(),
+        points.nrows(),
+        "give both lists as matrices with one point per column and the same number of rows",
+    )?;
     check_finite("a coordinate", others, "replace it with a finite number", |k, j| {
         format!("other point {j}, coordinate {k}")
     })
@@ -176,14 +174,12 @@ pub(super) fn check_lists<T: Float>(points: &DMatrix<T>, others: &DMatrix<T>) ->
 
 /// Checks a cross-kernel of n training points with new ones, given by the caller.
 pub(super) fn check_cross(cross: &DMatrix<f64>, samples: usize) -> Result<(), Error> {
-    if cross.nrows() != samples {
-        return Err(Error::Shape {
-            what: "the number of rows of the cross-kernel".into(),
-            expected: samples,
-            found: cross.nrows(),
-            remedy: "give one row per training point and one column per new point",
-        });
-    }
+    check_size(
+        "the number of rows of the cross-kernel",
+        cross.nrows(),
+        samples,
+        "give one row per training point and one column per new point",
+    )?;
     if cross.ncols() == 0 {
         return Err(Error::Empty {
             what: "the cross-kernel",

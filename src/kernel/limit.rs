@@ -4,7 +4,7 @@ use super::monomials::{Features, PAIRS, pays};
 use super::times_exp;
 use crate::dataset::check_points;
 use crate::engine::MOST_COORDINATES;
-use crate::error::Error;
+use crate::error::{Error, check_size};
 use crate::float::Float;
 use crate::setting::not_negative;
 use nalgebra::{DMatrix, DMatrixView, DVector};
@@ -141,14 +141,12 @@ impl Limit {
 
     /// Checks points whose kernel with these is wanted.
     pub fn check<T: Float>(&self, others: &DMatrix<T>) -> Result<(), Error> {
-        if others.nrows() != self.points.nrows() {
-            return Err(Error::Shape {
-                what: "the dimension of the points".into(),
-                expected: self.points.nrows(),
-                found: others.nrows(),
-                remedy: "give points as the columns of a d x k matrix, with the dimension d of the training points",
-            });
-        }
+        check_size(
+            "the dimension of the points",
+            others.nrows(),
+            self.points.nrows(),
+            "give points as the columns of a d x k matrix, with the dimension d of the training points",
+        )?;
         check_points(others, None)
     }
 

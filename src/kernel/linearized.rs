@@ -5,7 +5,7 @@ use super::fit::Fit;
 use super::predictor::Predictor;
 use crate::dataset::{Dataset, check_points};
 use crate::engine;
-use crate::error::Error;
+use crate::error::{Error, check_size};
 use crate::float::Float;
 use crate::network::ExpNetwork;
 use crate::numbers::{check_finite, overflow};
@@ -112,14 +112,12 @@ impl LinearizedNetwork {
     pub fn weights<T: Float>(&self, points: &DMatrix<T>, fit: &Fit) -> Result<DMatrix<f64>, Error> {
         let points = self.checked(points)?;
         let coefficients = fit.coefficients();
-        if points.ncols() != coefficients.len() {
-            return Err(Error::Shape {
-                what: "the number of training points".into(),
-                expected: coefficients.len(),
-                found: points.ncols(),
-                remedy: "give the points of the data set that the fit was made with",
-            });
-        }
+        check_size(
+            "the number of training points",
+            points.ncols(),
+            coefficients.len(),
+            "give the points of the data set that the fit was made with",
+        )?;
         let (start, m) = (&self.start, self.start.width() as f64);
         let dual = coefficients / m;
         let gradient = engine::gradient(start.weights(), start.output_weights(), &points, dual.as_slice())?;

@@ -1,7 +1,7 @@
 //! Adam, and AdamW.
 
-use super::{Direction, DirectionKind, Evaluation, Method, check_remembered};
-use crate::error::Error;
+use super::{Direction, DirectionKind, Evaluation, Method, SAME_NETWORK};
+use crate::error::{Error, check_size};
 use crate::float::Float;
 use crate::record::Record;
 use crate::setting::{below_one, checked_serde, not_negative, positive};
@@ -113,7 +113,8 @@ impl Adam {
             run.mean = vec![0.0; gradient.len()];
             run.square = vec![0.0; gradient.len()];
         }
-        check_remembered("`Adam`", run.mean.len(), gradient.len())?;
+        let what = "the number of weights that `Adam` remembers";
+        check_size(what, run.mean.len(), gradient.len(), SAME_NETWORK)?;
         run.steps += 1;
         for ((mean, square), g) in run.mean.iter_mut().zip(&mut run.square).zip(gradient) {
             let g = g.as_f64();

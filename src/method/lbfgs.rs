@@ -1,7 +1,7 @@
 //! The limited-memory method of Broyden, Fletcher, Goldfarb and Shanno.
 
-use super::{Direction, DirectionKind, Evaluation, Method, check_remembered};
-use crate::error::Error;
+use super::{Direction, DirectionKind, Evaluation, Method, SAME_NETWORK};
+use crate::error::{Error, check_size};
 use crate::float::Float;
 use crate::numbers::{dot, first_not_finite};
 use crate::record::Record;
@@ -100,7 +100,8 @@ impl Lbfgs {
     /// Learns from the step since the last direction, to these weights with this gradient.
     fn learn<T: Float>(&mut self, weights: &[T], gradient: &[T]) -> Result<(), Error> {
         let Self { memory, run } = self;
-        check_remembered("`Lbfgs`", run.weights.len(), weights.len())?;
+        let what = "the number of weights that `Lbfgs` remembers";
+        check_size(what, run.weights.len(), weights.len(), SAME_NETWORK)?;
         // The memory of the oldest pair serves the new one.
         let mut pair = if run.pairs.len() >= *memory {
             run.pairs.pop_front().unwrap_or_default()

@@ -152,18 +152,8 @@ pub enum Verdict {
     GiveUp,
 }
 
-/// Checks that a method that remembers weights was restored for as many.
-fn check_remembered(method: &str, found: usize, expected: usize) -> Result<(), Error> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(Error::Shape {
-        what: format!("the number of weights that {method} remembers"),
-        expected,
-        found,
-        remedy: "resume with the network that the run was started with",
-    })
-}
+/// What to do where a method was restored for another number of weights than the network has.
+const SAME_NETWORK: &str = "resume with the network that the run was started with";
 
 /// Lends a method to a trainer, so that it can be inspected after the run: `.method(method::lend(&mut mine))`.
 pub fn lend<T: Float, M: Method<T>>(method: &mut M) -> &mut (dyn Method<T> + '_) {

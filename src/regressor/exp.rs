@@ -2,7 +2,7 @@
 
 use super::options::RegressorOptions;
 use crate::dataset::{Dataset, RawPoints, checked_rows};
-use crate::error::Error;
+use crate::error::{Error, check_size};
 use crate::float::Float;
 use crate::metrics;
 use crate::network::ExpNetwork;
@@ -117,14 +117,12 @@ impl<T: Float> ExpRegressor<T> {
     ///
     /// Errors: a network whose dimension is not that of scaled points.
     pub fn from_parts(network: ExpNetwork<T>, scaling: Scaling, report: FitReport<T>) -> Result<Self, Error> {
-        if network.dimension() != scaling.scaled_dimension() {
-            return Err(Error::Shape {
-                what: "the dimension of the network".into(),
-                expected: scaling.scaled_dimension(),
-                found: network.dimension(),
-                remedy: "give a network that was trained on the points of `Scaling::apply`",
-            });
-        }
+        check_size(
+            "the dimension of the network",
+            network.dimension(),
+            scaling.scaled_dimension(),
+            "give a network that was trained on the points of `Scaling::apply`",
+        )?;
         Ok(Self {
             network,
             selection: Selection::given(0),

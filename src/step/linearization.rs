@@ -2,7 +2,7 @@
 
 use super::eigenvalue::largest_kernel_eigenvalue;
 use crate::engine::{Dual, Engine, GradientSums};
-use crate::error::Error;
+use crate::error::{Error, check_size};
 use crate::float::Float;
 use crate::numbers::{half_square, overflow};
 use nalgebra::{ComplexField, DMatrix, DVector};
@@ -339,14 +339,12 @@ impl<T: Float> Linearization<T> {
 
     /// G `vector`. A pass.
     pub fn tangent_product(&mut self, vector: &[f64]) -> Result<Vec<f64>, Error> {
-        if vector.len() != self.residual.len() {
-            return Err(Error::Shape {
-                what: "the length of the vector".into(),
-                expected: self.residual.len(),
-                found: vector.len(),
-                remedy: "pass one number per sample of the batch",
-            });
-        }
+        check_size(
+            "the length of the vector",
+            vector.len(),
+            self.residual.len(),
+            "pass one number per sample of the batch",
+        )?;
         let mut product = vec![0.0; vector.len()];
         self.engine.tangent_product(vector, &mut product)?;
         Ok(product)

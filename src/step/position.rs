@@ -2,7 +2,7 @@
 
 use super::{Direction, Evaluation, Linearization};
 use crate::engine::{Dual, Engine, Move, Passes, Scope};
-use crate::error::Error;
+use crate::error::{Error, check_size};
 use crate::float::Float;
 use crate::numbers::{dot, first_not_finite};
 use crate::record::Record;
@@ -392,14 +392,12 @@ impl<T: Float> Position<T> {
 fn check<T: Float>(direction: &Direction<T>, at: &Linearization<T>) -> Result<(), Error> {
     let (samples, iteration) = (at.residual().len(), at.iteration());
     let dual = &direction.dual;
-    if dual.len() != samples {
-        return Err(Error::Shape {
-            what: "the length of the method's dual vector".into(),
-            expected: samples,
-            found: dual.len(),
-            remedy: "write one number per sample of the batch",
-        });
-    }
+    check_size(
+        "the length of the method's dual vector",
+        dual.len(),
+        samples,
+        "write one number per sample of the batch",
+    )?;
     if let Some(i) = dual.iter().position(|v| !v.is_finite()) {
         return Err(Error::NotFinite {
             what: "the method's dual vector",
@@ -419,14 +417,12 @@ fn check<T: Float>(direction: &Direction<T>, at: &Linearization<T>) -> Result<()
 fn check_weights<T: Float>(weights: &[T], at: &Linearization<T>) -> Result<(), Error> {
     at.require_weights("`Direction::weights`")?;
     let d = at.dimension();
-    if weights.len() != d * at.width() {
-        return Err(Error::Shape {
-            what: "the length of the method's direction in weight space".into(),
-            expected: d * at.width(),
-            found: weights.len(),
-            remedy: "write one number per weight, one neuron after the other",
-        });
-    }
+    check_size(
+        "the length of the method's direction in weight space",
+        weights.len(),
+        d * at.width(),
+        "write one number per weight, one neuron after the other",
+    )?;
     match first_not_finite(weights) {
         Some(i) => Err(Error::NotFinite {
             what: "the method's direction in weight space",
