@@ -43,10 +43,15 @@ pub(super) enum Job<T> {
 impl<T> Job<T> {
     /// Whether it computes J^T v from the dual.
     pub fn goes_backward(&self) -> bool {
+        self.needs_gradient() || matches!(self, Self::Curvature)
+    }
+
+    /// Whether it computes J^T v first.
+    fn needs_gradient(&self) -> bool {
         match self {
-            Self::Gradient | Self::Curvature | Self::Product(Along::Gradient) => true,
+            Self::Gradient | Self::Product(Along::Gradient) => true,
             Self::Step { source, .. } => *source != Source::Kept,
-            Self::Forward | Self::Product(Along::Movement | Along::Kept) => false,
+            Self::Forward | Self::Curvature | Self::Product(Along::Movement | Along::Kept) => false,
         }
     }
 }
@@ -228,15 +233,14 @@ fn sweep_panel<S: Simd, T: Float>(
 ) {
     let at = PanelAt::new(&chunk.shape, panel);
     let mut role = sweep.roles.current;
+    if sweep.job.needs_gradient() {
+        backward_half(s, chunk, activations, sweep, &at);
+    }
     match sweep.job {
-        Job::Forward => {}
-        Job::Gradient => backward_half(s, chunk, activations, sweep, &at),
+        Job::Forward | Job::Gradient => {}
         Job::Product(along) => tangent_product(s, chunk, activations, sweep, along, &at),
         Job::Curvature => curvature(s, chunk, activations, sweep, &at),
-        Job::Step { source, update } => {
-            if source != Source::Kept {
-                backward_half(s, chunk, activations, sweep, &at);
-            }
+        Job::Step { update, .. } => {
             move_panel(s, chunk, sweep, update, &at);
             role = sweep.roles.next;
         }
@@ -248,7 +252,7 @@ fn sweep_panel<S: Simd, T: Float>(
 
 /// Computes J^T v of the panel, into the kept gradient or the scratch memory, and its sums.
 #[inline(always)]
-pub(super) fn backward_half<S: Simd, T: Float>(
+fn backward_half<S: Simd, T: Float>(
     s: S,
     chunk: &mut Chunk<T>,
     activations: &mut [T],
@@ -353,7 +357,6 @@ fn forward_half<S: Simd, T: Float>(
     let a = load::<S, T>(s, &chunk.output_weights.get()[at.panel * lanes..]);
     let scratch = &mut chunk.work.scratch.get_mut()[..SCRATCH_ROWS * lanes];
     let w = &chunk.weights[role].get()[at.weights.clone()];
-    let points = ahead.points;
     let (store, next) = if ahead.store {
         let len = chunk.activations.rows * lanes;
         let (store, next) = activations[at.panel * len..].split_at_mut(len);
@@ -361,13 +364,13 @@ fn forward_half<S: Simd, T: Float>(
     } else {
         (None, &[][..])
     };
-    let blocks = 0..points.sample_blocks.len();
-    let sums = chunk.work.sums.get_mut();
-    panel::forward(s, points, blocks, w, Some(a), store, scratch, sums, next);
-    if let Some(points) = ahead.validation {
-        let sums = &mut sums[samples * (lanes / 2)..];
+    let sums = chunk.work.sums.get_mut().split_at_mut(samples * (lanes / 2));
+    let training = (ahead.points, store, sums.0, next);
+    let validation = ahead.validation.map(|points| (points, None, sums.1, &[][..]));
+    // One loop, so that the kernel is compiled once.
+    for (points, store, sums, next) in [Some(training), validation].into_iter().flatten() {
         let blocks = 0..points.sample_blocks.len();
-        panel::forward(s, points, blocks, w, Some(a), None, scratch, sums, &[]);
+        panel::forward(s, points, blocks, w, Some(a), store, scratch, sums, next);
     }
 }
 

@@ -3,11 +3,12 @@
 use super::chunk::{Chunk, SCRATCH_ROWS};
 use super::kernels::microkernel::load;
 use super::kernels::panel;
-use super::sweep::{Along, PanelAt, Sweep, backward_half, groups};
+use super::sweep::{Along, PanelAt, Sweep, groups};
 use crate::float::Float;
 use fearless_simd::prelude::*;
 
-/// Computes J times a direction, into the sums. Leaves the activations of the samples, if they are stored.
+/// Computes J times a direction, into the sums; a direction J^T v comes from the backward half before. Leaves the
+/// activations of the samples, if they are stored.
 #[inline(always)]
 pub(super) fn tangent_product<S: Simd, T: Float>(
     s: S,
@@ -20,11 +21,11 @@ pub(super) fn tangent_product<S: Simd, T: Float>(
     let (lanes, kept) = (chunk.shape.lanes, chunk.activations);
     let one_group = kept.stored || sweep.samples.groups.len() == 1;
     // If all activations are available after the backward half, the loop below need not recompute them.
-    let mut activated = sweep.activated;
-    if along == Along::Gradient {
-        backward_half(s, chunk, activations, sweep, at);
-        activated = one_group;
-    }
+    let activated = if along == Along::Gradient {
+        one_group
+    } else {
+        sweep.activated
+    };
     let a = load::<S, T>(s, &chunk.output_weights.get()[at.panel * lanes..]);
     let (scratch, direction) = chunk.work.scratch.get_mut().split_at_mut(SCRATCH_ROWS * lanes);
     let w = &chunk.weights[sweep.roles.current].get()[at.weights.clone()];
@@ -86,7 +87,7 @@ pub(super) fn curvature<S: Simd, T: Float>(
             panel::activate(s, sweep.samples, blocks.clone(), w, activations, scratch);
         }
         panel::bend(s, sweep.samples, blocks, direction, activations, scratch, bent);
-        panel::backward(s, sweep.samples, range, bent, a, gradient);
+        panel::call_backward(s, sweep.samples, range, bent, a, gradient);
     }
 }
 

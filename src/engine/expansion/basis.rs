@@ -1,5 +1,7 @@
 //! The functions into which exp(<w, x>) is expanded, and the sums over them for a block of neurons or points.
 
+use super::super::kernels::call;
+use super::super::kernels::expansion::{Lanes, group_len, store};
 use super::bilinear;
 use super::circle::Circle;
 use super::monomials::{MOST_COORDINATES, Monomials};
@@ -47,51 +49,78 @@ impl Basis<'_> {
     }
 
     /// The functions of neurons, times their output weights.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn fill_neurons<S: Simd>(self, s: S, neurons: Block<'_>, seed: &[f64], tables: &mut Tables) {
-        match self {
-            Self::Monomials(monomials) => bilinear::fill(s, monomials, neurons, Some(seed), true, tables),
-            Self::Circle(circle) => circle.fill_neurons(s, neurons, seed, tables),
-        }
+        call(
+            s,
+            #[inline(always)]
+            move || match self {
+                Self::Monomials(monomials) => bilinear::fill(s, monomials, neurons, Some(seed), true, tables),
+                Self::Circle(circle) => circle.fill_neurons(s, neurons, seed, tables),
+            },
+        );
     }
 
     /// The functions of points, times v.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn fill_points<S: Simd>(self, s: S, points: Block<'_>, dual: &[f64], tables: &mut Tables) {
-        match self {
-            Self::Monomials(monomials) => bilinear::fill(s, monomials, points, Some(dual), false, tables),
-            Self::Circle(circle) => circle.fill_points(s, points, dual, tables),
-        }
+        call(
+            s,
+            #[inline(always)]
+            move || match self {
+                Self::Monomials(monomials) => bilinear::fill(s, monomials, points, Some(dual), false, tables),
+                Self::Circle(circle) => circle.fill_points(s, points, dual, tables),
+            },
+        );
     }
 
-    /// a grad Phi for each neuron of a group, up to the scale of the weights.
-    #[inline(always)]
+    /// a grad Phi times `scale` for each neuron of a block, by coordinate.
+    #[inline(never)]
     pub(super) fn gradient<S: Simd>(
         self,
         s: S,
         potential: [&[f64]; 2],
-        group: usize,
+        scale: f64,
+        groups: usize,
         tables: &Tables,
-    ) -> [[S::f64s; 3]; MOST_COORDINATES] {
-        match self {
-            Self::Monomials(monomials) => bilinear::gradient(s, monomials, potential, group, tables),
-            Self::Circle(circle) => circle.gradient(s, potential[1], group, tables),
-        }
+        gradient: &mut [f64],
+    ) {
+        call(
+            s,
+            #[inline(always)]
+            move || {
+                let (len, scale) = (group_len::<S>(), Lanes::<S>::splat(s, scale));
+                let stride = gradient.len() / MOST_COORDINATES;
+                for g in 0..groups {
+                    let slopes = match self {
+                        Self::Monomials(monomials) => bilinear::gradient(s, monomials, potential, g, tables),
+                        Self::Circle(circle) => circle.gradient(s, potential[1], g, tables),
+                    };
+                    for ([a, b, c], to) in slopes.into_iter().zip(gradient.chunks_exact_mut(stride)) {
+                        store::<S>([a * scale, b * scale, c * scale], &mut to[g * len..]);
+                    }
+                }
+            },
+        );
     }
 
     /// Adds the functions in the tables to the sums.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn add_sums<S: Simd>(self, s: S, groups: usize, tables: &Tables, sums: &mut [f64]) {
-        match self {
-            Self::Monomials(monomials) => {
-                bilinear::add_products(s, monomials, groups, [tables.rows.get(), tables.columns.get()], sums);
-            }
-            Self::Circle(circle) => circle.add_sums(s, groups, tables.rows.get(), sums),
-        }
+        call(
+            s,
+            #[inline(always)]
+            move || match self {
+                Self::Monomials(monomials) => {
+                    bilinear::add_products(s, monomials, groups, [tables.rows.get(), tables.columns.get()], sums);
+                }
+                Self::Circle(circle) => circle.add_sums(s, groups, tables.rows.get(), sums),
+            },
+        );
     }
 
     /// Adds the derivatives of the functions along directions, one for each neuron, times `scale`.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn add_tangent<S: Simd>(
         self,
         s: S,
@@ -100,14 +129,18 @@ impl Basis<'_> {
         tables: &mut Tables,
         sums: &mut [f64],
     ) {
-        match self {
-            Self::Monomials(monomials) => bilinear::add_tangent(s, monomials, directions, scale, tables, sums),
-            Self::Circle(circle) => circle.add_tangent(s, directions, scale, tables, sums),
-        }
+        call(
+            s,
+            #[inline(always)]
+            move || match self {
+                Self::Monomials(monomials) => bilinear::add_tangent(s, monomials, directions, scale, tables, sums),
+                Self::Circle(circle) => circle.add_tangent(s, directions, scale, tables, sums),
+            },
+        );
     }
 
     /// The sum with the coefficients `moments` at each point of a block.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn values<S: Simd>(
         self,
         s: S,
@@ -116,9 +149,13 @@ impl Basis<'_> {
         tables: &mut Tables,
         values: &mut [f64],
     ) {
-        match self {
-            Self::Monomials(monomials) => bilinear::values(s, monomials, points, moments, tables, values),
-            Self::Circle(circle) => circle.values(s, points, moments, values),
-        }
+        call(
+            s,
+            #[inline(always)]
+            move || match self {
+                Self::Monomials(monomials) => bilinear::values(s, monomials, points, moments, tables, values),
+                Self::Circle(circle) => circle.values(s, points, moments, values),
+            },
+        );
     }
 }

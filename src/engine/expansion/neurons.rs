@@ -7,7 +7,7 @@
 //! ```
 
 use super::super::chunk::{Chunk, SCRATCH_ROWS};
-use super::super::kernels::expansion::{Lanes, add_lanes, group_len, load, multiply_add, store, zero};
+use super::super::kernels::expansion::{add_lanes, group_len, load, multiply_add, store, zero};
 use super::super::sweep::{Along, Job, PanelAt, Sweep, move_panel, note_gradient};
 use super::basis::{Basis, Block};
 use super::choice::Reach;
@@ -94,7 +94,10 @@ fn visit_block<S: Simd, T: Float>(
         fill(s, visit.basis, groups, work);
     }
     if backward {
-        gradient(s, visit, groups, work);
+        let (tables, gradient) = (&work.tables, work.gradient.get_mut());
+        visit
+            .basis
+            .gradient(s, visit.potential, visit.scale, groups, tables, gradient);
     }
     let moves = matches!(job, Job::Step { .. });
     if backward || moves {
@@ -147,20 +150,6 @@ fn fill<S: Simd>(s: S, basis: Basis<'_>, groups: usize, work: &mut Workspace) {
 #[inline(always)]
 fn add_sums<S: Simd>(s: S, basis: Basis<'_>, groups: usize, work: &mut Workspace) {
     basis.add_sums(s, groups, &work.tables, work.sums.get_mut());
-}
-
-/// J^T v of a block, into the workspace.
-#[inline(always)]
-fn gradient<S: Simd, T: Float>(s: S, visit: &Visit<'_, T>, groups: usize, work: &mut Workspace) {
-    let (len, scale) = (group_len::<S>(), Lanes::<S>::splat(s, visit.scale));
-    let gradient = work.gradient.get_mut();
-    let block = gradient.len() / MOST_COORDINATES;
-    for g in 0..groups {
-        let slopes = visit.basis.gradient(s, visit.potential, g, &work.tables);
-        for ([a, b, c], to) in slopes.into_iter().zip(gradient.chunks_exact_mut(block)) {
-            store::<S>([a * scale, b * scale, c * scale], &mut to[g * len..]);
-        }
-    }
 }
 
 /// Reads weights and output weights of some panels into the workspace. Returns the number of groups.

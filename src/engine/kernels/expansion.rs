@@ -8,6 +8,7 @@
 //!
 //! 9 accumulators for 3 loads of each operand, which suits 16 registers.
 
+use super::call;
 use crate::engine::expansion::{Part, Staircase, Term};
 use fearless_simd::{SimdFloatElement, prelude::*};
 
@@ -67,7 +68,7 @@ pub fn multiply_add<S: Simd>(a: Group<S>, b: Group<S>, sum: Group<S>) -> Group<S
 /// The monomials of a part times `seed`, divided by the factorials of their powers if they are `scaled`.
 ///
 /// `coordinates` holds those of all parts. Group by group within a term, so that the chains of products overlap.
-#[inline(always)]
+#[inline(never)]
 pub fn fill_table<S: Simd>(
     s: S,
     part: &Part,
@@ -77,32 +78,38 @@ pub fn fill_table<S: Simd>(
     groups: usize,
     table: &mut [f64],
 ) {
-    let (len, one) = (group_len::<S>(), [Lanes::<S>::splat(s, 1.0); VECTORS]);
-    let stride = part.entries() * len;
-    for (g, table) in table.chunks_exact_mut(stride).take(groups).enumerate() {
-        store::<S>(zero(s), table);
-        let seed = seed.map_or(one, |seed| load(s, &seed[g * len..]));
-        store::<S>(seed, &mut table[len..]);
-    }
-    for (t, term) in part.terms.iter().enumerate().skip(1) {
-        let Term {
-            parent,
-            coordinate,
-            factor,
-            ..
-        } = *term;
-        let factor = Lanes::<S>::splat(s, if scaled { factor } else { 1.0 });
-        let coordinate = coordinates[coordinate].chunks_exact(len);
-        for (table, x) in table.chunks_exact_mut(stride).take(groups).zip(coordinate) {
-            let (p, x) = (load(s, &table[parent * len..]), load(s, x));
-            let product = if scaled {
-                [p[0] * (x[0] * factor), p[1] * (x[1] * factor), p[2] * (x[2] * factor)]
-            } else {
-                [p[0] * x[0], p[1] * x[1], p[2] * x[2]]
-            };
-            store::<S>(product, &mut table[(t + 1) * len..]);
-        }
-    }
+    call(
+        s,
+        #[inline(always)]
+        move || {
+            let (len, one) = (group_len::<S>(), [Lanes::<S>::splat(s, 1.0); VECTORS]);
+            let stride = part.entries() * len;
+            for (g, table) in table.chunks_exact_mut(stride).take(groups).enumerate() {
+                store::<S>(zero(s), table);
+                let seed = seed.map_or(one, |seed| load(s, &seed[g * len..]));
+                store::<S>(seed, &mut table[len..]);
+            }
+            for (t, term) in part.terms.iter().enumerate().skip(1) {
+                let Term {
+                    parent,
+                    coordinate,
+                    factor,
+                    ..
+                } = *term;
+                let factor = Lanes::<S>::splat(s, if scaled { factor } else { 1.0 });
+                let coordinate = coordinates[coordinate].chunks_exact(len);
+                for (table, x) in table.chunks_exact_mut(stride).take(groups).zip(coordinate) {
+                    let (p, x) = (load(s, &table[parent * len..]), load(s, x));
+                    let product = if scaled {
+                        [p[0] * (x[0] * factor), p[1] * (x[1] * factor), p[2] * (x[2] * factor)]
+                    } else {
+                        [p[0] * x[0], p[1] * x[1], p[2] * x[2]]
+                    };
+                    store::<S>(product, &mut table[(t + 1) * len..]);
+                }
+            }
+        },
+    );
 }
 
 /// The rows of a tile: sum over columns of c v^gamma, from the coefficients of the tile and a group's table of columns (from
@@ -122,7 +129,7 @@ pub fn rows_of_tile<S: Simd>(s: S, coefficients: &[f64], columns: &[f64]) -> [Gr
 }
 
 /// Adds the products of rows and columns of all groups to the lanes of `sums`.
-#[inline(always)]
+#[inline(never)]
 pub fn accumulate<S: Simd>(
     s: S,
     staircase: &Staircase,
@@ -130,32 +137,38 @@ pub fn accumulate<S: Simd>(
     (columns, column_entries): (&[f64], usize),
     sums: &mut [f64],
 ) {
-    let (len, lanes) = (group_len::<S>(), Lanes::<S>::LEN);
-    let (row_stride, column_stride) = (row_entries * len, column_entries * len);
-    let groups = rows.len() / row_stride;
-    for (t, tile) in staircase.tiles.iter().enumerate() {
-        let rows = Strided {
-            numbers: rows,
-            stride: row_stride,
-            from: (1 + t * ROWS) * len,
-        };
-        let mut column = 0;
-        while column < tile.extent {
-            let from = (1 + column) * len;
-            let columns = Strided {
-                numbers: columns,
-                stride: column_stride,
-                from,
-            };
-            let sums = &mut sums[(tile.offset + column * ROWS) * lanes..];
-            // As few tiles of two columns as possible: they have too few accumulators to keep the processor busy.
-            column += match tile.extent - column {
-                2 => add_tile::<S, 2>(s, groups, rows, columns, sums),
-                4 | 7 | 8 => add_tile::<S, 4>(s, groups, rows, columns, sums),
-                _ => add_tile::<S, 3>(s, groups, rows, columns, sums),
-            };
-        }
-    }
+    call(
+        s,
+        #[inline(always)]
+        move || {
+            let (len, lanes) = (group_len::<S>(), Lanes::<S>::LEN);
+            let (row_stride, column_stride) = (row_entries * len, column_entries * len);
+            let groups = rows.len() / row_stride;
+            for (t, tile) in staircase.tiles.iter().enumerate() {
+                let rows = Strided {
+                    numbers: rows,
+                    stride: row_stride,
+                    from: (1 + t * ROWS) * len,
+                };
+                let mut column = 0;
+                while column < tile.extent {
+                    let from = (1 + column) * len;
+                    let columns = Strided {
+                        numbers: columns,
+                        stride: column_stride,
+                        from,
+                    };
+                    let sums = &mut sums[(tile.offset + column * ROWS) * lanes..];
+                    // As few tiles of two columns as possible: they have too few accumulators to keep the processor busy.
+                    column += match tile.extent - column {
+                        2 => add_tile::<S, 2>(s, groups, rows, columns, sums),
+                        4 | 7 | 8 => add_tile::<S, 4>(s, groups, rows, columns, sums),
+                        _ => add_tile::<S, 3>(s, groups, rows, columns, sums),
+                    };
+                }
+            }
+        },
+    );
 }
 
 /// The same entries of each group's table.

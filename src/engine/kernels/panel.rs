@@ -8,6 +8,7 @@
 //!
 //! One microkernel serves both halves.
 
+use super::call;
 use super::exp::pow2;
 use super::microkernel::{Pair, has_32_registers, load, multiply, store};
 use crate::engine::points::{Block, Points};
@@ -103,7 +104,7 @@ pub fn forward<S: Simd, T: Float>(
 }
 
 /// E for the samples of `blocks`, into `activations`, which start at the first of these samples.
-#[inline(always)]
+#[inline(never)]
 pub fn activate<S: Simd, T: Float>(
     s: S,
     points: &Points<T>,
@@ -112,16 +113,13 @@ pub fn activate<S: Simd, T: Float>(
     activations: &mut [T],
     scratch: &mut [T],
 ) {
-    forward(
+    call(
         s,
-        points,
-        blocks,
-        weights,
-        None,
-        Some(activations),
-        scratch,
-        &mut [],
-        &[],
+        #[inline(always)]
+        || {
+            let e = Some(activations);
+            forward(s, points, blocks, weights, None, e, scratch, &mut [], &[]);
+        },
     );
 }
 
@@ -169,6 +167,23 @@ pub fn backward<S: Simd, T: Float>(
             }
         }
     }
+}
+
+/// Calls [`backward`], which a step inlines.
+#[inline(never)]
+pub fn call_backward<S: Simd, T: Float>(
+    s: S,
+    points: &Points<T>,
+    range: Range<usize>,
+    activations: &[T],
+    output_weights: Pair<S, T>,
+    gradient: &mut [T],
+) {
+    call(
+        s,
+        #[inline(always)]
+        || backward(s, points, range, activations, output_weights, gradient),
+    );
 }
 
 /// (J u)_i += a E_i <x_i, u> for u = `direction` and the samples of `blocks`, into the lanes of `sums`.
