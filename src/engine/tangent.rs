@@ -87,7 +87,7 @@ pub(super) fn curvature<S: Simd, T: Float>(
             panel::activate(s, sweep.samples, blocks.clone(), w, activations, scratch);
         }
         panel::bend(s, sweep.samples, blocks, direction, activations, scratch, bent);
-        panel::call_backward(s, sweep.samples, range, bent, a, gradient);
+        panel::backward(s, sweep.samples, range, bent, a, gradient);
     }
 }
 

@@ -169,23 +169,6 @@ pub fn backward<S: Simd, T: Float>(
     }
 }
 
-/// Calls [`backward`], which a step inlines.
-#[inline(never)]
-pub fn call_backward<S: Simd, T: Float>(
-    s: S,
-    points: &Points<T>,
-    range: Range<usize>,
-    activations: &[T],
-    output_weights: Pair<S, T>,
-    gradient: &mut [T],
-) {
-    call(
-        s,
-        #[inline(always)]
-        || backward(s, points, range, activations, output_weights, gradient),
-    );
-}
-
 /// (J u)_i += a E_i <x_i, u> for u = `direction` and the samples of `blocks`, into the lanes of `sums`.
 ///
 /// The result is multiplied by log2(e), as the packed points are. `ahead` as in [`forward`].
