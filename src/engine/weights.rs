@@ -19,6 +19,9 @@ use rayon::prelude::*;
 /// Below this many weights, one thread packs faster than two.
 const SMALL: usize = 20_000;
 
+/// The bytes of the panels that are reduced together, so that Q is read less often: they stay in L2.
+const TOGETHER: usize = 256 << 10;
+
 /// The basis Q of the reduced coordinates, packed for the panel kernels.
 #[derive(Clone, Debug)]
 pub(super) struct Basis<T> {
@@ -50,43 +53,67 @@ impl<'a, T> Frame<'a, T> {
     }
 }
 
-/// Reads the panels of a network in the coordinates of the run.
+/// Reads the panels of a network in the coordinates of the run, those of one chunk in order.
 struct Reader<'a, T> {
     frame: Frame<'a, T>,
-    weights: &'a DMatrix<T>,
+    /// The neurons of the chunk, `dimension` numbers each.
+    neurons: &'a [T],
+    dimension: usize,
+    /// The number of panels that are read together.
+    together: usize,
     raw: Aligned<T>,
     reduced: Aligned<T>,
 }
 
 impl<'a, T: Float> Reader<'a, T> {
-    fn new(frame: Frame<'a, T>, weights: &'a DMatrix<T>) -> Result<Self, Error> {
+    fn new(frame: Frame<'a, T>, shape: Shape, weights: &'a DMatrix<T>) -> Result<Self, Error> {
         let lanes = frame.plan.lanes;
         let reduced = frame.basis.map_or(0, |basis| basis.into.rows() * lanes);
-        // Room for padding: kernels write whole blocks of rows.
-        let raw = weights.nrows().next_multiple_of(UNIT) * lanes;
+        let d = weights.nrows();
+        let raw = d * lanes;
+        let together = frame.basis.map_or(1, |_| TOGETHER / (raw * size_of::<T>()).max(1));
+        let together = together.clamp(1, shape.panels.max(1));
         Ok(Self {
             frame,
-            weights,
-            raw: Aligned::zeros(raw)?,
-            reduced: Aligned::zeros(reduced)?,
+            neurons: &weights.as_slice()[shape.first_neuron * d..][..shape.neurons * d],
+            dimension: d,
+            together,
+            raw: Aligned::zeros(together * raw)?,
+            reduced: Aligned::zeros(together * reduced)?,
         })
     }
 
-    /// The panel that starts at neuron `first`: [coordinate][P].
-    fn read(&mut self, first: usize) -> &[T] {
+    /// The next panel of the chunk, [coordinate][P]: panel 0 first, then each in turn.
+    fn read(&mut self, panel: usize) -> &[T] {
+        let at = panel % self.together;
+        if at == 0 {
+            self.read_together(panel);
+        }
+        let numbers = match self.frame.basis {
+            None => &self.raw,
+            Some(_) => &self.reduced,
+        };
+        let len = numbers.get().len() / self.together;
+        &numbers.get()[at * len..][..len]
+    }
+
+    /// Reads the panels from `first` on. Beyond the last neuron there are zeros.
+    fn read_together(&mut self, first: usize) {
         let Plan { level, lanes, .. } = *self.frame.plan;
-        let d = self.weights.nrows();
-        let last = (first + lanes).min(self.weights.ncols());
-        let neurons = &self.weights.as_slice()[first * d..last * d];
-        pack_panel(neurons, d, self.raw.get_mut(), lanes);
-        match self.frame.basis {
-            None => self.raw.get(),
-            Some(basis) => {
-                compiled::project(&basis.into, self.raw.get(), self.reduced.get_mut(), level);
-                self.reduced.get()
-            }
+        let (d, len) = (self.dimension, self.dimension * lanes);
+        let neurons = self.neurons.chunks(len).skip(first).chain(std::iter::repeat(&[][..]));
+        for (to, neurons) in self.raw.get_mut().chunks_exact_mut(len).zip(neurons) {
+            pack_panel(neurons, d, to, lanes);
+        }
+        if let Some(basis) = self.frame.basis {
+            compiled::project(&basis.into, self.raw.get(), self.reduced.get_mut(), level);
         }
     }
+}
+
+/// How many chunks one thread takes at least: all of them, if they hold only this many weights.
+fn fewest_chunks(weights: usize) -> usize {
+    if weights < SMALL { usize::MAX } else { 1 }
 }
 
 /// Packs the weights into chunks with `copies` copies of them, whose first `trained` coordinates move.
@@ -114,11 +141,8 @@ pub(super) fn pack<T: Float>(
     };
     let chunk = |first| pack_chunk(frame, shape(first), weights, output_weights, trained, copies);
     let firsts: Vec<usize> = (0..panels).step_by(per_chunk).collect();
-    if weights.len() < SMALL {
-        firsts.into_iter().map(chunk).collect()
-    } else {
-        firsts.into_par_iter().map(chunk).collect()
-    }
+    let chunks = firsts.into_par_iter().with_min_len(fewest_chunks(weights.len()));
+    chunks.map(chunk).collect()
 }
 
 fn pack_chunk<T: Float>(
@@ -141,10 +165,10 @@ fn pack_chunk<T: Float>(
     for copy in &mut chunk.weights[..copies] {
         *copy = Aligned::zeros(shape.weights_len())?;
     }
-    let mut reader = Reader::new(frame, weights)?;
+    let mut reader = Reader::new(frame, shape, weights)?;
     for panel in 0..shape.panels {
         let at = panel * panel_len;
-        let read = &reader.read(shape.first_neuron + panel * lanes)[..panel_len];
+        let read = &reader.read(panel)[..panel_len];
         chunk.weights[0].get_mut()[at..][..panel_len].copy_from_slice(read);
         // The other coordinates never move, so they are written only here.
         for copy in &mut chunk.weights[1..copies] {
@@ -160,14 +184,14 @@ pub(super) fn keep_initial<T: Float>(
     chunks: &mut [Chunk<T>],
     initial: &DMatrix<T>,
 ) -> Result<(), Error> {
-    chunks.par_iter_mut().try_for_each(|chunk| {
+    let chunks = chunks.par_iter_mut().with_min_len(fewest_chunks(initial.len()));
+    chunks.try_for_each(|chunk| {
         let shape = chunk.shape;
         let mut copy = Aligned::zeros(shape.weights_len())?;
-        let mut reader = Reader::new(frame, initial)?;
+        let mut reader = Reader::new(frame, shape, initial)?;
         let panels = copy.get_mut().chunks_exact_mut(shape.dimension * shape.lanes);
         for (panel, to) in panels.enumerate() {
-            let read = reader.read(shape.first_neuron + panel * shape.lanes);
-            to.copy_from_slice(&read[..to.len()]);
+            to.copy_from_slice(&reader.read(panel)[..to.len()]);
         }
         chunk.initial = Some(copy);
         Ok(())
@@ -181,12 +205,13 @@ pub(super) fn unpack<T: Float>(
     role: usize,
     weights: &mut DMatrix<T>,
 ) -> Result<(), Error> {
-    let d = weights.nrows();
+    let (d, fewest) = (weights.nrows(), fewest_chunks(weights.len()));
     let per_chunk = |chunk: &Chunk<T>| chunk.shape.panels * chunk.shape.lanes * d;
     let neurons = weights
         .as_mut_slice()
         .par_chunks_mut(chunks.first().map_or(1, per_chunk));
-    chunks.par_iter().zip(neurons).try_for_each(|(chunk, neurons)| {
+    let chunks = chunks.par_iter().with_min_len(fewest);
+    chunks.zip(neurons).try_for_each(|(chunk, neurons)| {
         let Shape { dimension, lanes, .. } = chunk.shape;
         let panels = chunk.weights[role].get().chunks_exact(dimension * lanes);
         let mut unreduce = frame
@@ -240,11 +265,8 @@ fn unpack_numbers<T: Float>(chunks: &[Chunk<T>], from: Place, numbers: &mut [T])
         }
     };
     let part = numbers_per_chunk(chunks);
-    if numbers.len() < SMALL {
-        chunks.iter().zip(numbers.chunks_mut(part)).for_each(of_chunk);
-    } else {
-        chunks.par_iter().zip(numbers.par_chunks_mut(part)).for_each(of_chunk);
-    }
+    let chunks = chunks.par_iter().with_min_len(fewest_chunks(numbers.len()));
+    chunks.zip(numbers.par_chunks_mut(part)).for_each(of_chunk);
 }
 
 /// Where numbers of the network lie.
@@ -276,11 +298,8 @@ pub(super) fn load<T: Float>(chunks: &mut [Chunk<T>], to: Place, numbers: &[T]) 
         }
     };
     let part = numbers_per_chunk(chunks);
-    if numbers.len() < SMALL {
-        chunks.iter_mut().zip(numbers.chunks(part)).for_each(of_chunk);
-    } else {
-        chunks.par_iter_mut().zip(numbers.par_chunks(part)).for_each(of_chunk);
-    }
+    let chunks = chunks.par_iter_mut().with_min_len(fewest_chunks(numbers.len()));
+    chunks.zip(numbers.par_chunks(part)).for_each(of_chunk);
 }
 
 /// From reduced coordinates to those of the network, one panel at a time: W = W_0 + Q (P - P_0).
@@ -331,12 +350,12 @@ pub(super) fn movement<T: Float>(
     // The largest squared distance of a neuron, and the sum of them all.
     let of_chunk = |chunk: &Chunk<T>| -> Result<(f64, f64), Error> {
         let Shape { dimension, lanes, .. } = chunk.shape;
-        let mut reader = Reader::new(frame, initial)?;
+        let mut reader = Reader::new(frame, chunk.shape, initial)?;
         let (mut largest, mut sum) = (0.0, 0.0);
         let mut squares = vec![0.0; lanes];
         let panels = chunk.weights[role].get().chunks_exact(dimension * lanes);
         for (panel, now) in panels.enumerate() {
-            let start = reader.read(chunk.shape.first_neuron + panel * lanes);
+            let start = reader.read(panel);
             squares.fill(0.0);
             for (now, start) in now.chunks_exact(lanes).zip(start.chunks_exact(lanes)) {
                 for ((square, now), start) in squares.iter_mut().zip(now).zip(start) {
@@ -348,7 +367,8 @@ pub(super) fn movement<T: Float>(
         }
         Ok((largest, sum))
     };
-    let parts: Vec<(f64, f64)> = chunks.par_iter().map(of_chunk).collect::<Result<_, _>>()?;
+    let chunks = chunks.par_iter().with_min_len(fewest_chunks(initial.len()));
+    let parts: Vec<(f64, f64)> = chunks.map(of_chunk).collect::<Result<_, _>>()?;
     let largest = parts.iter().map(|part| part.0).fold(0.0, f64::max);
     let sum: f64 = parts.iter().map(|part| part.1).sum();
     Ok(Movement {

@@ -14,11 +14,15 @@ use crate::engine::{Engine, outputs};
 use crate::error::Error;
 use crate::float::Float;
 use crate::network::ExpNetwork;
-use crate::numbers::{half_square, largest};
+use crate::numbers::{dot, half_square, largest};
 use nalgebra::{DMatrix, DVector};
+use rayon::prelude::*;
 
 /// The number of neurons whose weights are copied at a time.
 const NEURONS: usize = 1 << 16;
+
+/// The numbers that one thread reads at a time.
+const NUMBERS: usize = 1 << 16;
 
 /// Sums of squares of at least this are as good in f32 as in f64.
 const SMALLEST: f64 = 1e-20;
@@ -111,11 +115,13 @@ fn is_harmless<T: Float>(network: &ExpNetwork<T>, data: &Dataset<T>) -> bool {
 
 /// The largest 2-norm of a column.
 fn largest_norm<T: Float>(matrix: &DMatrix<T>) -> f64 {
-    let squares = matrix.column_iter().map(|column| {
-        let squares = column.iter().map(|x| x.as_f64() * x.as_f64());
-        squares.sum::<f64>()
-    });
-    squares.fold(0.0, f64::max).sqrt()
+    let columns = matrix.as_slice().par_chunks(matrix.nrows().max(1));
+    // In parts that one thread reads before another wakes up.
+    let columns = columns.with_min_len(NUMBERS / matrix.nrows().max(1) + 1);
+    columns
+        .map(|column| dot(column, column))
+        .reduce(|| 0.0, f64::max)
+        .sqrt()
 }
 
 fn too_large<T: Float>(network: &ExpNetwork<T>, data: &Dataset<T>, i: usize, problem: String) -> Error {

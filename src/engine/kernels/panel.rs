@@ -40,18 +40,19 @@ fn multiply_block<S: Simd, T: Float>(s: S, block: &Block, a: &[T], b: &[T], out:
     multiply_rows(s, block.rows, a, b, out, false);
 }
 
-/// <x_i, w> for every point: a matrix product, from [coordinate][P] to [point][P].
+/// <x_i, w> for every point: a matrix product, from [panel][coordinate][P] to [panel][point][P]. Each block of points is read
+/// once for all panels.
 #[inline(always)]
 pub fn project<S: Simd, T: Float>(s: S, points: &Points<T>, weights: &[T], out: &mut [T]) {
-    let panel = 2 * T::Native::<S>::LEN;
+    let lanes = 2 * T::Native::<S>::LEN;
+    let len = points.rows() * lanes;
+    let panels = out.len() / len.max(1);
     for block in &points.sample_blocks {
-        multiply_block(
-            s,
-            block,
-            points.forward.get(),
-            weights,
-            &mut out[block.first * panel..][..block.rows * panel],
-        );
+        for panel in 0..panels {
+            let weights = &weights[panel * (weights.len() / panels)..];
+            let out = &mut out[panel * len + block.first * lanes..][..block.rows * lanes];
+            multiply_block(s, block, points.forward.get(), weights, out);
+        }
     }
 }
 
