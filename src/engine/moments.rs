@@ -27,17 +27,14 @@ pub(super) fn weight_moments<T: Float>(
     let mut sums = MomentSums::zeros(k);
     // In groups, so that the partial sums take no more memory than the weights.
     let neurons: usize = chunks.iter().map(|chunk| chunk.shape.neurons).sum();
+    let fewest = if neurons * k * k < SMALL { usize::MAX } else { 1 };
     for chunks in chunks.chunks(neurons.div_ceil(k.max(1)).max(1)) {
         let of = |chunk: &Chunk<T>| {
             let mut sums = MomentSums::zeros(k);
             compiled::add_moments(chunk, level, role, &mut sums);
             sums
         };
-        let parts: Vec<MomentSums> = if neurons * k * k < SMALL {
-            chunks.iter().map(of).collect()
-        } else {
-            chunks.par_iter().map(of).collect()
-        };
+        let parts: Vec<MomentSums> = chunks.par_iter().with_min_len(fewest).map(of).collect();
         for part in &parts {
             sums.add(part);
         }

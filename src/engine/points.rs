@@ -239,11 +239,10 @@ const ROWS: usize = 64;
 /// Copies neurons (`dimension` numbers each) into a panel [coordinate][P]; missing ones are 0.
 pub(super) fn pack_panel<T: Float>(neurons: &[T], dimension: usize, panel: &mut [T], lanes: usize) {
     panel.fill(T::zero());
-    for (rows, first) in panel.chunks_mut(ROWS * lanes).zip((0..dimension).step_by(ROWS)) {
+    for first in (0..dimension).step_by(ROWS) {
         for (lane, neuron) in neurons.chunks_exact(dimension).enumerate() {
-            let part = &neuron[first..dimension.min(first + ROWS)];
-            for (row, &w) in rows.chunks_exact_mut(lanes).zip(part) {
-                row[lane] = w;
+            for (k, &w) in neuron.iter().enumerate().skip(first).take(ROWS) {
+                panel[k * lanes + lane] = w;
             }
         }
     }
@@ -251,11 +250,10 @@ pub(super) fn pack_panel<T: Float>(neurons: &[T], dimension: usize, panel: &mut 
 
 /// The inverse of `pack_panel`.
 pub(super) fn unpack_panel<T: Float>(panel: &[T], dimension: usize, neurons: &mut [T], lanes: usize) {
-    for (rows, first) in panel.chunks(ROWS * lanes).zip((0..dimension).step_by(ROWS)) {
+    for first in (0..dimension).step_by(ROWS) {
         for (lane, neuron) in neurons.chunks_exact_mut(dimension).enumerate() {
-            let part = &mut neuron[first..dimension.min(first + ROWS)];
-            for (row, w) in rows.chunks_exact(lanes).zip(part) {
-                *w = row[lane];
+            for (k, w) in neuron.iter_mut().enumerate().skip(first).take(ROWS) {
+                *w = panel[k * lanes + lane];
             }
         }
     }

@@ -111,7 +111,7 @@ impl<'a, T: Float> Reader<'a, T> {
     }
 }
 
-/// How many chunks one thread takes at least: all of them, if they hold only this many weights.
+/// How many chunks one thread takes at least: all of them, if there are few weights.
 fn fewest_chunks(weights: usize) -> usize {
     if weights < SMALL { usize::MAX } else { 1 }
 }

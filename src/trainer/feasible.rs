@@ -21,7 +21,7 @@ use rayon::prelude::*;
 /// The number of neurons whose weights are copied at a time.
 const NEURONS: usize = 1 << 16;
 
-/// The numbers that one thread reads at a time.
+/// The fewest numbers that one thread reads: it is done with fewer before another wakes up.
 const NUMBERS: usize = 1 << 16;
 
 /// Sums of squares of at least this are as good in f32 as in f64.
@@ -115,9 +115,8 @@ fn is_harmless<T: Float>(network: &ExpNetwork<T>, data: &Dataset<T>) -> bool {
 
 /// The largest 2-norm of a column.
 fn largest_norm<T: Float>(matrix: &DMatrix<T>) -> f64 {
-    let columns = matrix.as_slice().par_chunks(matrix.nrows().max(1));
-    // In parts that one thread reads before another wakes up.
-    let columns = columns.with_min_len(NUMBERS / matrix.nrows().max(1) + 1);
+    let d = matrix.nrows().max(1);
+    let columns = matrix.as_slice().par_chunks(d).with_min_len(NUMBERS / d + 1);
     columns
         .map(|column| dot(column, column))
         .reduce(|| 0.0, f64::max)

@@ -46,11 +46,13 @@ fn multiply_block<S: Simd, T: Float>(s: S, block: &Block, a: &[T], b: &[T], out:
 pub fn project<S: Simd, T: Float>(s: S, points: &Points<T>, weights: &[T], out: &mut [T]) {
     let lanes = 2 * T::Native::<S>::LEN;
     let len = points.rows() * lanes;
-    let panels = out.len() / len.max(1);
+    let count = out.len() / len;
     for block in &points.sample_blocks {
-        for panel in 0..panels {
-            let weights = &weights[panel * (weights.len() / panels)..];
-            let out = &mut out[panel * len + block.first * lanes..][..block.rows * lanes];
+        let panels = weights
+            .chunks_exact(weights.len() / count)
+            .zip(out.chunks_exact_mut(len));
+        for (weights, out) in panels {
+            let out = &mut out[block.first * lanes..][..block.rows * lanes];
             multiply_block(s, block, points.forward.get(), weights, out);
         }
     }
