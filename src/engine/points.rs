@@ -238,7 +238,9 @@ const ROWS: usize = 64;
 
 /// Copies neurons (`dimension` numbers each) into a panel [coordinate][P]; missing ones are 0.
 pub(super) fn pack_panel<T: Float>(neurons: &[T], dimension: usize, panel: &mut [T], lanes: usize) {
-    panel.fill(T::zero());
+    if neurons.len() < panel.len() {
+        panel.fill(T::zero());
+    }
     for first in (0..dimension).step_by(ROWS) {
         for (lane, neuron) in neurons.chunks_exact(dimension).enumerate() {
             for (k, &w) in neuron.iter().enumerate().skip(first).take(ROWS) {

@@ -16,10 +16,14 @@
 
 use super::points::Coordinates;
 use crate::float::Float;
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{DMatrix, DVector, DVectorView, DVectorViewMut};
+use rayon::prelude::*;
 
 /// A remainder shorter than this share of the longest point counts as rounding.
 const ROUNDING: f64 = 64.0 * f64::EPSILON;
+
+/// The numbers that one thread works on at least: it is done with fewer before another wakes up.
+const SMALL: usize = 20_000;
 
 /// The share of a step's multiplications that the reduction must save.
 const GAIN: f64 = 0.25;
@@ -71,9 +75,10 @@ struct Span {
     basis: Vec<DVector<f64>>,
 }
 
-/// Points in the coordinates of a span, `rows[i][l]` for point i along basis vector l, and their pivot order.
+/// Points in the coordinates of a span, and their pivot order.
 struct Expansion {
-    rows: Vec<Vec<f64>>,
+    /// Row l: the components along basis vector l.
+    components: DMatrix<f64>,
     order: Vec<usize>,
 }
 
@@ -87,18 +92,20 @@ impl Span {
 
     /// Adds the directions of these points, the longest remainder first, until only rounding is left.
     fn extend<T: Float>(&mut self, points: &DMatrix<T>) -> Expansion {
-        let mut rest: Vec<DVector<f64>> = points.column_iter().map(|x| x.map(Float::as_f64)).collect();
-        let longest = rest.iter().map(DVector::norm).fold(0.0, f64::max);
-        let mut rows = vec![Vec::new(); rest.len()];
-        let mut done = vec![false; rest.len()];
+        let longest = points
+            .map(Float::as_f64)
+            .column_iter()
+            .map(|x| x.norm())
+            .fold(0.0, f64::max);
+        let new = points.ncols().min(self.dimension - self.basis.len());
+        let mut remainders = Remainders::new(points, self.basis.len() + new);
         for q in &self.basis {
-            remove(q, &mut rest, &mut rows, &done);
+            remainders.remove(q);
         }
         let mut order = Vec::new();
-        let mut waiting: Vec<usize> = (0..rest.len()).collect();
+        let mut waiting: Vec<usize> = (0..points.ncols()).collect();
         while self.basis.len() < self.dimension && !waiting.is_empty() {
-            // `norm` adds one number after the other, `dot` eight at a time.
-            let norms: Vec<f64> = rest.iter().map(|x| x.dot(x).sqrt()).collect();
+            let norms = &remainders.norms;
             let at = (0..waiting.len())
                 .max_by(|&a, &b| norms[waiting[a]].total_cmp(&norms[waiting[b]]))
                 .unwrap_or(0);
@@ -108,20 +115,21 @@ impl Span {
             }
             waiting.swap_remove(at);
             order.push(pivot);
-            let q = self.orthonormal(&rest[pivot]);
+            let q = self.orthonormal(remainders.rest.column(pivot));
             // Samples before this one have no component along the new direction: their coordinates are exactly zero.
-            remove(&q, &mut rest, &mut rows, &done);
-            done[pivot] = true;
+            remainders.remove(&q);
+            remainders.done[pivot] = true;
             self.basis.push(q);
         }
         waiting.sort_unstable();
         order.extend(waiting);
-        Expansion { rows, order }
+        let components = remainders.components;
+        Expansion { components, order }
     }
 
     /// `x` orthogonalised against the basis ("twice is enough") and normalised.
-    fn orthonormal(&self, x: &DVector<f64>) -> DVector<f64> {
-        let mut q = x.clone();
+    fn orthonormal(&self, x: DVectorView<'_, f64>) -> DVector<f64> {
+        let mut q = x.into_owned();
         for _ in 0..2 {
             for b in &self.basis {
                 q.axpy(-b.dot(&q), b, 1.0);
@@ -131,25 +139,62 @@ impl Span {
     }
 }
 
-/// Moves the component along q from the remainders of the points to their coordinates, except for points that are
-/// `done`.
-fn remove(q: &DVector<f64>, rest: &mut [DVector<f64>], rows: &mut [Vec<f64>], done: &[bool]) {
-    for (i, (x, row)) in rest.iter_mut().zip(rows).enumerate() {
-        if done[i] {
-            continue;
+/// What is left of points beyond a span.
+struct Remainders {
+    rest: DMatrix<f64>,
+    /// Of each remainder.
+    norms: Vec<f64>,
+    /// Points that do not change any more.
+    done: Vec<bool>,
+    /// Row l: the components along basis vector l.
+    components: DMatrix<f64>,
+    /// The number of basis vectors so far.
+    removed: usize,
+}
+
+impl Remainders {
+    /// The points themselves, with room for so many components of each.
+    fn new<T: Float>(points: &DMatrix<T>, most: usize) -> Self {
+        let rest = points.map(Float::as_f64);
+        Self {
+            norms: rest.column_iter().map(norm).collect(),
+            done: vec![false; rest.ncols()],
+            components: DMatrix::zeros(most, rest.ncols()),
+            removed: 0,
+            rest,
         }
-        let part = q.dot(x);
-        x.axpy(-part, q, 1.0);
-        row.push(part);
     }
+
+    /// Moves the component along q, the next basis vector, from the remainders to the components.
+    fn remove(&mut self, q: &DVector<f64>) {
+        let (d, most, l) = (q.len(), self.components.nrows(), self.removed);
+        let rest = self.rest.as_mut_slice().par_chunks_mut(d);
+        let components = self.components.as_mut_slice().par_chunks_mut(most);
+        let points = rest.zip(components).zip(&mut self.norms).zip(&self.done);
+        points
+            .with_min_len(SMALL / d + 1)
+            .for_each(|(((x, components), length), done)| {
+                if !done {
+                    let mut x = DVectorViewMut::from_slice(x, d);
+                    components[l] = q.dot(&x);
+                    x.axpy(-components[l], q, 1.0);
+                    *length = norm(x.as_view());
+                }
+            });
+        self.removed += 1;
+    }
+}
+
+/// nalgebra's `norm` adds one number after the other, its `dot` eight at a time.
+fn norm(x: DVectorView<'_, f64>) -> f64 {
+    x.dot(&x).sqrt()
 }
 
 impl Expansion {
     /// k x n, the points in the given order.
     fn coordinates(&self, k: usize, order: &[usize]) -> DMatrix<f64> {
-        DMatrix::from_fn(k, order.len(), |l, p| {
-            self.rows[order[p]].get(l).copied().unwrap_or(0.0)
-        })
+        let component = |l: usize, p: usize| self.components.get((l, order[p])).copied().unwrap_or(0.0);
+        DMatrix::from_fn(k, order.len(), component)
     }
 }
 

@@ -53,62 +53,28 @@ impl<'a, T> Frame<'a, T> {
     }
 }
 
-/// Reads the panels of a network in the coordinates of the run, those of one chunk in order.
-struct Reader<'a, T> {
-    frame: Frame<'a, T>,
-    /// The neurons of the chunk, `dimension` numbers each.
-    neurons: &'a [T],
-    dimension: usize,
-    /// The number of panels that are read together.
-    together: usize,
-    raw: Aligned<T>,
-    reduced: Aligned<T>,
-}
-
-impl<'a, T: Float> Reader<'a, T> {
-    fn new(frame: Frame<'a, T>, shape: Shape, weights: &'a DMatrix<T>) -> Result<Self, Error> {
-        let lanes = frame.plan.lanes;
-        let reduced = frame.basis.map_or(0, |basis| basis.into.rows() * lanes);
-        let d = weights.nrows();
-        let raw = d * lanes;
-        let together = frame.basis.map_or(1, |_| TOGETHER / (raw * size_of::<T>()).max(1));
-        let together = together.clamp(1, shape.panels.max(1));
-        Ok(Self {
-            frame,
-            neurons: &weights.as_slice()[shape.first_neuron * d..][..shape.neurons * d],
-            dimension: d,
-            together,
-            raw: Aligned::zeros(together * raw)?,
-            reduced: Aligned::zeros(together * reduced)?,
-        })
-    }
-
-    /// The next panel of the chunk, [coordinate][P]: panel 0 first, then each in turn.
-    fn read(&mut self, panel: usize) -> &[T] {
-        let at = panel % self.together;
-        if at == 0 {
-            self.read_together(panel);
-        }
-        let numbers = match self.frame.basis {
-            None => &self.raw,
-            Some(_) => &self.reduced,
-        };
-        let len = numbers.get().len() / self.together;
-        &numbers.get()[at * len..][..len]
-    }
-
-    /// Reads the panels from `first` on. Beyond the last neuron there are zeros.
-    fn read_together(&mut self, first: usize) {
-        let Plan { level, lanes, .. } = *self.frame.plan;
-        let (d, len) = (self.dimension, self.dimension * lanes);
-        let neurons = self.neurons.chunks(len).skip(first).chain(std::iter::repeat(&[][..]));
-        for (to, neurons) in self.raw.get_mut().chunks_exact_mut(len).zip(neurons) {
-            pack_panel(neurons, d, to, lanes);
-        }
-        if let Some(basis) = self.frame.basis {
-            compiled::project(&basis.into, self.raw.get(), self.reduced.get_mut(), level);
+/// Reads the neurons of a chunk into `panels`, in the coordinates of the run. Beyond the last neuron there are zeros.
+fn read<T: Float>(frame: Frame<'_, T>, shape: Shape, weights: &DMatrix<T>, panels: &mut [T]) -> Result<(), Error> {
+    let Plan { level, lanes, .. } = *frame.plan;
+    let (d, len) = (weights.nrows(), shape.dimension * lanes);
+    let mut neurons = weights.as_slice()[shape.first_neuron * d..][..shape.neurons * d].chunks(d * lanes);
+    let mut pack = |to: &mut [T]| pack_panel(neurons.next().unwrap_or_default(), d, to, lanes);
+    let Some(basis) = frame.basis else {
+        panels.chunks_exact_mut(len).for_each(pack);
+        return Ok(());
+    };
+    let together = (TOGETHER / (d * lanes * size_of::<T>())).clamp(1, shape.panels);
+    let mut raw = Aligned::zeros(together * d * lanes)?;
+    let mut reduced = Aligned::zeros(together * basis.into.rows() * lanes)?;
+    for panels in panels.chunks_mut(together * len) {
+        raw.get_mut().chunks_exact_mut(d * lanes).for_each(&mut pack);
+        compiled::project(&basis.into, raw.get(), reduced.get_mut(), level);
+        let rows = reduced.get().chunks_exact(basis.into.rows() * lanes);
+        for (to, from) in panels.chunks_exact_mut(len).zip(rows) {
+            to.copy_from_slice(&from[..len]);
         }
     }
+    Ok(())
 }
 
 /// How many chunks one thread takes at least: all of them, if there are few weights.
@@ -165,14 +131,13 @@ fn pack_chunk<T: Float>(
     for copy in &mut chunk.weights[..copies] {
         *copy = Aligned::zeros(shape.weights_len())?;
     }
-    let mut reader = Reader::new(frame, shape, weights)?;
-    for panel in 0..shape.panels {
-        let at = panel * panel_len;
-        let read = &reader.read(panel)[..panel_len];
-        chunk.weights[0].get_mut()[at..][..panel_len].copy_from_slice(read);
-        // The other coordinates never move, so they are written only here.
-        for copy in &mut chunk.weights[1..copies] {
-            copy.get_mut()[at + trained * lanes..at + panel_len].copy_from_slice(&read[trained * lanes..]);
+    let [current, others @ ..] = &mut chunk.weights;
+    read(frame, shape, weights, current.get_mut())?;
+    // The other coordinates never move, so they are written only here.
+    for copy in &mut others[..copies - 1] {
+        let panels = copy.get_mut().chunks_exact_mut(panel_len);
+        for (to, from) in panels.zip(current.get().chunks_exact(panel_len)) {
+            to[trained * lanes..].copy_from_slice(&from[trained * lanes..]);
         }
     }
     Ok(chunk)
@@ -188,11 +153,7 @@ pub(super) fn keep_initial<T: Float>(
     chunks.try_for_each(|chunk| {
         let shape = chunk.shape;
         let mut copy = Aligned::zeros(shape.weights_len())?;
-        let mut reader = Reader::new(frame, shape, initial)?;
-        let panels = copy.get_mut().chunks_exact_mut(shape.dimension * shape.lanes);
-        for (panel, to) in panels.enumerate() {
-            to.copy_from_slice(&reader.read(panel)[..to.len()]);
-        }
+        read(frame, shape, initial, copy.get_mut())?;
         chunk.initial = Some(copy);
         Ok(())
     })
@@ -350,12 +311,12 @@ pub(super) fn movement<T: Float>(
     // The largest squared distance of a neuron, and the sum of them all.
     let of_chunk = |chunk: &Chunk<T>| -> Result<(f64, f64), Error> {
         let Shape { dimension, lanes, .. } = chunk.shape;
-        let mut reader = Reader::new(frame, chunk.shape, initial)?;
+        let mut starts = Aligned::zeros(chunk.shape.weights_len())?;
+        read(frame, chunk.shape, initial, starts.get_mut())?;
         let (mut largest, mut sum) = (0.0, 0.0);
         let mut squares = vec![0.0; lanes];
         let panels = chunk.weights[role].get().chunks_exact(dimension * lanes);
-        for (panel, now) in panels.enumerate() {
-            let start = reader.read(panel);
+        for (now, start) in panels.zip(starts.get().chunks_exact(dimension * lanes)) {
             squares.fill(0.0);
             for (now, start) in now.chunks_exact(lanes).zip(start.chunks_exact(lanes)) {
                 for ((square, now), start) in squares.iter_mut().zip(now).zip(start) {

@@ -1,6 +1,5 @@
 //! Symmetric tridiagonal matrices, given by their `diagonal` and `off_diagonal`.
 
-use nalgebra::{DMatrix, SymmetricEigen};
 use rayon::prelude::*;
 
 /// Eigenvalues bisected side by side, so that their divisions overlap.
@@ -8,6 +7,9 @@ const LANES: usize = 8;
 
 /// Bisections: from Gershgorin's interval down to a quarter of the rounding error of its larger end.
 const BISECTIONS: usize = 56;
+
+/// The most steps of Newton's method; five are usual for a few dimensions, and 2 k for k of them in the worst case seen.
+const NEWTON_STEPS: usize = 1000;
 
 /// All n >= 1 eigenvalues by bisection, largest first, with an error of the order of the rounding of the largest one.
 /// The squares of the off-diagonal entries must be finite. Costs O(n^2).
@@ -68,21 +70,57 @@ fn count_below(diagonal: &[f64], squares: &[f64], x: &[f64; LANES]) -> [usize; L
     below
 }
 
-/// The largest eigenvalue of the tridiagonal matrix and its eigenvector.
+/// The largest eigenvalue of a positive semidefinite tridiagonal matrix and its unit eigenvector; NaN if an entry is not finite. A
+/// further entry of `off_diagonal` leads out of the matrix.
+///
+/// The eigenvector comes from inverse iteration on e_1, to which no eigenvector is orthogonal if there are no zeros next to the
+/// diagonal: its error is that of rounding over its first component.
 pub(super) fn leading_pair(diagonal: &[f64], off_diagonal: &[f64]) -> (f64, Vec<f64>) {
     let k = diagonal.len();
-    let tridiagonal = DMatrix::from_fn(k, k, |i, j| match i.abs_diff(j) {
-        0 => diagonal[i],
-        1 => off_diagonal[i.min(j)],
-        _ => 0.0,
-    });
-    if tridiagonal.iter().any(|x| !x.is_finite()) {
+    let inner = &off_diagonal[..k.saturating_sub(1)];
+    if diagonal.iter().chain(inner).any(|x| !x.is_finite()) {
         return (f64::NAN, vec![f64::NAN; k]);
     }
-    let eigen = SymmetricEigen::new(tridiagonal);
-    let top = eigen.eigenvalues.imax();
-    let vector = eigen.eigenvectors.column(top).iter().copied().collect();
-    (eigen.eigenvalues[top].max(0.0), vector)
+    let unit = gershgorin(diagonal, inner).1;
+    if unit <= 0.0 {
+        let first = |i: usize| f64::from(u8::from(i == 0));
+        return (0.0, (0..k).map(first).collect());
+    }
+    // -T, with no eigenvalue below -1.
+    let scaled = |numbers: &[f64]| numbers.iter().map(|x| -x / unit).chain([0.0]).collect::<Vec<f64>>();
+    let (diagonal, off_diagonal) = (&scaled(diagonal)[..k], scaled(inner));
+    let shift = smallest_shift(diagonal, &off_diagonal);
+    let mut vector = solve(diagonal, &off_diagonal, shift, 1.0);
+    let norm = vector.iter().map(|x| x * x).sum::<f64>().sqrt();
+    for x in &mut vector {
+        *x /= norm;
+    }
+    (shift * unit, vector)
+}
+
+/// The smallest x >= 0 for which T + x I has no negative eigenvalue, if 1 is large enough: by Newton's method on its determinant p
+/// from 1, which descends to the largest root without passing it. p'/p is the sum of those of the pivots, all positive above.
+fn smallest_shift(diagonal: &[f64], off_diagonal: &[f64]) -> f64 {
+    let mut x = 1.0;
+    for _ in 0..NEWTON_STEPS {
+        let (mut pivot, mut slope, mut sum) = (f64::INFINITY, 0.0, 0.0);
+        let before = [0.0].iter().chain(off_diagonal);
+        for (centre, b) in diagonal.iter().zip(before) {
+            let ratio = b / pivot;
+            slope = 1.0 + ratio * ratio * slope;
+            pivot = centre + x - ratio * b;
+            if pivot <= 0.0 {
+                return x;
+            }
+            sum += slope / pivot;
+        }
+        let next = f64::max(x - 1.0 / sum, 0.0);
+        if next >= x {
+            return x;
+        }
+        x = next;
+    }
+    x
 }
 
 /// Entry k of T y, where T has one row more than columns: the last `off_diagonal` leads out of the Krylov space.
@@ -142,6 +180,36 @@ mod tests {
                 assert!((found - exact).abs() < 1e-15, "{n} {k}: {found} {exact}");
             }
         }
+    }
+
+    #[test]
+    fn leading_pairs() {
+        for n in [1, 2, 3, 8, 40, 200] {
+            let (diagonal, off_diagonal) = (vec![2.0; n], vec![-1.0; n]);
+            let (value, vector) = leading_pair(&diagonal, &off_diagonal);
+            let angle = n as f64 * PI / (n + 1) as f64;
+            let exact = 2.0 - 2.0 * angle.cos();
+            assert!((value - exact).abs() < 2e-15, "{n}: {value} {exact}");
+            let sines: Vec<f64> = (1..=n).map(|j| (j as f64 * angle).sin()).collect();
+            let norm = sines.iter().map(|x| x * x).sum::<f64>().sqrt();
+            for (found, exact) in vector.iter().zip(&sines) {
+                assert!((found - exact / norm).abs() < 1e-10, "{n}: {found} {}", exact / norm);
+            }
+        }
+    }
+
+    /// A matrix of Lanczos whose start is all but orthogonal to the leading eigenvector, and numbers near the ends of f64.
+    #[test]
+    fn leading_pairs_of_extreme_matrices() {
+        for scale in [1e-300, 1e-150, 1.0, 1e150] {
+            let (value, vector) = leading_pair(&[scale, 2.0 * scale], &[1e-9 * scale, 0.0]);
+            assert!((value / scale - 2.0).abs() < 1e-15, "{value}");
+            // The other eigenvector stays with a share of the rounding error over the start.
+            assert!(vector[0].abs() < 2e-6 && (vector[1] - 1.0).abs() < 1e-11, "{vector:?}");
+        }
+        assert_eq!(leading_pair(&[1e200], &[1e300]), (1e200, vec![1.0]));
+        assert_eq!(leading_pair(&[0.0, 0.0], &[0.0, 0.0]), (0.0, vec![1.0, 0.0]));
+        assert!(leading_pair(&[1.0, f64::INFINITY], &[0.0, 0.0]).0.is_nan());
     }
 
     #[test]

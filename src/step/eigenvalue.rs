@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::float::Float;
 use crate::linalg::leading;
 use crate::numbers::{largest, power_of_two};
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{DMatrix, DVector, DVectorView};
 
 /// How far, relatively, the result may exceed the eigenvalue.
 const TOLERANCE: f64 = 0.02;
@@ -19,6 +19,9 @@ const SCATTER: f64 = 0.1;
 
 /// With more coordinates, k x k products cost more than they save.
 const COORDINATES: usize = 1024;
+
+/// With at most so many points per coordinate, forming an n x n matrix costs less than some eight products without it.
+const FEW: usize = 6;
 
 /// lambda_max(G) for the current samples and weights: see `StepState::largest_kernel_eigenvalue`.
 ///
@@ -58,7 +61,7 @@ fn start_vector<T: Float>(engine: &Engine<T>) -> Result<DVector<f64>, Error> {
         return Ok(fixed_vector(n));
     }
     let (mean, covariance) = engine.weight_moments()?;
-    let mut kernel = GaussianKernel::new(points, &mean, covariance);
+    let mut kernel = GaussianKernel::new(points, &mean, &covariance);
     if let (roots @ [_, ..], batch) = (engine.roots(), engine.batch()) {
         let root = |i: usize| roots[batch.get(i).copied().unwrap_or(i)];
         kernel.scale.iter_mut().enumerate().for_each(|(i, s)| *s *= root(i));
@@ -77,40 +80,54 @@ fn start_vector<T: Float>(engine: &Engine<T>) -> Result<DVector<f64>, Error> {
 struct GaussianKernel {
     /// k x n.
     points: DMatrix<f64>,
-    /// C times the points.
+    /// The points with a 1 below, (k + 1) x n.
+    extended: DMatrix<f64>,
+    /// C times the points, with a 1 below, transposed: n x (k + 1).
     spread: DMatrix<f64>,
     /// exp(h(x)), scaled so that the largest is 1, times the factor of the sample's row of J.
     scale: DVector<f64>,
+    /// <x, y> (1 + x^T C y), where a few products without it would cost more.
+    entries: Option<DMatrix<f64>>,
 }
 
 impl GaussianKernel {
-    fn new(points: DMatrix<f64>, mean: &DVector<f64>, covariance: DMatrix<f64>) -> Self {
-        let spread = covariance * &points;
-        let exponent =
-            |(x, s): (nalgebra::DVectorView<'_, f64>, nalgebra::DVectorView<'_, f64>)| mean.dot(&x) + 0.5 * x.dot(&s);
-        let exponents = points.column_iter().zip(spread.column_iter()).map(exponent);
-        let exponents = DVector::from_iterator(points.ncols(), exponents);
+    fn new(points: DMatrix<f64>, mean: &DVector<f64>, covariance: &DMatrix<f64>) -> Self {
+        let (k, n) = points.shape();
+        let transposed = points.transpose();
+        let spread = &transposed * covariance;
+        let exponent = |(i, x): (usize, DVectorView<'_, f64>)| mean.dot(&x) + 0.5 * spread.row(i).tr_dot(&x);
+        let exponents = points.column_iter().enumerate().map(exponent);
+        let exponents = DVector::from_iterator(n, exponents);
         let largest = exponents.max();
+        let spread = spread.resize_horizontally(k + 1, 1.0);
+        let extended = points.clone().resize_vertically(k + 1, 1.0);
+        let entries = (n <= FEW * k).then(|| (transposed * &points).component_mul(&(&spread * &extended)));
         Self {
             scale: exponents.map(|h| (h - largest).exp()),
             points,
+            extended,
             spread,
+            entries,
         }
     }
 
-    /// 4 n k^2 flops: <x_i, x_j> (1 + x_i^T C x_j) is <x_i, (V + M C) x_j> for sums V over x_i and M over x_i x_i^T.
+    /// 4 n k (k + 1) flops without entries: x_i^T x_j (1 + x_i^T C x_j) is x_j^T M (x_j, 1) for a sum M over x_i (C x_i, 1)^T.
     fn product(&self, vector: &DVector<f64>) -> DVector<f64> {
         let weights = vector.component_mul(&self.scale);
-        let linear = &self.points * &weights;
-        let mut weighted = self.points.clone();
-        for (mut x, v) in weighted.column_iter_mut().zip(&weights) {
-            x *= *v;
-        }
-        let moment = weighted * self.spread.transpose();
-        let images = moment * &self.points;
-        let entries = self.points.column_iter().zip(images.column_iter()).zip(&self.scale);
-        let entries = entries.map(|((x, image), scale)| scale * (x.dot(&linear) + x.dot(&image)));
-        DVector::from_iterator(vector.len(), entries)
+        let mut product = match &self.entries {
+            Some(entries) => entries * weights,
+            None => {
+                let mut weighted = self.points.clone();
+                for (mut x, v) in weighted.column_iter_mut().zip(&weights) {
+                    x *= *v;
+                }
+                let images = (weighted * &self.spread) * &self.extended;
+                let entries = self.points.column_iter().zip(images.column_iter());
+                DVector::from_iterator(weights.len(), entries.map(|(x, image)| x.dot(&image)))
+            }
+        };
+        product.component_mul_assign(&self.scale);
+        product
     }
 
     /// The leading eigenvector. As in G, it is large where points are long and close to many others.
@@ -149,11 +166,16 @@ mod tests {
 
     #[test]
     fn the_kernel_of_normal_weights_follows_its_formula() {
-        let (k, n) = (3, 7);
+        for (k, n) in [(3, 7), (3, 50)] {
+            follows_its_formula(k, n);
+        }
+    }
+
+    fn follows_its_formula(k: usize, n: usize) {
         let root = DMatrix::from_fn(k, k, |i, j| (1.0 + i as f64 + 2.0 * j as f64).cos());
         let (mean, covariance) = (DVector::from_vec(vec![0.3, -0.2, 0.1]), &root * root.transpose());
         let points = points(k, n);
-        let kernel = GaussianKernel::new(points.clone(), &mean, covariance.clone());
+        let kernel = GaussianKernel::new(points.clone(), &mean, &covariance);
         let vector = fixed_vector(n);
         let h = |i: usize| mean.dot(&points.column(i)) + 0.5 * points.column(i).dot(&(&covariance * points.column(i)));
         let largest = (0..n).map(h).fold(f64::NEG_INFINITY, f64::max);

@@ -12,6 +12,9 @@ use nalgebra::{DMatrix, DVector};
 /// The rows and columns of a tile.
 const TILE: usize = 4;
 
+/// The columns of a tile that are summed at a time: with four, the sums would not fit in 16 registers.
+const PAIR: usize = 2;
+
 /// Panels per block.
 const BLOCK: usize = 8;
 
@@ -93,29 +96,33 @@ fn add_rows<S: Simd, T: Float>(
         .zip(a.chunks_exact(lanes))
     {
         let [a0, a1] = load::<S, T>(s, a);
-        *scaled = tile::<S, T>(s, panel, rows, k).map(|[w0, w1]| [a0 * a0 * w0, a1 * a1 * w1]);
+        *scaled = tile::<S, T, TILE>(s, panel, rows, k).map(|[w0, w1]| [a0 * a0 * w0, a1 * a1 * w1]);
         for (sum, [w0, w1]) in first.iter_mut().zip(scaled) {
             *sum = *sum + *w0 + *w1;
         }
     }
     for (columns, second) in (0..=rows).step_by(TILE).zip(second) {
-        let mut sums = *second;
-        for (left, panel) in scaled.iter().zip(panels.chunks_exact(dimension * lanes)) {
-            let right = tile::<S, T>(s, panel, columns, k);
-            for i in 0..TILE {
-                for j in 0..TILE {
-                    let sum = left[i][0].mul_add(right[j][0], sums[i][j]);
-                    sums[i][j] = left[i][1].mul_add(right[j][1], sum);
+        for pair in (0..TILE).step_by(PAIR) {
+            let mut sums: [[_; PAIR]; TILE] = std::array::from_fn(|i| [second[i][pair], second[i][pair + 1]]);
+            for (left, panel) in scaled.iter().zip(panels.chunks_exact(dimension * lanes)) {
+                let right: [_; PAIR] = tile::<S, T, PAIR>(s, panel, columns + pair, k);
+                for i in 0..TILE {
+                    for j in 0..PAIR {
+                        let sum = left[i][0].mul_add(right[j][0], sums[i][j]);
+                        sums[i][j] = left[i][1].mul_add(right[j][1], sum);
+                    }
                 }
             }
+            for (second, sums) in second.iter_mut().zip(sums) {
+                second[pair..pair + PAIR].copy_from_slice(&sums);
+            }
         }
-        *second = sums;
     }
 }
 
 /// The rows of a panel from `first` on; the last of the k rows is repeated as padding.
 #[inline(always)]
-fn tile<S: Simd, T: Float>(s: S, panel: &[T], first: usize, k: usize) -> [[T::Native<S>; 2]; TILE] {
+fn tile<S: Simd, T: Float, const ROWS: usize>(s: S, panel: &[T], first: usize, k: usize) -> [[T::Native<S>; 2]; ROWS] {
     let lanes = 2 * T::Native::<S>::LEN;
     std::array::from_fn(|i| load::<S, T>(s, &panel[(first + i).min(k - 1) * lanes..]))
 }
