@@ -78,8 +78,6 @@ fn start_vector<T: Float>(engine: &Engine<T>) -> Result<DVector<f64>, Error> {
 ///
 /// with 1 + x^T C y in place of the second exponential, so that products need no n x n matrix.
 struct GaussianKernel {
-    /// k x n.
-    points: DMatrix<f64>,
     /// The points with a 1 below, (k + 1) x n.
     extended: DMatrix<f64>,
     /// C times the points, with a 1 below, transposed: n x (k + 1).
@@ -99,12 +97,12 @@ impl GaussianKernel {
         let exponents = points.column_iter().enumerate().map(exponent);
         let exponents = DVector::from_iterator(n, exponents);
         let largest = exponents.max();
+        let products = (n <= FEW * k).then(|| transposed * &points);
         let spread = spread.resize_horizontally(k + 1, 1.0);
-        let extended = points.clone().resize_vertically(k + 1, 1.0);
-        let entries = (n <= FEW * k).then(|| (transposed * &points).component_mul(&(&spread * &extended)));
+        let extended = points.resize_vertically(k + 1, 1.0);
+        let entries = products.map(|products| products.component_mul(&(&spread * &extended)));
         Self {
             scale: exponents.map(|h| (h - largest).exp()),
-            points,
             extended,
             spread,
             entries,
@@ -117,12 +115,13 @@ impl GaussianKernel {
         let mut product = match &self.entries {
             Some(entries) => entries * weights,
             None => {
-                let mut weighted = self.points.clone();
+                let points = self.extended.rows(0, self.extended.nrows() - 1);
+                let mut weighted = points.into_owned();
                 for (mut x, v) in weighted.column_iter_mut().zip(&weights) {
                     x *= *v;
                 }
                 let images = (weighted * &self.spread) * &self.extended;
-                let entries = self.points.column_iter().zip(images.column_iter());
+                let entries = points.column_iter().zip(images.column_iter());
                 DVector::from_iterator(weights.len(), entries.map(|(x, image)| x.dot(&image)))
             }
         };
@@ -132,7 +131,7 @@ impl GaussianKernel {
 
     /// The leading eigenvector. As in G, it is large where points are long and close to many others.
     fn leading_eigenvector(&self) -> DVector<f64> {
-        let fixed = fixed_vector(self.points.ncols());
+        let fixed = fixed_vector(self.extended.ncols());
         match leading(fixed.clone(), GUESS_TOLERANCE, |v| Ok(self.product(v))) {
             Ok(found) if found.value > 0.0 && found.vector.iter().all(|x| x.is_finite()) => found.vector,
             _ => fixed,
