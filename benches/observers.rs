@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{SHAPES, Shape, is_tiny};
+use common::{SHAPES, Shape, is_tiny, median};
 use expnet::observer::{CsvLog, History, JsonLog, Observer};
 use expnet::{Session, Trainer};
 use std::fs::File;
@@ -89,9 +89,4 @@ fn measure(shape: Shape, trainers: Vec<Trainer<'_, f64>>, rounds: usize) -> Vec<
         }
     }
     times
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -128,9 +128,9 @@ fn eigenvalue<T: Float>(shape: Shape, starts: usize, memory: Memory) -> f64 {
     median(times.collect())
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// Times a run the way the peers do: one warm-up batch, then five batches of `steps` steps each.

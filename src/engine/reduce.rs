@@ -92,13 +92,9 @@ impl Span {
 
     /// Adds the directions of these points, the longest remainder first, until only rounding is left.
     fn extend<T: Float>(&mut self, points: &DMatrix<T>) -> Expansion {
-        let longest = points
-            .map(Float::as_f64)
-            .column_iter()
-            .map(|x| x.norm())
-            .fold(0.0, f64::max);
         let new = points.ncols().min(self.dimension - self.basis.len());
         let mut remainders = Remainders::new(points, self.basis.len() + new);
+        let longest = remainders.rest.column_iter().map(|x| x.norm()).fold(0.0, f64::max);
         for q in &self.basis {
             remainders.remove(q);
         }

