@@ -1,6 +1,6 @@
 //! Cholesky factorisation, with an estimate of the condition number.
 
-use super::Threads;
+use super::{Threads, backend};
 use crate::error::Error;
 use nalgebra::{DMatrix, DVector, DVectorViewMut};
 use rayon::prelude::*;
@@ -24,12 +24,12 @@ impl Cholesky {
     /// Costs n^3 / 3 flops. Errors: no memory for the workspace.
     pub fn new(mut matrix: DMatrix<f64>) -> Result<Option<Self>, Error> {
         let threads = Threads::of(matrix.nrows());
-        Ok(factor(&mut matrix, threads)?.then_some(Self { lower: matrix }))
+        Ok(backend::factor(&mut matrix, threads)?.then_some(Self { lower: matrix }))
     }
 
     /// The same on this thread alone, for several factors at the same time.
     pub fn on_one_thread(mut matrix: DMatrix<f64>) -> Result<Option<Self>, Error> {
-        Ok(factor(&mut matrix, Threads::One)?.then_some(Self { lower: matrix }))
+        Ok(backend::factor(&mut matrix, Threads::One)?.then_some(Self { lower: matrix }))
     }
 
     /// From L, a finite matrix whose diagonal is positive; numbers above it do not matter.
@@ -49,7 +49,7 @@ impl Cholesky {
 
     /// L^-1, on and below the diagonal; arbitrary numbers above it. Costs n^3 / 3 flops.
     pub fn into_inverse_factor(mut self) -> DMatrix<f64> {
-        invert(&mut self.lower);
+        backend::invert(&mut self.lower);
         self.lower
     }
 
@@ -64,7 +64,7 @@ impl Cholesky {
         let kept: Vec<Vec<DVector<f64>>> = blocks
             .map(|(block, diagonal)| {
                 let first = block * COLUMNS;
-                let columns = inverse_columns(&self.lower, first, diagonal.len());
+                let columns = backend::inverse_columns(&self.lower, first, diagonal.len());
                 let norms = columns.column_iter().map(|column| column.norm_squared());
                 diagonal.iter_mut().zip(norms).for_each(|(entry, norm)| *entry = norm);
                 let last = first + diagonal.len();
@@ -153,90 +153,6 @@ pub(crate) fn norm_1(lower: &DMatrix<f64>) -> f64 {
         sums[j] += column.iter().map(|entry| entry.abs()).sum::<f64>();
     }
     sums.max()
-}
-
-/// Replaces the lower triangle with L; false if there is no factor.
-#[cfg(feature = "faer")]
-fn factor(matrix: &mut DMatrix<f64>, threads: Threads) -> Result<bool, Error> {
-    use faer::dyn_stack::{MemBuffer, MemStack};
-    use faer::linalg::cholesky::llt::factor::{
-        LltParams, LltRegularization, cholesky_in_place, cholesky_in_place_scratch,
-    };
-    use faer::{MatMut, Spec};
-
-    /// Columns factored before the rest is updated. With twice faer's default of 128, the rest, which exceeds the
-    /// cache, is updated half as often.
-    const BLOCK: usize = 256;
-
-    let n = matrix.nrows();
-    let par = threads.into();
-    let mut spec = Spec::<LltParams, f64>::default();
-    spec.config.block_size = BLOCK;
-    let scratch = cholesky_in_place_scratch::<f64>(n, par, spec);
-    let mut scratch = MemBuffer::try_new(scratch).map_err(|_| super::eigen::out_of_memory("a Cholesky factor", n))?;
-    let view = MatMut::from_column_major_slice_mut(matrix.as_mut_slice(), n, n);
-    let (none, scratch) = (LltRegularization::default(), MemStack::new(&mut scratch));
-    Ok(cholesky_in_place(view, none, par, scratch, spec).is_ok())
-}
-
-/// Replaces the lower triangle with L; false if there is no factor.
-#[cfg(not(feature = "faer"))]
-#[expect(clippy::unnecessary_wraps, reason = "fallible with faer")]
-fn factor(matrix: &mut DMatrix<f64>, _: Threads) -> Result<bool, Error> {
-    match nalgebra::Cholesky::new(std::mem::take(matrix)) {
-        Some(factor) => {
-            *matrix = factor.unpack_dirty();
-            Ok(true)
-        }
-        None => Ok(false),
-    }
-}
-
-/// Columns `first` to `first + count` of the inverse of a lower triangular matrix, without the zeros of rows 0 to `first`.
-#[cfg(feature = "faer")]
-fn inverse_columns(lower: &DMatrix<f64>, first: usize, count: usize) -> DMatrix<f64> {
-    use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
-    use faer::{MatMut, MatRef, Par};
-
-    let n = lower.nrows();
-    let mut columns = DMatrix::identity(n - first, count);
-    let factor = MatRef::from_column_major_slice(lower.as_slice(), n, n);
-    let right = MatMut::from_column_major_slice_mut(columns.as_mut_slice(), n - first, count);
-    solve_lower_triangular_in_place(factor.submatrix(first, first, n - first, n - first), right, Par::Seq);
-    columns
-}
-
-/// Columns `first` to `first + count` of the inverse of a lower triangular matrix, without the zeros of rows 0 to `first`.
-#[cfg(not(feature = "faer"))]
-fn inverse_columns(lower: &DMatrix<f64>, first: usize, count: usize) -> DMatrix<f64> {
-    let rest = lower.nrows() - first;
-    let mut columns = DMatrix::identity(rest, count);
-    // Cannot fail: the diagonal of a factor has no zeros.
-    lower
-        .view((first, first), (rest, rest))
-        .solve_lower_triangular_mut(&mut columns);
-    columns
-}
-
-/// Replaces a lower triangular matrix, whose diagonal has no zeros, with its inverse.
-#[cfg(feature = "faer")]
-fn invert(lower: &mut DMatrix<f64>) {
-    use faer::linalg::triangular_inverse::invert_lower_triangular;
-    use faer::{MatMut, MatRef};
-
-    let n = lower.nrows();
-    let factor = lower.clone();
-    let inverse = MatMut::from_column_major_slice_mut(lower.as_mut_slice(), n, n);
-    let factor = MatRef::from_column_major_slice(factor.as_slice(), n, n);
-    invert_lower_triangular(inverse, factor, Threads::of(n).into());
-}
-
-/// Replaces a lower triangular matrix, whose diagonal has no zeros, with its inverse.
-#[cfg(not(feature = "faer"))]
-fn invert(lower: &mut DMatrix<f64>) {
-    let mut inverse = DMatrix::identity(lower.nrows(), lower.nrows());
-    lower.solve_lower_triangular_mut(&mut inverse);
-    *lower = inverse;
 }
 
 #[cfg(test)]
