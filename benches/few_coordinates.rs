@@ -15,7 +15,7 @@ mod chart;
 mod common;
 
 use chart::{BLUE, Curve, GREY, ORANGE, dots, figure, key, line};
-use common::{FEW, Peers, Shape, Timing, is_tiny, run_by, unit_points};
+use common::{FEW, Peers, Shape, Timing, is_tiny, run, unit_points};
 use expnet::kernel::Predictor;
 use expnet::{Dataset, Float, Memory, Pass};
 use kuva::prelude::*;
@@ -59,7 +59,7 @@ fn steps(seconds: f64) -> usize {
 
 /// The best of three; of one, if a step may take a second.
 fn time<T: Float>(shape: Shape, count: usize, pass: Pass) -> Timing {
-    let run = || run_by::<T>(shape, count, (Memory::Auto, pass));
+    let run = || run::<T>(shape, count, (Memory::Auto, pass));
     let first = run();
     if is_tiny() || count == 1 {
         first
@@ -88,7 +88,7 @@ fn compare<T: Float>(shape: Shape, peers: &Peers) {
     // As many steps of each, so that the losses can be compared.
     let count = if is_tiny() { 2 } else { 5 };
     let expanded = time::<T>(shape, count, Pass::Auto);
-    let direct = run_by::<T>(shape, count, (Memory::Auto, Pass::Direct));
+    let direct = run::<T>(shape, count, (Memory::Auto, Pass::Direct));
     let (seconds, loss) = jax::<T>(shape, count, peers).unwrap_or((f64::NAN, f64::NAN));
     let expanded = expanded.best(time::<T>(shape, count, Pass::Auto));
     println!(

@@ -4,10 +4,11 @@
 //! ```text
 //! jax, ...      how many times longer their step takes, alternating, best of three medians each; of one, where it is over 4 times
 //! share         of the limit t = flops / peak + n m t_exp; flops = 4 n d m, or 4 m (n k - k (k - 1) / 2) in reduced
-//!               coordinates; `expansion` where the step does not go through pairs and this is no limit
+//!               coordinates; `expansion` where the step does not go through pairs and this is no limit. Limits and steps
+//!               are measured in turn: the median of 31 ratios
 //! threads       how many times longer a step takes on one thread
 //! set-up        packing, reduction and the first forward pass; then the same plus the largest eigenvalue; in units of a step, and
-//!               warm like the steps: medians of several starts
+//!               warm like the steps, in turn with them: medians of 31 ratios
 //! ```
 //!
 //! Arguments choose shapes, types and peers: `-- A f64 jax torch-compile`. `alone` omits the peers; `recompute`
@@ -16,9 +17,10 @@
 
 mod common;
 
-use common::{FEW, OTHERS, Peers, Shape, Timing, is_tiny, run, shapes, steps};
-use expnet::roofline::{Limits, level_name, limits};
-use expnet::{ExpNetwork, Float, Initializer, Memory, Trainer};
+use common::turns::{self, Turns};
+use common::{FEW, OTHERS, Peers, Shape, is_tiny, run, shapes, steps};
+use expnet::roofline::{Limits, level_name};
+use expnet::{ExpNetwork, Float, Initializer, Memory, Pass, Trainer};
 
 /// The number of medians of which each takes the best.
 const ROUNDS: usize = 3;
@@ -52,15 +54,20 @@ fn main() {
     }
     let named = all.iter().any(|shape| wants(shape.name));
     let chosen = all.into_iter().filter(|shape| !named || wants(shape.name));
-    let doubles = (wants("f64") || !wants("f32")).then(|| Machine::measure::<f64>(bench.threads));
-    let singles = (wants("f32") || !wants("f64")).then(|| Machine::measure::<f32>(bench.threads));
+    let (doubles, singles) = (wants("f64") || !wants("f32"), wants("f32") || !wants("f64"));
+    if doubles {
+        print_limits::<f64>(bench.threads);
+    }
+    if singles {
+        print_limits::<f32>(bench.threads);
+    }
     bench.head();
     for shape in chosen {
-        if let Some(machine) = &doubles {
-            bench.row::<f64>(shape, machine);
+        if doubles {
+            bench.row::<f64>(shape);
         }
-        if let Some(machine) = &singles {
-            bench.row::<f32>(shape, machine);
+        if singles {
+            bench.row::<f32>(shape);
         }
     }
 }
@@ -71,35 +78,22 @@ struct Bench {
     peers: Peers,
 }
 
-/// The limits of one thread and of all threads.
-struct Machine {
-    one: Limits,
-    all: Limits,
-}
-
-impl Machine {
-    fn measure<T: Float>(threads: usize) -> Self {
-        let machine = Self {
-            one: limits::<T>(1),
-            all: limits::<T>(threads),
-        };
-        // Reference values for a good implementation of the exponential on one core.
-        let reference = if T::NAME == "f64" {
-            " (0.23 with AVX-512, 0.55 with AVX2)"
-        } else {
-            ""
-        };
-        for (name, Limits { peak, exp }, reference) in
-            [("1 thread", machine.one, reference), ("all threads", machine.all, "")]
-        {
-            println!(
-                "{} {name}: {:.0} GF/s, {:.3} ns per exponential{reference}",
-                T::NAME,
-                peak / 1e9,
-                exp * 1e9
-            );
-        }
-        machine
+/// Prints the limits of one thread and of all threads.
+fn print_limits<T: Float>(threads: usize) {
+    // Reference values for a good implementation of the exponential on one core.
+    let reference = if T::NAME == "f64" {
+        " (0.23 with AVX-512, 0.55 with AVX2)"
+    } else {
+        ""
+    };
+    for (name, threads, reference) in [("1 thread", 1, reference), ("all threads", threads, "")] {
+        let Limits { peak, exp } = Limits::best::<T>(threads);
+        println!(
+            "{} {name}: {:.0} GF/s, {:.3} ns per exponential{reference}",
+            T::NAME,
+            peak / 1e9,
+            exp * 1e9
+        );
     }
 }
 
@@ -113,13 +107,13 @@ impl Bench {
         println!("|---|---|---|{}---|---|---|", "---|".repeat(self.peers.names().len()));
     }
 
-    fn row<T: Float>(&self, shape: Shape, machine: &Machine) {
+    fn row<T: Float>(&self, shape: Shape) {
         let count = steps(shape);
-        let on = |threads: usize| -> Timing {
+        let pool = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             pool.expect("threads can be started")
-                .install(|| run::<T>(shape, count, self.memory))
         };
+        let on = |threads: usize| pool(threads).install(|| run::<T>(shape, count, (self.memory, Pass::Auto)));
         let (mut one, mut all) = (on(1), on(self.threads));
         let mut others = vec![f64::INFINITY; self.peers.names().len()];
         for _ in 0..if is_tiny() { 1 } else { ROUNDS } {
@@ -136,8 +130,9 @@ impl Bench {
         }
         // A small problem runs on one thread and has the limit of one thread.
         let single = all.step > 0.9 * one.step;
-        let limit = if single { machine.one } else { machine.all };
-        let least = flops(shape) as f64 / limit.peak + (shape.n * shape.m) as f64 * limit.exp;
+        let threads = if single { 1 } else { self.threads };
+        let least = |limit: Limits| flops(shape) as f64 / limit.peak + (shape.n * shape.m) as f64 * limit.exp;
+        let turns = pool(self.threads).install(|| turns::take::<T>(shape, self.memory, (threads, all.step), least));
         print!("| {:27} | {:4} | {:>8} |", shape.size(), T::NAME, readable(all.step));
         for time in others {
             print!(" {:>11.1} x |", time / all.step);
@@ -145,14 +140,14 @@ impl Bench {
         let share = if FEW.iter().any(|few| few.name == shape.name) {
             "expansion".to_owned()
         } else {
-            format!("{:.0}%", 100.0 * least / all.step)
+            format!("{:.0}%", 100.0 * turns.share)
         };
         let threads = if single {
             "one".to_owned()
         } else {
             format!("{:.2} x", one.step / all.step)
         };
-        let (setup, eigenvalue) = (all.setup / all.step, all.eigenvalue / all.step);
+        let Turns { setup, eigenvalue, .. } = turns;
         println!(" {share:>9} | {threads:>7} | {setup:5.1}, {eigenvalue:5.1} |");
     }
 }

@@ -58,6 +58,41 @@ pub(crate) mod option {
     }
 }
 
+/// Of `Vec<T>`.
+pub(crate) mod numbers {
+    use super::{Deserialize, Deserializer, Float, Number, Serializer};
+
+    #[allow(clippy::ptr_arg)] // serde requires this signature
+    pub fn serialize<T: Float, S: Serializer>(numbers: &Vec<T>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(numbers.iter().map(|x| Number::of(*x)))
+    }
+
+    pub fn deserialize<'de, T: Float, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+        Vec::<Number>::deserialize(deserializer)?
+            .iter()
+            .map(Number::value)
+            .collect()
+    }
+}
+
+/// Of `Vec<Option<T>>`.
+pub(crate) mod options {
+    use super::{Deserialize, Deserializer, Float, Number, Serializer};
+
+    #[allow(clippy::ptr_arg)] // serde requires this signature
+    pub fn serialize<T: Float, S: Serializer>(numbers: &Vec<Option<T>>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(numbers.iter().map(|x| x.map(Number::of)))
+    }
+
+    pub fn deserialize<'de, T: Float, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Option<T>>, D::Error> {
+        let numbers = Vec::<Option<Number>>::deserialize(deserializer)?;
+        numbers
+            .into_iter()
+            .map(|number| number.map(|x| x.value()).transpose())
+            .collect()
+    }
+}
+
 pub(crate) mod seconds {
     use super::{Deserialize, Deserializer, Error, Serializer};
     use std::time::Duration;

@@ -42,11 +42,11 @@
 //! | `CsvOptions`, `CsvColumns` | data sets from CSV with text columns and missing values; points to predict at |
 //! | [`Initializer`], [`ExpNetwork`] | random starts; forward, residual, loss, gradient, a single step |
 //! | [`Trainer`], [`Session`], [`FitReport`], [`Termination`] | the training loop, whole or step by step, and its outcome |
-//! | [`Objective`] | value, gradient and products with Jacobian and Hessian, for optimisers from outside |
+//! | [`Objective`] | value, gradient and products with Jacobian and Hessian, for external optimisers |
 //! | [`schedule`] | step sizes: the trait, the built-in schedules, how to write your own |
 //! | [`method`] | directions: the trait, the built-in methods, how to write your own |
 //! | [`observer`] | watching a run: history, logs, progress bar, closures |
-//! | [`ExpRegressor`] | scaling, network and training in one: fit, predict, score |
+//! | [`ExpRegressor`], [`KernelRegressor`] | scaling, choice of settings and fit in one, for a network of finite or infinite width: fit, predict, score |
 //! | [`metrics`] | R², RMSE and MAE of predictions |
 //! | [`kernel`] | tangent kernels of finite and infinite width, their spectra, regression with them, and linearised networks |
 //! | [`certificate`] | proofs of convergence, and widths that suffice for one |

@@ -41,7 +41,7 @@ fn reserve(what: &'static str, numbers: usize) -> Result<Vec<f64>, Error> {
             what,
             numbers,
             remedy: "use fewer samples, or a method without n x n matrices (`GaussNewton::matrix_free`, \
-                     `kernel::Solver::ConjugateGradient`)",
+                     `kernel::Solver::ConjugateGradient` with a small `rank`)",
         }),
     }
 }

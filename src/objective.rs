@@ -1,4 +1,4 @@
-//! The loss as a function of a flat vector of weights, for optimisers from outside.
+//! The loss as a function of a flat vector of weights, for external optimisers.
 
 use crate::communicator::Link;
 use crate::dataset::Dataset;
@@ -9,7 +9,7 @@ use crate::network::ExpNetwork;
 use crate::numbers::{first_not_finite, overflow};
 use crate::step::Linearization;
 
-/// The loss L(w) = 1/2 ||F(w, X) - y||^2 as a function of the weights, with its derivatives, for optimisers from outside:
+/// The loss L(w) = 1/2 ||F(w, X) - y||^2 as a function of the weights, with its derivatives, for external optimisers:
 /// those of argmin, your own, or any that ask for a value and a gradient.
 ///
 /// Weights, gradients and directions are slices of d m numbers, one neuron after the other, in the order of

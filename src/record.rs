@@ -238,7 +238,9 @@ impl Record {
     pub(crate) fn damaged(&self, name: &str, problem: &str) -> Error {
         Error::Record {
             what: format!("`{name}` of `{}`", self.kind),
-            problem: format!("{problem}: the record is damaged or was written by another version"),
+            problem: format!(
+                "{problem}: the record is damaged or was written by another version; resume from another checkpoint, or start the run again"
+            ),
         }
     }
 
@@ -246,7 +248,7 @@ impl Record {
     pub(crate) fn not_restored(&self) -> Error {
         Error::Record {
             what: format!("the record of `{}`", self.kind),
-            problem: "cannot be restored: `restore` is not implemented".into(),
+            problem: "cannot be restored: `restore` is not implemented; implement it beside `save`, as in the example of `Record`".into(),
         }
     }
 }
@@ -469,17 +471,18 @@ mod tests {
         let says = |error: Error, text: &str| assert_eq!(error.to_string(), text);
         says(
             record.get::<f64>("siez").unwrap_err(),
-            "`siez` of `Careful` is missing: the record is damaged or was written by another version",
+            "`siez` of `Careful` is missing: the record is damaged or was written by another version; resume from another checkpoint, or start the \
+             run again",
         );
         says(
             record.get::<usize>("size").unwrap_err(),
             "`size` of `Careful` is 0.5, which is not a `usize`: \
-             the record is damaged or was written by another version",
+             the record is damaged or was written by another version; resume from another checkpoint, or start the run again",
         );
         says(
             record.get::<f64>("last").unwrap_err(),
             "`last` of `Careful` is not set, which is not a number: \
-             the record is damaged or was written by another version",
+             the record is damaged or was written by another version; resume from another checkpoint, or start the run again",
         );
         says(
             record.agree("size", 0.25).unwrap_err(),

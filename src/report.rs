@@ -118,7 +118,7 @@ impl<T: Float> FitReport<T> {
         self.passes
     }
 
-    /// How many of the passes were computed by an expansion into monomials: see [`Pass`](crate::Pass).
+    /// How many of the passes were computed by an expansion, into monomials or harmonics: see [`Pass`](crate::Pass).
     pub fn expanded_passes(&self) -> usize {
         self.expanded_passes
     }

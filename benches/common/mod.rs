@@ -2,8 +2,9 @@
 #![allow(dead_code)] // Each bench uses only part of it.
 
 pub mod linalg;
+pub mod turns;
 
-use expnet::{Dataset, ExpNetwork, Float, Memory, Pass, Trainer, schedule};
+use expnet::{Dataset, ExpNetwork, Float, Memory, Pass, Trainer};
 use nalgebra::{DMatrix, DVector};
 use std::process::Command;
 use std::time::Instant;
@@ -85,47 +86,23 @@ pub fn problem<T: Float>(shape: Shape) -> (ExpNetwork<T>, Dataset<T>) {
     )
 }
 
-/// Timings of a run, in seconds.
+/// Timings of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
-    /// The median of five batches, per step.
+    /// Seconds per step: the median of five batches.
     pub step: f64,
-    /// Packing, reduction and the first forward pass: the median of as many starts as there are twenty steps.
-    pub setup: f64,
-    /// Set-up and the largest eigenvalue, as often.
-    pub eigenvalue: f64,
     /// The loss after the first batch, which is not timed.
     pub loss: f64,
 }
 
 impl Timing {
-    /// The elementwise minimum.
+    /// The shorter step.
     pub fn best(self, other: Self) -> Self {
         Self {
             step: self.step.min(other.step),
-            setup: self.setup.min(other.setup),
-            eigenvalue: self.eigenvalue.min(other.eigenvalue),
             loss: self.loss,
         }
     }
-}
-
-/// Seconds to compute the largest eigenvalue, which the default schedule does before the first step.
-fn eigenvalue<T: Float>(shape: Shape, starts: usize, memory: Memory) -> f64 {
-    let (mut net, data) = problem::<T>(shape);
-    let times = (0..starts).map(|_| {
-        let mut seconds = 0.0;
-        let schedule = schedule::from_fn(|state: &mut schedule::StepState<'_, T>| {
-            let begin = Instant::now();
-            state.largest_kernel_eigenvalue();
-            seconds = begin.elapsed().as_secs_f64();
-            T::zero()
-        });
-        let trainer = Trainer::new(schedule).memory(memory).max_steps(1);
-        trainer.fit(&mut net, &data).expect("a step of size 0 is allowed");
-        seconds
-    });
-    median(times.collect())
 }
 
 pub fn median(mut values: Vec<f64>) -> f64 {
@@ -133,43 +110,17 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Times a run the way the peers do: one warm-up batch, then five batches of `steps` steps each.
-pub fn run<T: Float>(shape: Shape, steps: usize, memory: Memory) -> Timing {
-    let timing = run_by::<T>(shape, steps, (memory, Pass::Auto));
-    Timing {
-        eigenvalue: timing.setup + eigenvalue::<T>(shape, starts(steps), memory),
-        ..timing
-    }
-}
-
-/// The number of timed starts for so many steps per batch.
-fn starts(steps: usize) -> usize {
-    steps / 20 + 1
-}
-
 /// That of the peers: stable for many points, too.
 pub fn step_size(shape: Shape) -> f64 {
     1e-3 / shape.m as f64 / (shape.n as f64 / 100.0).max(1.0)
 }
 
-/// The same by this kind of pass, without the eigenvalue.
-pub fn run_by<T: Float>(shape: Shape, steps: usize, (memory, pass): (Memory, Pass)) -> Timing {
+/// Times a run the way the peers do: one warm-up batch, then five batches of `steps` steps each.
+pub fn run<T: Float>(shape: Shape, steps: usize, (memory, pass): (Memory, Pass)) -> Timing {
     let (mut net, data) = problem::<T>(shape);
-    let trainer = || {
-        Trainer::new(step_size(shape))
-            .max_steps(usize::MAX)
-            .memory(memory)
-            .pass(pass)
-    };
-    let setups = (0..starts(steps)).map(|_| {
-        let begin = Instant::now();
-        let session = trainer().start(&mut net, &data).expect("the problem is valid");
-        let seconds = begin.elapsed().as_secs_f64();
-        drop(session);
-        seconds
-    });
-    let setup = median(setups.collect());
-    let mut session = trainer().start(&mut net, &data).expect("the problem is valid");
+    let trainer = Trainer::new(step_size(shape)).max_steps(usize::MAX);
+    let trainer = trainer.memory(memory).pass(pass);
+    let mut session = trainer.start(&mut net, &data).expect("the problem is valid");
     let (mut times, mut loss) = (Vec::new(), f64::NAN);
     for batch in 0..6 {
         let begin = Instant::now();
@@ -184,8 +135,6 @@ pub fn run_by<T: Float>(shape: Shape, steps: usize, (memory, pass): (Memory, Pas
     }
     Timing {
         step: median(times),
-        setup,
-        eigenvalue: f64::NAN,
         loss,
     }
 }

@@ -112,7 +112,7 @@ pub fn certify_at<T: Float>(net: &ExpNetwork<T>, data: &Dataset<T>, step_size: f
 }
 
 /// Tries to prove by theorem N that full Gauss-Newton, W <- W - J^T G^-1 e, converges quadratically from `net`, and with it
-/// that an exact interpolant lies nearby. Costs as [`certify`].
+/// that an exact interpolant lies nearby. Costs the same as [`certify`].
 ///
 /// ```
 /// use expnet::{Dataset, Initializer, certificate};
@@ -130,8 +130,8 @@ pub fn certify_gauss_newton<T: Float>(net: &ExpNetwork<T>, data: &Dataset<T>) ->
 }
 
 /// Tries to prove by theorem F that frozen Gauss-Newton, W <- W - J_0^T G_0^-1 e with the Jacobian of the start, converges
-/// linearly from `net`, and with it that an exact interpolant lies nearby. Holds for the narrowest networks of all. Costs
-/// as [`certify`].
+/// linearly from `net`, and with it that an exact interpolant lies nearby. Of all theorems on a given start, this one usually
+/// holds for the narrowest networks. Costs the same as [`certify`].
 ///
 /// Errors: those of [`certify`].
 pub fn certify_frozen<T: Float>(net: &ExpNetwork<T>, data: &Dataset<T>) -> Result<NewtonCertificate, Error> {

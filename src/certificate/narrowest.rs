@@ -104,7 +104,8 @@ impl NarrowestSearch {
         require(widest >= 2, name, widest, "at least 2: neurons come in pairs")
     }
 
-    /// The network and its certificate. Costs O(n^2 m + n^3) per width, and tries about 10 to 20 widths.
+    /// The network and its certificate. Tries about 10 to 20 widths; each costs O(n^2 m + n^3), and for small problems O(n^3 m +
+    /// n^4) (see [`Effort`]).
     ///
     /// Errors: [`Error::NotProved`], with the largest width tried and what failed there; data with sample weights; a kernel
     /// that overflows; a setting out of range.

@@ -45,8 +45,9 @@ impl Memory {
 
 /// How a pass is computed: pair by pair, or by an expansion that needs no pairs.
 ///
-/// Where the points have at most four coordinates (or lie in a space of at most four dimensions), exp(<w, x>) is a sum of few
-/// monomials to the last bit, and a pass costs n + m instead of n m. An expansion is used only where it keeps the promise of
+/// Where the points have at most four coordinates (or lie in a space of at most four dimensions), exp(<w, x>) is, up to rounding,
+/// a sum of few monomials (or harmonics, on a circle), and a pass costs n + m instead of n m. An expansion is used only where it
+/// keeps the promise of
 /// the direct pass, 1e-12 of the scale in `f64` and 1e-5 in `f32`; as weights grow, its degree rises, until digits would
 /// cancel and the run continues directly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

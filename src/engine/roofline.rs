@@ -20,14 +20,31 @@ pub struct Limits {
     pub exp: f64,
 }
 
-/// Measures the limits for type T on this many threads: the best of several tries.
-pub fn limits<T: Float>(threads: usize) -> Limits {
-    let level = Plan::new::<T>(Memory::Auto).map_or(fearless_simd::Level::new(), |plan| plan.level);
-    let flops = best_rate(threads, || dispatch!(level, s => multiply_adds::<_, T>(s)));
-    let exps = best_rate(threads, || dispatch!(level, s => exponentials::<_, T>(s)));
-    Limits {
-        peak: 2.0 * flops,
-        exp: 1.0 / exps,
+impl Limits {
+    /// The limits for type T on this many threads, from one try of some ten milliseconds.
+    pub fn sample<T: Float>(threads: usize) -> Self {
+        let level = Plan::new::<T>(Memory::Auto).map_or(fearless_simd::Level::new(), |plan| plan.level);
+        let flops = rate(threads, || dispatch!(level, s => multiply_adds::<_, T>(s)));
+        let exps = rate(threads, || dispatch!(level, s => exponentials::<_, T>(s)));
+        Self {
+            peak: 2.0 * flops,
+            exp: 1.0 / exps,
+        }
+    }
+
+    /// The best of several tries.
+    pub fn best<T: Float>(threads: usize) -> Self {
+        let tries = (0..20).map(|_| Self::sample::<T>(threads));
+        tries.fold(
+            Self {
+                peak: 0.0,
+                exp: f64::INFINITY,
+            },
+            |best, next| Self {
+                peak: best.peak.max(next.peak),
+                exp: best.exp.min(next.exp),
+            },
+        )
     }
 }
 
@@ -40,23 +57,20 @@ pub fn level_name() -> String {
     name.split('(').next().unwrap_or_default().to_string()
 }
 
-/// Operations per second of `work`, which returns how many it did.
-fn best_rate(threads: usize, work: impl Fn() -> usize + Sync) -> f64 {
+/// Operations per second of `work`, which returns how many it did, on all threads together.
+fn rate(threads: usize, work: impl Fn() -> usize + Sync) -> f64 {
     let one = || {
         let start = Instant::now();
         let mut done = 0;
-        while start.elapsed().as_millis() < 10 {
+        while start.elapsed().as_millis() < 5 {
             done += work();
         }
         done as f64 / start.elapsed().as_secs_f64()
     };
-    let together = || {
-        std::thread::scope(|scope| {
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(one)).collect();
-            one() + others.into_iter().filter_map(|thread| thread.join().ok()).sum::<f64>()
-        })
-    };
-    (0..9).map(|_| together()).fold(0.0, f64::max)
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(one)).collect();
+        one() + others.into_iter().filter_map(|thread| thread.join().ok()).sum::<f64>()
+    })
 }
 
 /// The pattern of the microkernel without its loads: 24 (or 8) independent accumulators.

@@ -7,7 +7,7 @@ use crate::memory;
 use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
-/// The range of lambda, relative to the mean of the kernel's diagonal, as powers of ten.
+/// The range of lambda, relative to the mean of s_i K_ii, as powers of ten.
 const RANGE: std::ops::RangeInclusive<f64> = -7.0..=2.5;
 /// The distance of the grid on which a search without a guess starts.
 const SCAN: f64 = 2.0;
@@ -25,7 +25,8 @@ pub(crate) struct LeaveOneOut<'a> {
     /// R y.
     labels: DVector<f64>,
     roots: &'a Roots,
-    /// The mean of the diagonal of K, of which lambda is searched in powers of ten.
+    /// The mean of s_i K_ii over the samples that count, of which lambda is searched in powers of ten: it grows with the weights as
+    /// lambda does.
     unit: f64,
     groups: &'a [Vec<usize>],
     /// The samples of all groups, in ascending order.
@@ -73,8 +74,8 @@ impl<'a> LeaveOneOut<'a> {
         groups: &'a [Vec<usize>],
         validation: Option<Validation<'a>>,
     ) -> Self {
-        let mean = kernel.diagonal().mean();
         roots.scale_triangle(&mut kernel);
+        let mean = kernel.trace() / roots.count(labels.len()).max(1) as f64;
         let mut grouped: Vec<usize> = groups.iter().flatten().copied().collect();
         grouped.sort_unstable();
         Self {
@@ -125,14 +126,19 @@ impl<'a> LeaveOneOut<'a> {
         let n = dual.len();
         let (diagonal, columns) = factor.inverse_diagonal(&self.grouped);
         let mut errors = dual.component_div(&diagonal);
-        let variance = dual.dot(&errors);
+        // The covariance of the errors at a group left out is t^2 ([A^-1]_gg)^-1, so e_g^T [A^-1]_gg e_g = e_g^T [A^-1 y]_g is about
+        // t^2 times the size of the group.
+        let mut variance = dual.dot(&errors);
         // [A^-1]_ij = sum_k M_ki M_kj for M = L^-1, whose column i is this one.
         let column = |i: usize| columns.column(self.grouped.partition_point(|&other| other < i));
         for group in self.groups {
             let block = DMatrix::from_fn(group.len(), group.len(), |i, j| column(group[i]).dot(&column(group[j])));
             let right = DVector::from_fn(group.len(), |i, _| dual[group[i]]);
             if let Some(left_out) = nalgebra::Cholesky::new(block).map(|factor| factor.solve(&right)) {
-                group.iter().zip(&left_out).for_each(|(&i, &e)| errors[i] = e);
+                for ((&i, &e), &c) in group.iter().zip(&left_out).zip(&right) {
+                    variance += c * (e - errors[i]);
+                    errors[i] = e;
+                }
             }
         }
         let coefficients = self.roots.scaled(dual).into_owned();
@@ -148,7 +154,19 @@ impl<'a> LeaveOneOut<'a> {
         }
     }
 
-    /// The lambda with the smallest leave-one-out error, and its power of ten relative to the mean of the diagonal.
+    /// The fit with a `lambda` > 0 that was chosen elsewhere.
+    ///
+    /// Errors: no memory; a kernel that is singular with this lambda.
+    pub fn given(&self, lambda: f64) -> Result<HeldOut, Error> {
+        self.at(lambda)?.ok_or_else(|| Error::Singular {
+            what: "the kernel of the training points",
+            condition: f64::INFINITY,
+            cause: format!("lambda = {lambda:e} is below its rounding"),
+            remedy: "use a larger lambda, or let leave-one-out choose it".into(),
+        })
+    }
+
+    /// The lambda with the smallest leave-one-out error, and its power of ten relative to the mean of s_i K_ii.
     ///
     /// Descends on a grid from `guess`, a power of ten, to a local minimum, which `parabolas` refine, two of them to within about a percent of the error: three evaluations of
     /// [`at`](Self::at) and one per parabola. Without a guess a coarse scan of the whole range comes first, with five more.
@@ -173,7 +191,9 @@ impl<'a> LeaveOneOut<'a> {
             what: "the kernel of the training points, with every lambda tried",
             condition: f64::INFINITY,
             cause: "its entries are not those of a positive definite matrix".into(),
-            remedy: "check the points for extreme values".into(),
+            remedy: "check the points for extreme values, leave `ScalingOptions::unit_sphere` and `clip` on, or use a smaller \
+                     `std_dev`"
+                .into(),
         })
     }
 }
@@ -354,6 +374,21 @@ mod tests {
                 let expected = sum / weights.sum();
                 assert!(
                     (found.mean_square / expected - 1.0).abs() < 1e-9,
+                    "{lambda} {found:?} {expected}"
+                );
+
+                let roots = weights.map(f64::sqrt);
+                let system = &kernel.component_mul(&(&roots * roots.transpose())) + DMatrix::identity(12, 12) * lambda;
+                let inverse = system.try_inverse().unwrap();
+                let standardised = sets.iter().map(|set| {
+                    let errors = DVector::from_vec(refit(&kernel, &labels, weights, lambda, set));
+                    let errors = errors.component_mul(&roots.select_rows(set));
+                    errors.dot(&(inverse.select_rows(set).select_columns(set) * &errors))
+                });
+                let count = weights.iter().filter(|weight| **weight > 0.0).count();
+                let expected = standardised.sum::<f64>() / count as f64;
+                assert!(
+                    (found.variance / expected - 1.0).abs() < 1e-9,
                     "{lambda} {found:?} {expected}"
                 );
             }

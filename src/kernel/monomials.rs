@@ -17,6 +17,7 @@
 use super::fit::Fit;
 use super::limit::Limit;
 use super::roots::Roots;
+use super::times_exp;
 use crate::engine::{MOST_COORDINATES, PointSet, Polynomial, Powers, rank};
 use crate::error::Error;
 use crate::float::Float;
@@ -286,8 +287,10 @@ impl MonomialFit {
     /// The standard deviation of f at each column of `points` (d x k): k numbers,
     ///
     /// ```text
-    /// sqrt(lambda phi^T (Phi R^2 Phi^T + lambda I)^-1 phi)
+    /// sqrt(lambda phi^T (Phi R^2 Phi^T + lambda I)^-1 phi + K(x, x) - phi^T phi)
     /// ```
+    ///
+    /// where the last two terms cancel unless the point is farther out than the training points, for which the features suffice.
     ///
     /// Costs N^2 flops per point for N features.
     ///
@@ -303,8 +306,20 @@ impl MonomialFit {
         let mut deviations = Vec::with_capacity(points.ncols());
         for first in (0..points.ncols()).step_by(BLOCK) {
             let block = points.columns(first, BLOCK.min(points.ncols() - first)).into_owned();
-            let half = factor.half_solve(features.at(&block));
-            deviations.extend(half.column_iter().map(|column| (lambda * column.norm_squared()).sqrt()));
+            let features = features.at(&block);
+            let missing = block.column_iter().zip(features.column_iter()).map(|(x, features)| {
+                let square = x.norm_squared();
+                let prior = times_exp(square, 2.0 * self.limit.std_dev().powi(2) * square);
+                (prior - features.norm_squared()).max(0.0)
+            });
+            let missing: Vec<f64> = missing.collect();
+            let half = factor.half_solve(features);
+            let explained = half.column_iter().map(|column| lambda * column.norm_squared());
+            deviations.extend(
+                explained
+                    .zip(missing)
+                    .map(|(explained, missing)| (explained + missing).sqrt()),
+            );
         }
         match deviations.iter().position(|deviation| !deviation.is_finite()) {
             None => Ok(DVector::from_vec(deviations)),
@@ -391,6 +406,10 @@ mod tests {
                     let posterior = predictor.posterior(lambda).unwrap();
                     let (a, b) = (fit.std_dev(&others).unwrap(), posterior.std_dev(&others).unwrap());
                     assert!((&a - &b).amax() < 1e-6, "{d} {n} {lambda}");
+                    // Farther out than the training points, where their features do not suffice.
+                    let others = points(d, 40, 4.0);
+                    let (a, b) = (fit.std_dev(&others).unwrap(), posterior.std_dev(&others).unwrap());
+                    assert!((&a - &b).amax() < 1e-6 * b.amax(), "{d} {n} {lambda}");
                 }
             }
         }

@@ -13,6 +13,7 @@
 use super::spectrum::Spectrum;
 use super::weighted_kernel::WeightedKernel;
 use crate::error::Error;
+use crate::memory;
 use nalgebra::{DMatrix, DVector};
 
 /// P^-1, or the identity for rank 0.
@@ -26,7 +27,7 @@ pub(super) struct Preconditioner {
 
 impl Preconditioner {
     pub fn new(kernel: &WeightedKernel, lambda: f64, rank: usize) -> Result<Self, Error> {
-        let factor = pivoted_cholesky(kernel, rank, lambda);
+        let factor = pivoted_cholesky(kernel, rank, lambda)?;
         if factor.ncols() == 0 {
             return Ok(Self {
                 basis: factor,
@@ -57,15 +58,15 @@ impl Preconditioner {
 
 /// L, n x k with k <= `rank`, such that L L^T approximates K. Stops early once the diagonal of K - L L^T is
 /// rounding noise or its trace is at most `trace`.
-fn pivoted_cholesky(kernel: &WeightedKernel, rank: usize, trace: f64) -> DMatrix<f64> {
+fn pivoted_cholesky(kernel: &WeightedKernel, rank: usize, trace: f64) -> Result<DMatrix<f64>, Error> {
     let n = kernel.samples();
     let mut diagonal = kernel.diagonal();
     let noise = n as f64 * f64::EPSILON * diagonal.max();
-    let mut factor = DMatrix::zeros(n, rank.min(n));
+    let mut factor = memory::matrix("the preconditioner of conjugate gradients", n, rank.min(n))?;
     for k in 0..factor.ncols() {
         let pivot = diagonal.imax();
         if diagonal[pivot] <= noise || diagonal.sum() <= trace {
-            return factor.columns(0, k).into_owned();
+            return Ok(factor.columns(0, k).into_owned());
         }
         let row = factor.view((pivot, 0), (1, k)).transpose();
         let column = (kernel.column(pivot) - factor.columns(0, k) * row) / diagonal[pivot].sqrt();
@@ -73,7 +74,7 @@ fn pivoted_cholesky(kernel: &WeightedKernel, rank: usize, trace: f64) -> DMatrix
         diagonal[pivot] = 0.0;
         factor.set_column(k, &column.column(0));
     }
-    factor
+    Ok(factor)
 }
 
 #[cfg(test)]
@@ -100,7 +101,7 @@ mod tests {
     fn full_rank_cholesky_is_exact() {
         let points = points(12, 5);
         let limit = limit(&points, 0.6);
-        let factor = pivoted_cholesky(&limit, 40, 0.0);
+        let factor = pivoted_cholesky(&limit, 40, 0.0).unwrap();
         assert_eq!(factor.ncols(), 12);
         let kernel = limit_kernel(&points, 0.6).unwrap();
         assert!((&factor * factor.transpose() - &kernel).amax() < 1e-14 * kernel.amax());
@@ -109,12 +110,12 @@ mod tests {
     #[test]
     fn stops_at_the_rank_the_trace_and_the_noise() {
         let limit = limit(&points(40, 2), 0.3);
-        assert_eq!(pivoted_cholesky(&limit, 7, 0.0).ncols(), 7);
+        assert_eq!(pivoted_cholesky(&limit, 7, 0.0).unwrap().ncols(), 7);
         let trace = limit.diagonal().sum();
-        let few = pivoted_cholesky(&limit, 40, 0.01 * trace);
+        let few = pivoted_cholesky(&limit, 40, 0.01 * trace).unwrap();
         assert!(few.ncols() < 7 && few.norm_squared() >= 0.99 * trace, "{}", few.ncols());
         // 40 points in the plane: far fewer than 40 eigenvalues are above the rounding error.
-        let all = pivoted_cholesky(&limit, 40, 0.0).ncols();
+        let all = pivoted_cholesky(&limit, 40, 0.0).unwrap().ncols();
         assert!((10..40).contains(&all), "{all}");
     }
 

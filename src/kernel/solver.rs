@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Solver {
-    /// Cholesky for up to 4096 points. For more, if they have at most four coordinates, ridge regression with the N monomials of
-    /// which the limit kernel consists to the last bit, in about 2^d n N + N^3 / 3 flops and O(n + N^2) memory; otherwise
+    /// Cholesky for up to 4096 points. For more, if they have at most four coordinates, ridge regression with the N monomials of which the limit
+    /// kernel consists up to rounding, in about 2^d n N + N^3 / 3 flops and O(n + N^2) memory; otherwise
     /// conjugate gradients with default settings.
     #[default]
     Auto,

@@ -13,13 +13,15 @@ pub fn with_spectrum(spectrum: &[f64]) -> DMatrix<f64> {
     (&matrix + matrix.transpose()) / 2.0
 }
 
+type Eigen = Result<(DVector<f64>, DMatrix<f64>), Error>;
+
 struct Backend {
     name: &'static str,
     factor: fn(&mut DMatrix<f64>, Threads) -> Result<bool, Error>,
     inverse_columns: fn(&DMatrix<f64>, usize, usize) -> DMatrix<f64>,
     invert: fn(&mut DMatrix<f64>),
     eigenvalues: fn(&DMatrix<f64>, f64) -> Result<DVector<f64>, Error>,
-    eigen: fn(&DMatrix<f64>, f64) -> Result<(DVector<f64>, DMatrix<f64>), Error>,
+    eigen: fn(&DMatrix<f64>, f64) -> Eigen,
 }
 
 fn backends() -> Vec<Backend> {

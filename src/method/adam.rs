@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Every weight moves by about eta per step, so the natural step size is of the order of 1e-3, whatever the scale of the loss;
-/// the default schedule is 1e-3. Steps that decay ([`Cosine`](crate::schedule::Cosine),
-/// [`ExponentialDecay`](crate::schedule::ExponentialDecay)) reach smaller residuals than a constant one, around whose minimum
-/// the weights jump by eta. Directions are those of `optax.adam` and `optax.adamw`.
+/// the default schedule is 1e-3. Step sizes that decay ([`Cosine`](crate::schedule::Cosine),
+/// [`ExponentialDecay`](crate::schedule::ExponentialDecay)) reach smaller residuals than a constant one, with which the weights
+/// keep jumping by about eta around the minimum. Directions are those of `optax.adam` and `optax.adamw`.
 ///
 /// Costs 12 d m flops per step in addition to its passes, in `f64` on one thread, and memory for 2 d m numbers in `f64`.
 /// Schedules that assume a gradient are refused.

@@ -131,6 +131,7 @@ impl<T: Float> Method<T> for Minibatch {
     }
 
     fn prepare(&mut self, _: usize) -> Result<(), Error> {
+        self.shuffle = None;
         self.check_settings()
     }
 

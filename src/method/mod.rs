@@ -13,7 +13,7 @@
 //!
 //! | method | p |
 //! |---|---|
-//! | [`Lbfgs`] | an approximation of H^-1 g from the last k steps, g = J^T e |
+//! | [`Lbfgs`] | the inverse of the Hessian of L, approximated from the last k steps, times the gradient g = J^T e |
 //! | [`Adam`] | g, scaled weight by weight with the size of recent gradients; AdamW with weight decay |
 //!
 //! A custom method, gradient descent on the sum of absolute errors:

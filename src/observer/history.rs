@@ -2,6 +2,7 @@
 
 use super::{Movement, Observer, Progress};
 use crate::error::Error;
+use crate::exact;
 use crate::float::Float;
 use crate::setting::checked_serde;
 use nalgebra::DMatrix;
@@ -33,8 +34,10 @@ pub struct History {
     every: usize,
     watches_movement: bool,
     steps: Vec<usize>,
+    #[serde(with = "exact::numbers")]
     losses: Vec<f64>,
     step_sizes: Vec<Option<f64>>,
+    #[serde(with = "exact::options")]
     validation_losses: Vec<Option<f64>>,
     seconds: Vec<f64>,
     movements: Vec<Movement>,
@@ -207,5 +210,25 @@ impl<T: Float> Observer<T> for History {
 
     fn every(&self) -> usize {
         self.every
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_that_overflow_come_back_from_json() {
+        let history = History {
+            steps: vec![0, 1],
+            losses: vec![f64::INFINITY, 1.5],
+            step_sizes: vec![None, Some(0.1)],
+            validation_losses: vec![None, Some(f64::INFINITY)],
+            seconds: vec![0.0, 1.0],
+            movements: vec![Movement::default(); 2],
+            ..History::default()
+        };
+        let json = serde_json::to_string(&history).unwrap();
+        assert_eq!(serde_json::from_str::<History>(&json).unwrap(), history, "{json}");
     }
 }

@@ -32,6 +32,7 @@ pub use progress_bar::ProgressBar;
 
 use crate::engine;
 use crate::error::Error;
+use crate::exact;
 use crate::float::Float;
 use crate::network::ExpNetwork;
 use crate::report::FitReport;
@@ -253,7 +254,9 @@ impl<T: Float> Progress<'_, T> {
 #[non_exhaustive]
 pub struct Movement {
     /// The maximum over all neurons of ||w_r - w_r(0)||_2.
+    #[serde(with = "exact::number")]
     pub largest: f64,
     /// The Frobenius norm ||W - W_0||_F.
+    #[serde(with = "exact::number")]
     pub frobenius: f64,
 }

@@ -42,7 +42,7 @@ impl<T: Float> ExpRegressor<T> {
     /// kept = std_devs > 0                                       # constant columns are left out
     /// x = (raw[:, kept] - means[kept]) / std_devs[kept]         # standardise
     /// x = np.clip(x, -clip, clip) / lengths[kept]               # clip, length scales
-    /// bias = (beta or 1) * np.sqrt(x.shape[1])
+    /// bias = (beta or 1) * np.sqrt(max(x.shape[1], 1))
     /// x = np.hstack([x, np.full((len(x), 1), bias)])            # bias
     /// x = x / np.linalg.norm(x, axis=1, keepdims=True)          # unit_sphere
     /// y = label_mean + label_std_dev * (np.exp(x @ W.T) @ a)    # labels

@@ -156,17 +156,17 @@ impl KernelOptions {
         self.check_settings()?;
         let Choice {
             scaling,
-            mut selection,
+            selection,
             variance,
         } = Problem {
             data,
             validation: None,
             scaling: self.scaling,
+            lambda: self.lambda,
             length_scales: self.length_scales,
             std_dev: self.std_dev,
         }
         .choose()?;
-        selection.lambda = self.lambda.unwrap_or(selection.lambda);
         let scaled = scaling.apply(data)?;
         let solution = if scaled.samples() <= MAX_DIRECT {
             Solution::Exact(Predictor::new(&scaled, self.std_dev)?.posterior(selection.lambda)?)
@@ -303,7 +303,7 @@ impl<T: Float> KernelRegressor<T> {
         &self.selection
     }
 
-    /// What the data had to be changed in: columns that were left out.
+    /// Changes that were made to the data before the fit: constant columns that were left out. Usually empty.
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.problems

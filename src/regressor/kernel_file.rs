@@ -62,7 +62,7 @@ impl<T: Float> KernelRegressor<T> {
     /// | `scaling.means`, `scaling.std_devs`, `scaling.lengths` | raw columns | as in [`ExpRegressor::save`](crate::ExpRegressor::save) |
     /// | `points` | n x d | the scaled training points, or the centres, one per row |
     /// | `coefficients` | n | c: the prediction is sum_i c_i K(x_i, x), in scaled units |
-    /// | `factor` | n x n | the upper triangular U: U^T U = R K R + lambda I, or the matrix M of centres (see below); N x N for N monomials: U^T U = Phi R^2 Phi^T + lambda I |
+    /// | `factor` | n x n | the upper triangular U: U^T U = R K R + lambda I, with centres, U^T U = B B^T + lambda I for B = V^T K(centres, X) R; N x N for N monomials: U^T U = Phi R^2 Phi^T + lambda I |
     /// | `weight_roots` | n | R: the roots of the sample weights, if there are any |
     /// | `whitening` | n x n | with centres: V, upper triangular, with V V^T = K^-1 up to a jitter |
     ///
@@ -87,11 +87,13 @@ impl<T: Float> KernelRegressor<T> {
     /// if solution == "exact":
     ///     half = np.linalg.solve(factor.T, weight_roots[:, None] * cross)          # without weights: cross
     ///     var = prior - (half**2).sum(0)
-    /// else:
+    /// elif solution == "low_rank":
     ///     b = whitening.T @ cross
     ///     var = prior - (b**2).sum(0) + lam * (np.linalg.solve(factor.T, b)**2).sum(0)
     /// std = label_std_dev * np.sqrt(variance * (lam + var))
     /// ```
+    ///
+    /// With `monomials`, predictions are the same; standard deviations need the features Phi, which this snippet does not compute.
     ///
     /// ```
     /// # let path = std::env::temp_dir().join(format!("expnet-doc-kernel-regressor-{}", std::process::id()));

@@ -147,7 +147,7 @@ impl RegressorOptions {
         self
     }
 
-    /// The maximum number of steps. Defaults to 8 steps of Gauss-Newton, which stop by themselves before as a rule, or to 1000 with
+    /// The maximum number of steps. Defaults to 8 steps of Gauss-Newton (training usually converges sooner), or to 1000 with
     /// early stopping. If it cuts training short, [`FitReport::problems`](crate::FitReport::problems) says so.
     pub fn max_steps(mut self, steps: usize) -> Self {
         self.max_steps = Some(steps);
@@ -217,13 +217,6 @@ impl RegressorOptions {
                 with: "`Training::EarlyStopping`",
                 reason: "early stopping has no ridge; remove one of the two",
             }),
-            Training::EarlyStopping if self.validation == Some(0.0) && self.patience.is_some() => {
-                Err(Error::Incompatible {
-                    what: "`RegressorOptions::patience`",
-                    with: "`validation(0.0)`",
-                    reason: "patience counts steps without improvement of the validation loss; use a fraction above 0",
-                })
-            }
             _ => Ok(()),
         }
     }

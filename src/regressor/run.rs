@@ -69,7 +69,8 @@ impl<'a, T: Float> RegressorRun<'a, T> {
     }
 
     /// A warm start: keeps the scaling and the settings chosen for `model`, and trains on from its weights. The ridge then holds the
-    /// weights near those. Width, sigma and scaling of the options do not matter.
+    /// weights near those. Width, sigma and scaling of the options do not matter. If `model` has no ridge, because it was stopped early or
+    /// made from parts, give [`RegressorOptions::lambda`].
     pub fn warm_start(mut self, model: &'a ExpRegressor<T>) -> Self {
         self.earlier = Some(model);
         self
@@ -77,11 +78,12 @@ impl<'a, T: Float> RegressorRun<'a, T> {
 
     /// Chooses settings, initialises and trains. See [`RegressorOptions::fit`].
     ///
-    /// Cost, for n samples, d columns and m neurons: the choice takes about 40 factorisations of p x p matrices, p = min(n, 300 +
+    /// Cost, for n samples, d columns and m neurons: the choice takes about 30 factorisations of p x p matrices, p = min(n, 300 +
     /// n / 4, 1500). Up to n = 4096, training takes a few steps of n^2 m + n^3 / 3 multiply-adds; beyond, some 100 passes of
     /// 4 n d m flops and n m exponentials, with memory O(n (d + k) + d m) for k <= 100 products kept.
     ///
-    /// Errors: those of [`RegressorOptions::fit`]; validation data whose columns have other names, or another number of columns.
+    /// Errors: those of [`RegressorOptions::fit`]; validation data whose columns have other names, or another number of columns; with ridge, a
+    /// warm start with validation data, which would decide nothing, or from a model without ridge if no lambda is given.
     pub fn fit(self) -> Result<ExpRegressor<T>, Error> {
         let Self {
             options,
@@ -91,6 +93,9 @@ impl<'a, T: Float> RegressorRun<'a, T> {
             trainer,
         } = self;
         options.check_settings()?;
+        if let Some(earlier) = earlier {
+            options.check_warm_start(earlier, validation.is_some())?;
+        }
         let fraction = match validation {
             None => options.fraction(data.samples())?,
             Some(_) => None,
@@ -188,6 +193,7 @@ impl RegressorOptions {
                     data: train,
                     validation,
                     scaling: self.scaling,
+                    lambda: self.lambda,
                     length_scales: self.length_scales.unwrap_or(true),
                     std_dev: self.std_dev,
                 };
@@ -197,6 +203,29 @@ impl RegressorOptions {
         };
         selection.lambda = self.lambda.unwrap_or(selection.lambda);
         Ok((scaling, selection))
+    }
+
+    /// Checks what a warm start takes from `earlier`, and whether there are validation data that it would ignore.
+    fn check_warm_start<T: Float>(&self, earlier: &ExpRegressor<T>, validation: bool) -> Result<(), Error> {
+        if self.training != Training::Ridge {
+            return Ok(());
+        }
+        if validation || self.validation.is_some_and(|fraction| fraction > 0.0) {
+            return Err(Error::Incompatible {
+                what: "`RegressorRun::warm_start`",
+                with: "validation data and `Training::Ridge`",
+                reason: "the settings are those of the earlier model, so that there is nothing to decide; train on all data",
+            });
+        }
+        if self.lambda.is_none() && earlier.selection.lambda == 0.0 {
+            return Err(Error::Incompatible {
+                what: "`RegressorRun::warm_start` from a model without ridge",
+                with: "`Training::Ridge`",
+                reason: "there is no lambda to keep; give `RegressorOptions::lambda`, or use \
+                         `training(Training::EarlyStopping)`",
+            });
+        }
+        Ok(())
     }
 
     /// The network before training.
@@ -219,6 +248,14 @@ impl RegressorOptions {
             Training::EarlyStopping => VALIDATION,
         };
         let validation = self.validation.unwrap_or(default);
+        if self.training == Training::EarlyStopping && validation == 0.0 && self.patience.is_some() {
+            return Err(Error::Incompatible {
+                what: "`RegressorOptions::patience`",
+                with: "`validation(0.0)`",
+                reason: "patience counts steps without improvement of the validation loss; use a fraction above 0, or \
+                         `RegressorRun::validation`",
+            });
+        }
         let train = ((1.0 - validation) * samples as f64).round();
         if validation == 0.0 || (self.validation.is_none() && train >= samples as f64) {
             return Ok(None);

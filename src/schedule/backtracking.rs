@@ -20,8 +20,8 @@ const TRIALS: usize = 60;
 /// ```
 ///
 /// Each trial costs a pass, and the step reuses the last one: if every first trial is accepted, k steps take k + 1
-/// passes, as with a constant step size. Works with every method without a penalty. If even the smallest trial is
-/// rejected (the loss can no longer fall measurably), the step has size 0.
+/// passes, as with a constant step size. Works with every method without a penalty. If even the smallest trial is rejected (the
+/// loss can no longer fall measurably), it stalls: see [`StepState::stall`].
 ///
 /// ```
 /// use expnet::{Dataset, Initializer, Trainer, schedule::Backtracking};

@@ -24,7 +24,7 @@ const TRIALS: usize = 60;
 ///
 /// Safeguards: if `<s, y> <= 0` or s = 0, the last good size is used again, doubled if s was lost in the rounding of
 /// the weights; a trial that overflows, or whose loss exceeds ten times the largest of the last ten, is halved and
-/// tried again, and after 60 trials the step has size 0.
+/// tried again, and after 60 trials it stalls: see [`StepState::stall`].
 ///
 /// Each step takes two sweeps, which together do the work of one; the gradients take the memory of two more copies of
 /// the weights. Only for plain full-batch gradient descent.

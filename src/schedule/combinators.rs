@@ -82,6 +82,7 @@ impl<T: Float, S: Schedule<T>> Schedule<T> for Clamp<S, T> {
         let size = self.inner.step_size(state);
         let (low, high) = (T::lit(self.low), T::lit(self.high));
         if size < low {
+            state.raise();
             low
         } else if size > high {
             high

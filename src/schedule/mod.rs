@@ -90,7 +90,8 @@ use std::marker::PhantomData;
 
 /// Decides the size of each step.
 ///
-/// [`step_size`](Self::step_size) is called exactly once per step. A size of 0 is valid: without momentum, the weights
+/// [`step_size`](Self::step_size) is called once per step, and a second time if it calls [`StepState::stall`] and the method then
+/// chooses another direction. A size of 0 is valid: without momentum, the weights
 /// then stay where they are. A NaN, infinite or negative size stops the run with an error.
 pub trait Schedule<T: Float> {
     /// Returns the size of the step that is about to be taken from `state`.
@@ -231,7 +232,7 @@ fn in_float<T: Float>(state: &mut StepState<'_, T>, size: f64) -> T {
     let rounded = T::lit(size);
     if size > 0.0 && rounded == T::zero() {
         let step = state.iteration();
-        return state.stall(format!("the size {size:e} of step {step} vanishes in {}", T::NAME));
+        state.vanish(format!("the size {size:e} of step {step} vanishes in {}", T::NAME));
     }
     rounded
 }

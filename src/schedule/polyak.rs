@@ -8,8 +8,8 @@ use crate::record::Record;
 use crate::setting::{checked_serde, not_negative, positive};
 use serde::{Deserialize, Serialize};
 
-/// The Polyak step size: `size = scaling min((L - minimum) / (||grad L||^2 + eps), max)`, and 0 if L < minimum or
-/// grad L = 0.
+/// The Polyak step size: `size = scaling min((L - minimum) / (||grad L||^2 + eps), max)`, and 0 if grad L = 0. If L <= minimum
+/// while grad L is not 0, it stalls: see [`StepState::stall`].
 ///
 /// Follows the documentation of `optax.polyak_sgd`, including its defaults; for a scaling other than 1 the code of
 /// optax (version 0.2.8) instead divides by the norm of the scaled gradient. The minimum of the loss is 0 for a network
@@ -59,7 +59,8 @@ impl Polyak {
         self
     }
 
-    /// The smallest loss that can be reached, at least 0; 0 by default. A loss below it gives steps of size 0.
+    /// The smallest loss that can be reached, at least 0; 0 by default. A loss at or below it stalls the run
+    /// ([`Termination::Stalled`](crate::Termination::Stalled)).
     pub fn minimum(mut self, loss: f64) -> Self {
         self.minimum = loss;
         self

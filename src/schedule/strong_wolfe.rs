@@ -27,7 +27,7 @@ const MARGIN: f64 = 0.1;
 /// The second condition makes the curvature along the step positive, which [`Lbfgs`](crate::method::Lbfgs) needs to learn from
 /// it. Trials double until they bracket such a size; then they are the minimisers of parabolas through the last two, kept
 /// away from the ends of the bracket. If forty trials are not enough, the best size that satisfies the first condition is
-/// taken, and if there is none (the loss can no longer fall measurably), the step has size 0.
+/// taken, and if there is none (the loss can no longer fall measurably), it stalls: see [`StepState::stall`].
 ///
 /// Each trial costs a pass, and one more for L'(s) if the loss has fallen enough; the step reuses the last one.
 /// Works with every method without a penalty.

@@ -30,6 +30,8 @@ pub(crate) struct Problem<'a, T: Float> {
     /// If given, its error decides in place of the leave-one-out error.
     pub validation: Option<&'a Dataset<T>>,
     pub scaling: ScalingOptions,
+    /// Chosen by its error unless given.
+    pub lambda: Option<f64>,
     /// Whether to learn length scales.
     pub length_scales: bool,
     pub std_dev: f64,
@@ -159,6 +161,8 @@ impl<'a> Ranking<'a> {
 /// The samples that candidates are compared on.
 struct Samples {
     std_dev: f64,
+    /// That of every fit, if given.
+    lambda: Option<f64>,
     /// Standardised, d x p.
     coordinates: DMatrix<f64>,
     labels: DVector<f64>,
@@ -197,6 +201,7 @@ impl Samples {
         let validation = problem.validation.map(|data| ValidationSamples::new(data, base));
         Ok(Self {
             std_dev: problem.std_dev,
+            lambda: problem.lambda,
             coordinates: base.standardise(&*part)?,
             labels: base.scaled_labels(part.labels()),
             roots: Roots::new(&part),
@@ -205,7 +210,7 @@ impl Samples {
         })
     }
 
-    /// The best lambda for the points of this scaling, searched from `guess` on.
+    /// The best lambda for the points of this scaling, searched from `guess` on, unless it is given.
     fn fit(&self, scaling: Scaling, guess: Option<f64>, parabolas: usize) -> Result<Fitted, Error> {
         let embedded = Embedded::new(scaling.embedding(), &self.coordinates)?;
         let kernel = limit_kernel(&embedded.points, self.std_dev)?;
@@ -221,7 +226,10 @@ impl Samples {
             None => None,
         };
         let problem = LeaveOneOut::new(kernel, &self.labels, &self.roots, &self.groups, validation);
-        let (held_out, power) = problem.best(guess, parabolas)?;
+        let (held_out, power) = match self.lambda {
+            Some(lambda) => (problem.given(lambda)?, 0.0),
+            None => problem.best(guess, parabolas)?,
+        };
         Ok(Fitted {
             scaling,
             embedded,
@@ -236,7 +244,7 @@ struct Fitted {
     scaling: Scaling,
     embedded: Embedded,
     held_out: HeldOut,
-    /// Of ten, relative to the mean of the kernel's diagonal.
+    /// Of ten, from which other searches start.
     power: f64,
 }
 

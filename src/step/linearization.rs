@@ -26,6 +26,8 @@ pub(crate) struct Linearization<T: Float> {
     failure: Option<Error>,
     /// Why a schedule has found no step.
     stalled: Option<String>,
+    /// Why the step would have size 0, unless a combinator raises it.
+    vanished: Option<String>,
     /// Whether the weights and the gradient may be read, in the coordinates of the network.
     in_weights: bool,
     flat: Flat<T>,
@@ -66,6 +68,7 @@ impl<T: Float> Linearization<T> {
             facts: Facts::default(),
             failure: None,
             stalled: None,
+            vanished: None,
             in_weights: false,
             flat: Flat {
                 weights: Vec::new(),
@@ -149,7 +152,18 @@ impl<T: Float> Linearization<T> {
 
     /// Takes the reason for which the schedule has found no step.
     pub fn take_stall(&mut self) -> Option<String> {
-        self.stalled.take()
+        let vanished = self.vanished.take();
+        self.stalled.take().or(vanished)
+    }
+
+    /// Notes that the size of the step rounds to 0.
+    pub fn vanish(&mut self, reason: String) {
+        self.vanished.get_or_insert(reason);
+    }
+
+    /// Withdraws [`vanish`](Self::vanish).
+    pub fn raise(&mut self) {
+        self.vanished = None;
     }
 
     /// Keeps the error for [`check`](Self::check), and returns NaN for the query.

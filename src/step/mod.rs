@@ -188,4 +188,15 @@ impl<'a, T: Float> StepState<'a, T> {
         self.position.at_mut().stall(reason.into());
         T::zero()
     }
+
+    /// Declares that the size of the step is positive but rounds to 0, which stalls as well, unless it is then raised:
+    /// see [`raise`](Self::raise).
+    pub(crate) fn vanish(&mut self, reason: String) {
+        self.position.at_mut().vanish(reason);
+    }
+
+    /// Withdraws what [`vanish`](Self::vanish) declared: the size is raised above 0.
+    pub(crate) fn raise(&mut self) {
+        self.position.at_mut().raise();
+    }
 }

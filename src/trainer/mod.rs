@@ -77,7 +77,8 @@ struct Names {
 }
 
 impl<T: Float> Default for Trainer<'_, T> {
-    /// Gradient descent with the largest stable step size of the tangent kernel ([`KernelStable`]). With another method the
+    /// Gradient descent with step size 1 / lambda_max of the tangent kernel, half the largest stable one ([`KernelStable`]). With
+    /// another method the
     /// schedule is the natural one: 1 for Gauss-Newton, [`StrongWolfe`] for L-BFGS, 1e-3 for Adam.
     fn default() -> Self {
         Self {
@@ -190,8 +191,8 @@ impl<'a, T: Float> Trainer<'a, T> {
     ///
     /// The file is replaced atomically: a kill at any moment leaves either the previous checkpoint or the new one. Steps in
     /// between cost nothing extra. The file holds the current and the initial weights and, in runs that have
-    /// them, the velocity, the best weights and the last gradient, each of at most d m numbers (k m for d > n, where the run
-    /// only needs k coordinates): 2 to 5 copies of the weights.
+    /// them, the velocity, the best weights and the last gradient, each of at most d m numbers (all but the initial weights only
+    /// k m, where the run is reduced to the k dimensions that the points span): 2 to 5 copies of the weights.
     ///
     /// The format is that of [`ExpNetwork::save`](crate::ExpNetwork::save), with `kind` `checkpoint`.
     /// `tensor_checksums` has the CRC-64/XZ of each tensor, which [`resume`](Self::resume) and other programs can verify.

@@ -144,7 +144,7 @@ impl<T: Float> Session<'_, '_, T> {
                 return Err(Error::StepSize {
                     step: self.steps(),
                     value: size,
-                    remedy: "a schedule must return a finite number >= 0",
+                    remedy: "return a finite number >= 0 from the schedule, or call `StepState::stall` where it finds no step",
                 });
             };
             let loss = self.position.at().loss();
@@ -171,10 +171,10 @@ impl<T: Float> Session<'_, '_, T> {
         self.state.epoch.batched |= !dealt.is_empty();
         match dealt.iter().find(|&&i| i >= samples) {
             Some(&i) => Err(Error::Shape {
-                what: format!("a sample of the method's batch is {i}: the largest allowed"),
+                what: "the largest sample index in the method's batch".into(),
                 expected: samples - 1,
                 found: i,
-                remedy: "samples are counted from 0",
+                remedy: "`Method::batch` must give indices below the number of samples, counted from 0",
             }),
             None => self.position.engine_mut().choose_batch(dealt),
         }

@@ -55,6 +55,9 @@ fn regressor_settings_are_checked() {
         message(early.validation(0.0).patience(3))
             .contains("`RegressorOptions::patience` cannot be combined with `validation(0.0)`")
     );
+    // Patience is with validation data of one's own.
+    let own = early.validation(0.0).patience(3).width(16).max_steps(5);
+    assert!(own.on(&data).validation(&data).fit().is_ok());
     assert!(message(early.patience(0)).contains("`RegressorOptions::patience` is 0"));
     assert!(message(options.patience(3)).contains("cannot be combined with `Training::Ridge`"));
     assert!(message(early.lambda(0.1)).contains("cannot be combined with `Training::EarlyStopping`"));

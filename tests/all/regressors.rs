@@ -7,7 +7,7 @@ use crate::support::problems::plane;
 use crate::support::{on_both, refused};
 use expnet::kernel::Predictor;
 use expnet::observer::History;
-use expnet::{Dataset, ExpRegressor, Float, KernelRegressor, Scaling, Termination, Training};
+use expnet::{Dataset, ExpRegressor, Float, KernelRegressor, RegressorOptions, Scaling, Termination, Training};
 use nalgebra::{DMatrix, DVector};
 use std::time::Duration;
 
@@ -276,6 +276,16 @@ fn observers_limits_and_warm_starts() {
     assert_eq!(warm.scaling(), short.scaling());
     assert!(warm.report().initial_loss() <= short.report().loss() * 1.000_001);
     assert!(warm.score(&data).unwrap() >= short.score(&data).unwrap() - 1e-9);
+    // Settings that are kept leave nothing for validation data to decide.
+    let run = || options.on(&data).warm_start(&short);
+    refused(
+        run().validation(&data).fit(),
+        &["`RegressorRun::warm_start`", "train on all data"],
+    );
+    refused(
+        options.validation(0.2).on(&data).warm_start(&short).fit(),
+        &["`RegressorRun::warm_start`", "train on all data"],
+    );
     let other = Dataset::from_rows(&[[1.0], [2.0]], &[1.0, 2.0]).unwrap();
     refused(options.on(&other).warm_start(&short).fit(), &["expected 2", "found 1"]);
 }
@@ -302,6 +312,37 @@ fn settings_of_the_kernel_regressor_are_checked() {
         let _ = options.std_dev(tiny).fit(&data).map(|model| model.predict(&data));
         let _ = options.scaling(Scaling::options().beta(tiny)).fit(&data);
         let _ = options.scaling(Scaling::options().clip(tiny)).fit(&data);
+    }
+}
+
+/// Without a ridge to keep, a warm start would follow the noise.
+#[test]
+fn a_warm_start_from_a_model_without_ridge_needs_a_lambda() {
+    let data = noisy::<f64>(60);
+    let options = ExpRegressor::options().width(64);
+    let early = options.training(Training::EarlyStopping).max_steps(5);
+    let earlier = early.fit(&data).unwrap();
+    let warm = |options: RegressorOptions| options.on(&data).warm_start(&earlier).fit();
+    refused(warm(options), &["without ridge", "give `RegressorOptions::lambda`"]);
+    assert_eq!(warm(options.lambda(0.3)).unwrap().selection().lambda(), 0.3);
+    assert!(warm(early).is_ok());
+}
+
+/// Only the ratios of weights matter: 1 / sigma^2 of measurements may be of any size.
+#[test]
+fn lambda_is_chosen_in_units_of_the_weights() {
+    let data = noisy::<f64>(80);
+    let of = |scale: f64| {
+        let weights = DVector::from_fn(80, |i, _| scale * (1.0 + (i % 3) as f64));
+        KernelRegressor::fit(&data.clone().with_weights(weights).unwrap()).unwrap()
+    };
+    let one = of(1.0);
+    for scale in [1e-4, 1e6] {
+        let other = of(scale);
+        let ratio = other.selection().lambda() / one.selection().lambda() / scale;
+        assert!((ratio - 1.0).abs() < 1e-6, "{scale}: {ratio}");
+        let change = one.predict(&data).unwrap() - other.predict(&data).unwrap();
+        assert!(change.amax() < 1e-6, "{scale}: {change}");
     }
 }
 

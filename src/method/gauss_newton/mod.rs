@@ -55,7 +55,8 @@ const SUFFICIENT_GAIN: f64 = 0.96;
 /// # Ok::<(), expnet::Error>(())
 /// ```
 ///
-/// Works with a constant step size and, without ridge, with [`Backtracking`](crate::schedule::Backtracking). Schedules
+/// Works with a constant step size, schedules of the step number alone and, without ridge, the line searches
+/// [`Backtracking`](crate::schedule::Backtracking) and [`StrongWolfe`](crate::schedule::StrongWolfe). Schedules
 /// that assume a gradient are refused.
 ///
 /// Reference: K. Madsen, H. B. Nielsen, O. Tingleff, *Methods for non-linear least squares problems*, 2004,
@@ -383,7 +384,7 @@ impl<T: Float> Method<T> for GaussNewton {
         let n = self.run.samples;
         self.run.damping = record.get::<Option<_>>("damping")?.map(Damping::from_array);
         self.run.movement = record.get("movement")?;
-        self.run.age = record.get("age")?;
+        self.run.age = record.count("age")?;
         if let (Some(gram), Some(shift)) = (record.list("gram"), record.get("shift")?) {
             if gram.len() != n * (n + 1) / 2 {
                 return Err(record.damaged(

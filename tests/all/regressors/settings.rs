@@ -5,7 +5,7 @@ use crate::support::problems::plane_at;
 use crate::support::refused;
 use expnet::kernel::{limit_cross_kernel, limit_kernel};
 use expnet::observer::Progress;
-use expnet::{Dataset, ExpRegressor, KernelRegressor, RegressorOptions, Scaling, Training};
+use expnet::{Dataset, ExpRegressor, KernelOptions, KernelRegressor, RegressorOptions, Scaling, Training};
 use nalgebra::{DMatrix, DVector};
 use serde_json::json;
 use std::ops::ControlFlow;
@@ -127,7 +127,7 @@ fn settings_of_the_kernel_regressor_come_back() {
     for (options, name) in settings {
         let json = serde_json::to_value(options).unwrap();
         assert_ne!(json[name], serde_json::to_value(default).unwrap()[name], "{name}");
-        assert_eq!(serde_json::from_value::<expnet::KernelOptions>(json).unwrap(), options);
+        assert_eq!(serde_json::from_value::<KernelOptions>(json).unwrap(), options);
     }
     let json = serde_json::to_value(default.seed(7).lambda(0.25)).unwrap();
     assert_eq!((json["seed"].as_u64(), json["lambda"].as_f64()), (Some(7), Some(0.25)));
@@ -136,9 +136,16 @@ fn settings_of_the_kernel_regressor_come_back() {
 /// The variance of a label under a Gaussian process, scaled by the errors at samples that are left out.
 #[test]
 fn deviations_are_those_of_the_formula() {
+    let options = KernelRegressor::options().std_dev(0.8);
+    for options in [options, options.lambda(1e-3), options.lambda(0.1), options.lambda(10.0)] {
+        deviations_are_those_of(options);
+    }
+}
+
+fn deviations_are_those_of(options: KernelOptions) {
     let data = noisy::<f64>(60);
     let sigma = 0.8;
-    let model = KernelRegressor::options().std_dev(sigma).fit(&data).unwrap();
+    let model = options.fit(&data).unwrap();
     let lambda = model.selection().lambda();
     let scaled = model.scaling().apply(&data).unwrap();
     let raw = DMatrix::from_fn(2, 7, |k, i| (i as f64 - 3.0) * (1.0 + k as f64));

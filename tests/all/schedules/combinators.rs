@@ -2,8 +2,8 @@
 
 use super::{close, smooth, trace};
 use crate::support::on_both;
-use expnet::schedule::{Constant, KernelStable, Schedule, StepState, from_fn};
-use expnet::{Error, Float, Trainer};
+use expnet::schedule::{Constant, ExponentialDecay, KernelStable, Schedule, StepState, from_fn};
+use expnet::{Error, Float, Termination, Trainer};
 
 on_both!(clamped, warmed_up,);
 
@@ -13,6 +13,18 @@ fn clamped<T: Float>() {
     for (size, expected) in run.sizes.iter().zip([2e-3, 2e-3, 2e-3, 3e-3, 4e-3, 4e-3, 4e-3]) {
         close::<T>(*size, expected);
     }
+}
+
+/// A size that rounds to 0 ends the run, unless there is a smallest size.
+#[test]
+fn a_size_that_vanishes_is_raised_by_clamping() {
+    let decay = ExponentialDecay::new(1e-3, 1e-5, 1).unwrap();
+    let run = trace(Trainer::<f32>::new(decay).max_steps(20), smooth());
+    assert_eq!(run.termination, Termination::Stalled);
+    assert!(run.sizes.len() < 12);
+    let run = trace(Trainer::<f32>::new(decay.clamp(1e-4, 1.0)).max_steps(20), smooth());
+    assert_eq!(run.termination, Termination::MaxSteps);
+    run.sizes.iter().skip(1).for_each(|size| close::<f32>(*size, 1e-4));
 }
 
 fn warmed_up<T: Float>() {

@@ -2,7 +2,7 @@
 
 use super::{assert_close, problem};
 use crate::support::Scripted;
-use expnet::method::{Direction, DirectionKind, Evaluation, GradientDescent, Method, Minibatch};
+use expnet::method::{self, Direction, DirectionKind, Evaluation, GradientDescent, Method, Minibatch};
 use expnet::{Dataset, Error, Float, Termination, Trainer};
 use std::cell::RefCell;
 
@@ -133,6 +133,21 @@ fn the_same_seed_gives_the_same_run() {
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
+}
+
+/// Each run begins with the first epoch, whatever ran before.
+#[test]
+fn a_lent_method_starts_anew() {
+    let (data, start, size) = problem();
+    let mut lent = Minibatch::new(5).seed(1);
+    let mut run = || {
+        let mut net = start.clone();
+        let trainer = Trainer::new(size).method(method::lend(&mut lent)).max_steps(3);
+        trainer.fit(&mut net, &data).unwrap();
+        net
+    };
+    let first = run();
+    assert_eq!(run(), first);
 }
 
 #[test]

@@ -32,7 +32,7 @@ class Trainer:
     ----------
     schedule : float, callable or Schedule, optional
         The step size. A callable takes a `StepState` and returns a float; it runs on the calling thread. By default the method's own:
-        the largest stable size of the tangent kernel for gradient descent, 1 for Gauss-Newton, `strong_wolfe` for L-BFGS, 1e-3
+        1 / lambda_max of the tangent kernel for gradient descent, 1 for Gauss-Newton, `strong_wolfe` for L-BFGS, 1e-3
         for Adam.
     method : Method, optional
         The direction, from `expnet.methods`; gradient descent by default.

@@ -1,0 +1,67 @@
+//! What a run costs in units of the machine's limits and of its own steps. All are measured in turn, within some ten
+//! milliseconds, so that whoever else uses the machine slows down all of them alike; each figure is the median of the
+//! rounds' ratios.
+
+use super::{Shape, is_tiny, median, problem, step_size};
+use expnet::roofline::Limits;
+use expnet::schedule::{StepState, from_fn};
+use expnet::{Float, Memory, Trainer};
+use std::time::Instant;
+
+const ROUNDS: usize = 31;
+
+/// How long steps are timed in each round, if it takes more than one.
+const WINDOW: f64 = 10e-3;
+
+pub struct Turns {
+    /// What a step takes at the limits of the machine, in units of what it takes.
+    pub share: f64,
+    /// Packing, reduction and the first forward pass, in steps.
+    pub setup: f64,
+    /// The same and the largest eigenvalue, which the default schedule needs before the first step.
+    pub eigenvalue: f64,
+}
+
+/// For steps that take about `step` seconds, and `least` at these limits of that many threads.
+pub fn take<T: Float>(
+    shape: Shape,
+    memory: Memory,
+    (threads, step): (usize, f64),
+    least: impl Fn(Limits) -> f64,
+) -> Turns {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 1 and 10,000
+    let steps = (WINDOW / step).clamp(1.0, 10_000.0) as usize;
+    let (mut net, data) = problem::<T>(shape);
+    let mut round = || {
+        let limits = Limits::sample::<T>(threads);
+        let mut seconds = None;
+        let schedule = from_fn(|state: &mut StepState<'_, T>| {
+            seconds.get_or_insert_with(|| {
+                let start = Instant::now();
+                state.largest_kernel_eigenvalue();
+                start.elapsed().as_secs_f64()
+            });
+            T::lit(step_size(shape))
+        });
+        let trainer = Trainer::new(schedule).memory(memory).max_steps(usize::MAX);
+        let start = Instant::now();
+        let mut session = trainer.start(&mut net, &data).expect("the problem is valid");
+        let setup = start.elapsed().as_secs_f64();
+        session.step().expect("the step is small");
+        let start = Instant::now();
+        for _ in 0..steps {
+            session.step().expect("the step is small");
+        }
+        let step = start.elapsed().as_secs_f64() / steps as f64;
+        drop(session);
+        let eigenvalue = setup + seconds.unwrap_or(f64::NAN);
+        [least(limits) / step, setup / step, eigenvalue / step]
+    };
+    let rounds: Vec<_> = (0..if is_tiny() { 1 } else { ROUNDS }).map(|_| round()).collect();
+    let [share, setup, eigenvalue] = [0, 1, 2].map(|which| median(rounds.iter().map(|round| round[which]).collect()));
+    Turns {
+        share,
+        setup,
+        eigenvalue,
+    }
+}
