@@ -278,8 +278,11 @@ pub(super) fn steps(start: f64, tolerance: f64, rate: f64) -> u64 {
     if tolerance >= start {
         return 0;
     }
-    // `as` saturates. Logarithms, since start / tolerance is infinite for a subnormal tolerance.
-    ((start.ln() - tolerance.ln()) / rate * (1.0 + 4.0 * f64::EPSILON)).ceil() as u64
+    // Logarithms, since start / tolerance is infinite for a subnormal tolerance. Their rounding remains where they cancel.
+    let (from, to) = (start.ln(), tolerance.ln());
+    let difference = from - to + 2.0 * f64::EPSILON * (from.abs() + to.abs());
+    // `as` saturates.
+    ((difference / rate * (1.0 + 4.0 * f64::EPSILON)).ceil() as u64).max(1)
 }
 
 #[cfg(test)]
@@ -295,5 +298,6 @@ mod tests {
             assert_eq!(steps(1.0, tolerance, rate), u64::MAX);
         }
         assert!(steps(1.0, 5e-324, 0.5) < 2000);
+        assert_eq!(steps(1000.0, 1000.0_f64.next_down(), 0.5), 1);
     }
 }

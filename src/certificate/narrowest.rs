@@ -84,8 +84,8 @@ impl NarrowestSearch {
         self
     }
 
-    /// The largest width to try: at least 2. By default 2^22, or the width at which activations (n m / 2 numbers) take
-    /// 1 GiB if that is smaller.
+    /// The largest width to try: at least 2. By default 2^22, or the width at which activations (n m / 2 numbers for each
+    /// seed) take 1 GiB if that is smaller.
     pub fn widest(mut self, width: usize) -> Self {
         self.widest = Some(width);
         self
@@ -113,7 +113,7 @@ impl NarrowestSearch {
         self.check_settings()?;
         data.refuse_weights("`NarrowestSearch`", WEIGHTS)?;
         let mut search = Search::new(data, self);
-        let (failed, held) = search.bracket(self.max_width(data) / 2)?;
+        let (failed, held) = search.bracket(self.max_width(data, 1) / 2)?;
         let (pairs, ()) = narrow(failed, (held, ()), |pairs| {
             Ok(search.certify(pairs)?.holds().then_some(()))
         })?;
@@ -149,8 +149,14 @@ impl NarrowestSearch {
         )?;
         data.refuse_weights("`NarrowestSearch`", WEIGHTS)?;
         let with_seed = |k: u64| self.seed(self.seed.wrapping_add(k));
-        let mut searches: Vec<_> = (0..seeds as u64).map(|k| Search::new(data, &with_seed(k))).collect();
-        let max_pairs = self.max_width(data) / 2;
+        let mut searches = Vec::new();
+        searches.try_reserve_exact(seeds).map_err(|_| Error::OutOfMemory {
+            what: "a search for each seed",
+            numbers: seeds,
+            remedy: "try fewer seeds",
+        })?;
+        searches.extend((0..seeds as u64).map(|k| Search::new(data, &with_seed(k))));
+        let max_pairs = self.max_width(data, seeds) / 2;
         let enough = |certified: usize| certified as f64 >= fraction * seeds as f64 * (1.0 - 1e-12);
         let mut count = |pairs: usize| -> Result<usize, Error> {
             let mut certified = 0;
@@ -186,10 +192,10 @@ impl NarrowestSearch {
         })
     }
 
-    /// The largest width to try.
-    fn max_width<T: Float>(&self, data: &Dataset<T>) -> usize {
-        self.widest
-            .unwrap_or_else(|| WIDEST.min(2 * (ACTIVATIONS / data.samples())))
+    /// The largest width to try, for so many seeds at the same time.
+    fn max_width<T: Float>(&self, data: &Dataset<T>, seeds: usize) -> usize {
+        let activations = ACTIVATIONS / data.samples().saturating_mul(seeds).max(1);
+        self.widest.unwrap_or_else(|| WIDEST.min(2 * activations.max(1)))
     }
 }
 

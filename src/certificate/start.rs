@@ -140,7 +140,9 @@ impl<'a> Start<'a> {
     /// sum_r w_r T_r over all m neurons.
     pub fn weighted_trace(&self, weights: impl Iterator<Item = f64>) -> f64 {
         let sum: f64 = weights.zip(&self.traces).map(|(w, t)| w * t).sum();
-        sum * self.neurons.copies() as f64 * (1.0 + self.guard)
+        // Added one by one, not in blocks.
+        let guard = self.guard + f64::EPSILON * self.traces.len() as f64;
+        sum * self.neurons.copies() as f64 * (1.0 + guard)
     }
 
     /// Upper bounds on lambda_max(|K| o (E diag(y_r^2) E^T)), one for each slice of y. Costs n^2 m flops per slice.
@@ -225,9 +227,11 @@ impl Sums {
         self.squares.gemm(1.0, block, &block.transpose(), 1.0);
         if let Some(signs) = signs {
             // Column by column, so that adjacent neurons of opposite signs cancel exactly.
+            let mut outputs = DVector::zeros(block.nrows());
             for (column, sign) in block.column_iter().zip(&signs) {
-                self.outputs.axpy(*sign, &column, 1.0);
+                outputs.axpy(*sign, &column, 1.0);
             }
+            self.outputs += outputs;
         }
         self.sizes += block.column_sum();
         for column in block.column_iter() {
@@ -320,6 +324,25 @@ mod tests {
             z.iter().zip(&output_weights).map(|(z, a)| a * z.exp()).sum::<f64>() - 1.0
         });
         assert!(near(start.residual_norm, e.norm()));
+    }
+
+    /// A sum of equal numbers, one by one, drifts by far more than its blocks do.
+    #[test]
+    fn the_residual_is_bounded_for_wide_networks_without_pairs() {
+        let m = 200_000_usize;
+        let sum = (0..m).fold(0.0, |sum, _| sum + 0.1);
+        let exact = 0.1 * m as f64;
+        assert!((sum - exact).abs() > 1e-8);
+        let (weights, output_weights) = (DMatrix::zeros(1, m), DVector::from_element(m, 0.1));
+        let (points, labels) = (DMatrix::from_element(1, 1, 1.0), DVector::from_element(1, sum));
+        let neurons = OfNetwork::new(&points, &weights, &output_weights);
+        let start = Start::new(&neurons, &points, &labels).unwrap();
+        assert!(
+            start.residual_norm >= (sum - exact).abs() * 0.999,
+            "{}",
+            start.residual_norm
+        );
+        assert!(start.residual_norm < 1e-6);
     }
 
     #[test]

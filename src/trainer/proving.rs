@@ -3,6 +3,7 @@
 use super::Names;
 use super::session::Session;
 use crate::certificate::{Arithmetic, Certifier, Drift, Effort, Proof, Samples};
+use crate::communicator::Exchange;
 use crate::dataset::Dataset;
 use crate::error::Error;
 use crate::float::Float;
@@ -169,17 +170,14 @@ impl<T: Float> Session<'_, '_, T> {
     /// to stop because it is proved.
     pub(super) fn prove(&mut self, step_size: f64) -> Result<bool, Error> {
         let (step, residual) = (self.steps(), (2.0 * self.position.at().loss()).sqrt());
-        let expanded = self.position.engine().passes().expanded > 0;
-        let Some(prover) = &mut self.prover else {
+        if self.prover.as_ref().is_some_and(|prover| prover.proof.is_some()) {
+            // Found before the run was resumed, or before it went on.
+            return Ok(self.stop_if_proved());
+        }
+        self.forget_expanded()?;
+        let Some(prover) = self.prover.as_ref().filter(|_| step_size > 0.0) else {
             return Ok(false);
         };
-        if expanded {
-            // Its rounding is not that of the formulas.
-            prover.drift = Drift::UNKNOWN;
-        }
-        if prover.proof.is_some() || step_size == 0.0 {
-            return Ok(false);
-        }
         let due = step.is_multiple_of(prover.looks.every) && residual <= prover.next;
         let due = due && self.schedule.outlook(step) == Outlook::Constant;
         if !due && !prover.drift.is_known() {
@@ -199,21 +197,44 @@ impl<T: Float> Session<'_, '_, T> {
                 .step(&prover.samples, network, step_size, prover.arithmetic)
                 .map(|()| false);
         }
-        if prover.looks.stop {
+        Ok(self.stop_if_proved())
+    }
+
+    /// Ends a run that is proved, if it is to end there.
+    fn stop_if_proved(&mut self) -> bool {
+        let stop = self.prover.as_ref().is_some_and(|prover| prover.looks.stop);
+        if stop {
             self.state.ending.termination = Some(Termination::Proved);
         }
-        Ok(prover.looks.stop)
+        stop
+    }
+
+    /// Nothing is known of the rounding of a pass by expansion, on any rank: each takes its own way, by its own neurons.
+    fn forget_expanded(&mut self) -> Result<(), Error> {
+        let known = |prover: &Prover<T>| prover.proof.is_none() && prover.drift.is_known();
+        if !self.prover.as_ref().is_some_and(known) {
+            return Ok(());
+        }
+        let mut expanded = [f64::from(u8::from(self.position.engine().passes().expanded > 0))];
+        self.link().sum(Exchange::Vote, &mut expanded)?;
+        if let Some(prover) = self.prover.as_mut().filter(|_| expanded[0] > 0.0) {
+            prover.drift = Drift::UNKNOWN;
+        }
+        Ok(())
     }
 
     /// A last look where the run has ended, unless the weights are those of the last look.
     pub(super) fn prove_at_the_end(&mut self) -> Result<(), Error> {
         let (step, residual) = (self.steps(), (2.0 * self.position.at().loss()).sqrt());
         let size = self.position.last_step_size().filter(|&size| size > 0.0);
-        let constant = self.schedule.outlook(step) == Outlook::Constant;
+        // The size of the last step is that of all later ones only if it was already constant.
+        let last = step.checked_sub(1);
+        let constant = last.is_some_and(|last| self.schedule.outlook(last) == Outlook::Constant);
         let due = |prover: &Prover<T>| prover.proof.is_none() && residual <= prover.next / FALL && residual.is_finite();
         let (Some(size), true) = (size, constant && self.prover.as_ref().is_some_and(due)) else {
             return Ok(());
         };
+        self.forget_expanded()?;
         let weights = self.all_weights()?;
         match &mut self.prover {
             Some(prover) => prover.look(&weights, step, size, residual),

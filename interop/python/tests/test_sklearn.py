@@ -73,8 +73,14 @@ def test_what_is_fitted(smooth):
     assert "leave-one-out" in table["summary"]
     assert model.history_["step"][-1] == model.report_.steps > 0
     assert model.report_.loss < model.report_.initial_loss
-    with pytest.raises(NotFittedError):
-        ExpRegressor().ridge_
+    failed = ExpRegressor(width=3)
+    with pytest.raises(ValueError):
+        failed.fit(X, y)
+    for unfitted in [ExpRegressor(), failed]:
+        with pytest.raises(NotFittedError):
+            unfitted.ridge_
+        with pytest.raises(NotFittedError):
+            unfitted.predict(X)
 
 
 def test_early_stopping_and_warm_start(smooth):

@@ -70,6 +70,12 @@ fn narrowest_is_certified_and_its_neighbours_below_are_not() {
 }
 
 #[test]
+fn more_seeds_than_memory_are_refused() {
+    let found = NarrowestSearch::default().search_seeds(&table_problem(6, 8), usize::MAX, 0.9);
+    refused(found, &["a search for each seed", "try fewer seeds"]);
+}
+
+#[test]
 fn narrowest_works_in_f32() {
     let data = table_problem(6, 8).cast::<f32>().unwrap();
     let (mut net, proved) = NarrowestSearch::default().seed(3).search(&data).unwrap();

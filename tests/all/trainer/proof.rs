@@ -138,6 +138,48 @@ fn looks_at_the_start_and_at_the_end() {
     assert_eq!(report.proof(), None);
 }
 
+/// A proof is about one step size: not about that of the last step, if the next ones would be others.
+#[test]
+fn the_look_at_the_end_is_about_the_step_size_from_there_on() {
+    let data = table_problem(8, 4);
+    let size = 1e-4;
+    let run = |schedule: &mut dyn Schedule<f64>, steps| {
+        let trainer = Trainer::new(schedule).max_steps(steps).certify(1_000_000);
+        trainer
+            .fit(&mut start(4, 256, 3), &data)
+            .unwrap()
+            .proof()
+            .map(Proof::step_size)
+    };
+    let mut then = Constant::new(size).unwrap().then(5, Constant::new(2.0 * size).unwrap());
+    assert_eq!(run(&mut then, 5), None);
+    assert_eq!(run(&mut then, 6), Some(2.0 * size));
+    let mut warm = Constant::new(size).unwrap().warmup(5);
+    assert_eq!(run(&mut warm, 5), None);
+    assert_eq!(run(&mut warm, 6), Some(size));
+}
+
+/// A run that is stopped and resumed ends where the whole one does.
+#[test]
+fn a_run_that_is_proved_stays_so_when_resumed() {
+    let data = table_problem(8, 4);
+    let folder = Folder::new("proved");
+    let path = folder.join("run");
+    let trainer = || {
+        let trainer = Trainer::new(KernelStable::default()).max_steps(3000).certify(10);
+        trainer.stop_when_proved(true).checkpoint(&path, 1_000_000)
+    };
+    let mut net = start(4, 16, 1);
+    let first = trainer().fit(&mut net, &data).unwrap();
+    let weights = net.weights().clone();
+    let again = trainer().resume(&path).fit(&mut net, &data).unwrap();
+    assert_eq!(
+        (again.termination(), again.steps()),
+        (Termination::Proved, first.steps())
+    );
+    assert_eq!((again.proof(), net.weights()), (first.proof(), &weights));
+}
+
 #[test]
 fn a_warm_up_is_waited_for() {
     let data = table_problem(8, 4);

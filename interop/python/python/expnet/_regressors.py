@@ -101,6 +101,10 @@ class _Regressor(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         return self._model.problems
 
+    def __sklearn_is_fitted__(self) -> bool:
+        # A fit that failed leaves `n_features_in_` behind.
+        return hasattr(self, "_model")
+
     def _checked(self, X: ArrayLike) -> np.ndarray:
         check_is_fitted(self)
         return validate_data(self, X, dtype=np.float64, reset=False)
