@@ -3,6 +3,10 @@
 use crate::error::Error;
 use nalgebra::DMatrix;
 
+/// What to do where n x n numbers do not fit.
+pub(crate) const REMEDY: &str = "use fewer samples, or a method without n x n matrices (`GaussNewton::matrix_free`, \
+                                 `kernel::Solver::ConjugateGradient` with a small `rank`)";
+
 /// An n x n matrix of zeros, or [`Error::OutOfMemory`]. `what` names the matrix in the error message.
 pub(crate) fn square(what: &'static str, n: usize) -> Result<DMatrix<f64>, Error> {
     matrix(what, n, n)
@@ -40,8 +44,7 @@ fn reserve(what: &'static str, numbers: usize) -> Result<Vec<f64>, Error> {
         Err(_) => Err(Error::OutOfMemory {
             what,
             numbers,
-            remedy: "use fewer samples, or a method without n x n matrices (`GaussNewton::matrix_free`, \
-                     `kernel::Solver::ConjugateGradient` with a small `rank`)",
+            remedy: REMEDY,
         }),
     }
 }

@@ -1,6 +1,6 @@
-//! What a run costs in units of the machine's limits and of its own steps. All are measured in turn, within some ten
-//! milliseconds, so that whoever else uses the machine slows down all of them alike; each figure is the median of the
-//! rounds' ratios.
+//! What a run costs in units of the machine's limits and of its own steps. All are measured in turn, in rounds of some
+//! tens of milliseconds (longer where a step is), so that whoever else uses the machine slows down all of them alike; each
+//! figure is the median of the rounds' ratios.
 
 use super::{Shape, is_tiny, median, problem, step_size};
 use expnet::roofline::Limits;

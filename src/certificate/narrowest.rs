@@ -136,7 +136,8 @@ impl NarrowestSearch {
     /// # Ok::<(), expnet::Error>(())
     /// ```
     ///
-    /// Errors: those of [`search`](Self::search); no seeds; a fraction that is not above 0 and at most 1.
+    /// Errors: those of [`search`](Self::search); no seeds, or more than a list in memory can hold; a fraction that is not above 0
+    /// and at most 1.
     pub fn search_seeds<T: Float>(&self, data: &Dataset<T>, seeds: usize, fraction: f64) -> Result<SeedsWidth, Error> {
         self.check_settings()?;
         at_least_one("`seeds` of `NarrowestSearch::search_seeds`", seeds)?;

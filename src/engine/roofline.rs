@@ -57,7 +57,7 @@ pub fn level_name() -> String {
     name.split('(').next().unwrap_or_default().to_string()
 }
 
-/// Operations per second of `work`, which returns how many it did, on all threads together.
+/// Operations per second of `work`, which returns how many it did, on this many threads together.
 fn rate(threads: usize, work: impl Fn() -> usize + Sync) -> f64 {
     let one = || {
         let start = Instant::now();

@@ -161,7 +161,7 @@ impl<'a> LeaveOneOut<'a> {
         self.at(lambda)?.ok_or_else(|| Error::Singular {
             what: "the kernel of the training points",
             condition: f64::INFINITY,
-            cause: format!("lambda = {lambda:e} is below its rounding"),
+            cause: format!("there is no finite fit with lambda = {lambda:e}"),
             remedy: "use a larger lambda, or let leave-one-out choose it".into(),
         })
     }

@@ -1,4 +1,4 @@
-//! The limit kernel of points of few coordinates is of low rank, to the last bit.
+//! The limit kernel of points of few coordinates is of low rank, up to rounding.
 //!
 //! ```text
 //! Hcts(x, x') = h(x) h(x') sum_k sigma^{2k} <x, x'>^{k+1} / k!           h(x) = exp(sigma^2 ||x||^2 / 2)
@@ -290,7 +290,7 @@ impl MonomialFit {
     /// sqrt(lambda phi^T (Phi R^2 Phi^T + lambda I)^-1 phi + K(x, x) - phi^T phi)
     /// ```
     ///
-    /// where the last two terms cancel unless the point is farther out than the training points, for which the features suffice.
+    /// The last two terms cancel except at points farther out than the training points, where these features are too few.
     ///
     /// Costs N^2 flops per point for N features.
     ///
@@ -307,19 +307,15 @@ impl MonomialFit {
         for first in (0..points.ncols()).step_by(BLOCK) {
             let block = points.columns(first, BLOCK.min(points.ncols() - first)).into_owned();
             let features = features.at(&block);
-            let missing = block.column_iter().zip(features.column_iter()).map(|(x, features)| {
+            let beyond = block.column_iter().zip(features.column_iter()).map(|(x, features)| {
                 let square = x.norm_squared();
                 let prior = times_exp(square, 2.0 * self.limit.std_dev().powi(2) * square);
                 (prior - features.norm_squared()).max(0.0)
             });
-            let missing: Vec<f64> = missing.collect();
+            let beyond: Vec<f64> = beyond.collect();
             let half = factor.half_solve(features);
-            let explained = half.column_iter().map(|column| lambda * column.norm_squared());
-            deviations.extend(
-                explained
-                    .zip(missing)
-                    .map(|(explained, missing)| (explained + missing).sqrt()),
-            );
+            let within = half.column_iter().map(|column| lambda * column.norm_squared());
+            deviations.extend(within.zip(beyond).map(|(within, beyond)| (within + beyond).sqrt()));
         }
         match deviations.iter().position(|deviation| !deviation.is_finite()) {
             None => Ok(DVector::from_vec(deviations)),

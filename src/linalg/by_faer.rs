@@ -113,7 +113,6 @@ fn workspace(size: StackReq, what: &'static str, n: usize) -> Result<MemBuffer, 
     MemBuffer::try_new(size).map_err(|_| Error::OutOfMemory {
         what,
         numbers: n.saturating_mul(n),
-        remedy: "use fewer samples, or a method without n x n matrices (`GaussNewton::matrix_free`, \
-                 `kernel::Solver::ConjugateGradient`)",
+        remedy: memory::REMEDY,
     })
 }

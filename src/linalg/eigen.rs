@@ -29,10 +29,8 @@ mod tests {
     use crate::linalg::tests::with_spectrum;
 
     #[test]
-    fn zeros_rank_one_and_the_ends_of_the_range() {
-        let zeros = DMatrix::zeros(4, 4);
-        assert_eq!(eigenvalues(&zeros).unwrap(), DVector::zeros(4));
-        assert_eq!(eigen(&zeros).unwrap().0, DVector::zeros(4));
+    fn zeros_and_rank_one_at_the_ends_of_the_range() {
+        assert_eq!(eigenvalues(&DMatrix::zeros(4, 4)).unwrap(), DVector::zeros(4));
         for scale in [1.0, 1e-300, 1e300, f64::MIN_POSITIVE] {
             let matrix = DMatrix::from_element(5, 5, scale);
             for values in [eigenvalues(&matrix).unwrap(), eigen(&matrix).unwrap().0] {

@@ -101,7 +101,7 @@ fn backends_find_the_spectrum_and_its_vectors() {
     }
 }
 
-/// Nearly all of the noise is far below the first eigenvalue, where a relative test of convergence may never hold.
+/// All eigenvalues but a few are rounding noise, on which a relative test of convergence may never hold.
 #[test]
 fn backends_converge_for_zeros_rank_one_and_steep_spectra() {
     for backend in backends() {

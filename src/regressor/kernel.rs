@@ -151,7 +151,8 @@ impl KernelOptions {
     /// n^3 flops per lambda and 2 n^2 numbers; beyond, in at most four scaled coordinates, n N flops for the N monomials of the kernel
     /// (about 200 in two coordinates, 1500 in three), and otherwise 4 n c^2 flops and 3 c^2 numbers for c = 1024 centres.
     ///
-    /// Errors: a setting out of range; without a bias coordinate, columns that are all constant; no memory for n x n.
+    /// Errors: a setting out of range; a given lambda with which the kernel is singular to working precision; without a bias
+    /// coordinate, columns that are all constant; no memory for n x n.
     pub fn fit<T: Float>(&self, data: &Dataset<T>) -> Result<KernelRegressor<T>, Error> {
         self.check_settings()?;
         let Choice {

@@ -171,8 +171,8 @@ impl RegressorOptions {
     /// Columns that are constant are left out, and named in [`FitReport::problems`](crate::FitReport::problems). If the labels are
     /// all equal, the model predicts that label exactly, at every point (unless [`ScalingOptions::labels`] is off).
     ///
-    /// Errors: a setting out of range, an odd width, too few samples for a validation split, divergence; without a bias
-    /// coordinate, columns that are all constant.
+    /// Errors: a setting out of range, an odd width, too few samples for a validation split, divergence; a given lambda with which the
+    /// limit kernel is singular to working precision; without a bias coordinate, columns that are all constant.
     pub fn fit<T: Float>(&self, data: &Dataset<T>) -> Result<ExpRegressor<T>, Error> {
         self.on(data).fit()
     }

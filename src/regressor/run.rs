@@ -248,7 +248,7 @@ impl RegressorOptions {
             Training::EarlyStopping => VALIDATION,
         };
         let validation = self.validation.unwrap_or(default);
-        if self.training == Training::EarlyStopping && validation == 0.0 && self.patience.is_some() {
+        if validation == 0.0 && self.patience.is_some() {
             return Err(Error::Incompatible {
                 what: "`RegressorOptions::patience`",
                 with: "`validation(0.0)`",

@@ -44,7 +44,7 @@ pub struct Selection {
     pub(crate) lambda: f64,
 }
 
-/// One candidate of a [`Selection`]: a kernel, with the ridge that suits it best.
+/// One candidate of a [`Selection`]: a kernel, with the ridge that suits it best, or the one that was given.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[must_use]
@@ -80,7 +80,7 @@ impl Selection {
         self.candidates.get(self.chosen).copied()
     }
 
-    /// The ridge lambda of the final fit: chosen once more on all of up to 4096 samples; otherwise that of
+    /// The ridge lambda of the final fit: the one given; or else chosen once more on all of up to 4096 samples, and otherwise that of
     /// [`chosen`](Self::chosen), since lambda does not grow with n (as the variance of the noise relative to that of the signal does
     /// not; measured on 20 data sets, the median slope of ln lambda over ln n is 0).
     #[must_use]
@@ -108,7 +108,7 @@ impl Candidate {
         self.round
     }
 
-    /// The ridge with the smallest error: f minimises sum_i s_i (f(x_i) - y_i)^2 + lambda ||f||^2, in scaled units.
+    /// The ridge with the smallest error, unless it was given: f minimises sum_i s_i (f(x_i) - y_i)^2 + lambda ||f||^2, in scaled units.
     #[must_use]
     pub fn lambda(&self) -> f64 {
         self.lambda

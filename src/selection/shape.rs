@@ -147,7 +147,11 @@ impl<'a> Ranking<'a> {
 
     /// Tries another, whose length scales are those of this round. Returns whether it is the best.
     fn try_out(&mut self, scaling: Scaling, round: usize) -> Result<bool, Error> {
-        let fitted = self.samples.fit(scaling, Some(self.best.power), PARABOLAS)?;
+        let fitted = match self.samples.fit(scaling, Some(self.best.power), PARABOLAS) {
+            // A candidate without a fit is no better.
+            Err(Error::Singular { .. }) => return Ok(false),
+            fitted => fitted?,
+        };
         self.candidates.push(fitted.candidate(round));
         let better = fitted.held_out.mean_square < self.best.held_out.mean_square;
         if better {

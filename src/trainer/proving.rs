@@ -171,7 +171,7 @@ impl<T: Float> Session<'_, '_, T> {
     pub(super) fn prove(&mut self, step_size: f64) -> Result<bool, Error> {
         let (step, residual) = (self.steps(), (2.0 * self.position.at().loss()).sqrt());
         if self.prover.as_ref().is_some_and(|prover| prover.proof.is_some()) {
-            // Found before the run was resumed, or before it went on.
+            // At an earlier step of a run that goes on, or before the run was resumed.
             return Ok(self.stop_if_proved());
         }
         self.forget_expanded()?;
@@ -209,7 +209,8 @@ impl<T: Float> Session<'_, '_, T> {
         stop
     }
 
-    /// Nothing is known of the rounding of a pass by expansion, on any rank: each takes its own way, by its own neurons.
+    /// Gives up following the rounding, on all ranks, once any rank has computed a pass by expansion: its rounding is not that of
+    /// the formulas, and each rank chooses by its own neurons. Collective while the rounding is followed.
     fn forget_expanded(&mut self) -> Result<(), Error> {
         let known = |prover: &Prover<T>| prover.proof.is_none() && prover.drift.is_known();
         if !self.prover.as_ref().is_some_and(known) {

@@ -171,10 +171,10 @@ impl<T: Float> Session<'_, '_, T> {
         self.state.epoch.batched |= !dealt.is_empty();
         match dealt.iter().find(|&&i| i >= samples) {
             Some(&i) => Err(Error::Shape {
-                what: "the largest sample index in the method's batch".into(),
+                what: "a sample index in the method's batch".into(),
                 expected: samples - 1,
                 found: i,
-                remedy: "`Method::batch` must give indices below the number of samples, counted from 0",
+                remedy: "indices are counted from 0: `Method::batch` must give at most the expected one",
             }),
             None => self.position.engine_mut().choose_batch(dealt),
         }

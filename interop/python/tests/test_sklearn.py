@@ -89,6 +89,8 @@ def test_early_stopping_and_warm_start(smooth):
     model = ExpRegressor(width=64, warm_start=True, ridge=1e-4, max_steps=1)
     first = model.fit(*smooth).report_
     assert model.fit(*smooth).report_.initial_loss == pytest.approx(first.loss)
+    # Validation data decide about the settings of the first fit, which the second keeps.
+    ExpRegressor(width=64, warm_start=True, validation=0.2, max_steps=1).fit(*smooth).fit(*smooth)
 
 
 @pytest.mark.parametrize("Regressor", [ExpRegressor, KernelRegressor])

@@ -236,6 +236,9 @@ class ExpRegressor(_Regressor):
         self.warm_start = warm_start
 
     def _fitted(self, X, y, sample_weight):
+        earlier = getattr(self, "_model", None) if self.warm_start else None
+        # With a ridge the settings are those of the earlier model: validation data would decide nothing.
+        kept = earlier is not None and self.training == "ridge"
         return ExpModel.fit(
             X,
             y,
@@ -246,12 +249,12 @@ class ExpRegressor(_Regressor):
             training=self.training,
             ridge=self.ridge,
             length_scales=self.length_scales,
-            validation=self.validation,
+            validation=None if kept else self.validation,
             patience=self.patience,
             max_steps=self.max_steps,
             max_time=self.max_time,
             scaling=self._scaling(),
-            earlier=getattr(self, "_model", None) if self.warm_start else None,
+            earlier=earlier,
         )
 
     @property
