@@ -5,15 +5,16 @@
 use crate::float::Float;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
+/// A number that survives JSON.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Number {
+pub(crate) enum Number {
     Finite(f64),
     NotFinite(String),
 }
 
 impl Number {
-    fn of<T: Float>(x: T) -> Self {
+    pub fn of<T: Float>(x: T) -> Self {
         if x.is_finite() {
             Self::Finite(x.as_f64())
         } else {
@@ -62,8 +63,7 @@ pub(crate) mod option {
 pub(crate) mod numbers {
     use super::{Deserialize, Deserializer, Float, Number, Serializer};
 
-    #[allow(clippy::ptr_arg)] // serde requires this signature
-    pub fn serialize<T: Float, S: Serializer>(numbers: &Vec<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<T: Float, S: Serializer>(numbers: &[T], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(numbers.iter().map(|x| Number::of(*x)))
     }
 
@@ -79,8 +79,7 @@ pub(crate) mod numbers {
 pub(crate) mod options {
     use super::{Deserialize, Deserializer, Float, Number, Serializer};
 
-    #[allow(clippy::ptr_arg)] // serde requires this signature
-    pub fn serialize<T: Float, S: Serializer>(numbers: &Vec<Option<T>>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<T: Float, S: Serializer>(numbers: &[Option<T>], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(numbers.iter().map(|x| x.map(Number::of)))
     }
 

@@ -239,7 +239,8 @@ impl Record {
         Error::Record {
             what: format!("`{name}` of `{}`", self.kind),
             problem: format!(
-                "{problem}: the record is damaged or was written by another version; resume from another checkpoint, or start the run again"
+                "{problem}: the record is damaged or was written by another version; resume from another checkpoint, or start \
+                 the run again"
             ),
         }
     }
@@ -248,7 +249,10 @@ impl Record {
     pub(crate) fn not_restored(&self) -> Error {
         Error::Record {
             what: format!("the record of `{}`", self.kind),
-            problem: "cannot be restored: `restore` is not implemented; implement it beside `save`, as in the example of `Record`".into(),
+            problem:
+                "cannot be restored: `restore` is not implemented; implement it beside `save`, as in the example of \
+                      `Record`"
+                    .into(),
         }
     }
 }
@@ -471,8 +475,8 @@ mod tests {
         let says = |error: Error, text: &str| assert_eq!(error.to_string(), text);
         says(
             record.get::<f64>("siez").unwrap_err(),
-            "`siez` of `Careful` is missing: the record is damaged or was written by another version; resume from another checkpoint, or start the \
-             run again",
+            "`siez` of `Careful` is missing: \
+             the record is damaged or was written by another version; resume from another checkpoint, or start the run again",
         );
         says(
             record.get::<usize>("size").unwrap_err(),

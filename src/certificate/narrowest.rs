@@ -195,7 +195,7 @@ impl NarrowestSearch {
 
     /// The largest width to try, for so many seeds at the same time.
     fn max_width<T: Float>(&self, data: &Dataset<T>, seeds: usize) -> usize {
-        let activations = ACTIVATIONS / data.samples().saturating_mul(seeds).max(1);
+        let activations = ACTIVATIONS / data.samples().saturating_mul(seeds);
         self.widest.unwrap_or_else(|| WIDEST.min(2 * activations.max(1)))
     }
 }

@@ -47,9 +47,8 @@ impl Memory {
 ///
 /// Where the points have at most four coordinates (or lie in a space of at most four dimensions), exp(<w, x>) is, up to rounding,
 /// a sum of few monomials (or harmonics, on a circle), and a pass costs n + m instead of n m. An expansion is used only where it
-/// keeps the promise of
-/// the direct pass, 1e-12 of the scale in `f64` and 1e-5 in `f32`; as weights grow, its degree rises, until digits would
-/// cancel and the run continues directly.
+/// keeps the promise of the direct pass, 1e-12 of the scale in `f64` and 1e-5 in `f32`; as weights grow, its degree rises,
+/// until digits would cancel and the run continues directly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Pass {

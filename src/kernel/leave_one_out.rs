@@ -75,7 +75,7 @@ impl<'a> LeaveOneOut<'a> {
         validation: Option<Validation<'a>>,
     ) -> Self {
         roots.scale_triangle(&mut kernel);
-        let mean = kernel.trace() / roots.count(labels.len()).max(1) as f64;
+        let mean = kernel.trace() / roots.count(labels.len()) as f64;
         let mut grouped: Vec<usize> = groups.iter().flatten().copied().collect();
         grouped.sort_unstable();
         Self {

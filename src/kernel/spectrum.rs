@@ -1,7 +1,7 @@
 //! Eigenvalues of a kernel matrix.
 
 use crate::error::Error;
-use crate::exact;
+use crate::exact::{self, Number};
 use crate::linalg;
 use nalgebra::{DMatrix, DVector, DVectorView};
 use serde::{Serialize, Serializer};
@@ -145,18 +145,14 @@ impl Spectrum {
     }
 }
 
-/// A number that survives JSON.
-#[derive(Serialize)]
-struct Exact(#[serde(with = "exact::number")] f64);
-
 fn list<S: Serializer>(numbers: &DVector<f64>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(numbers.iter().copied().map(Exact))
+    exact::numbers::serialize(numbers.as_slice(), serializer)
 }
 
 /// One list per column.
 #[allow(clippy::ref_option)] // serde requires this signature
 fn lists<S: Serializer>(columns: &Option<DMatrix<f64>>, serializer: S) -> Result<S::Ok, S::Error> {
-    let list = |column: DVectorView<'_, f64>| column.iter().copied().map(Exact).collect::<Vec<_>>();
+    let list = |column: DVectorView<'_, f64>| column.iter().copied().map(Number::of).collect::<Vec<_>>();
     let lists = columns
         .as_ref()
         .map(|columns| columns.column_iter().map(list).collect::<Vec<_>>());

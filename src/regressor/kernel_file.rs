@@ -62,7 +62,7 @@ impl<T: Float> KernelRegressor<T> {
     /// | `scaling.means`, `scaling.std_devs`, `scaling.lengths` | raw columns | as in [`ExpRegressor::save`](crate::ExpRegressor::save) |
     /// | `points` | n x d | the scaled training points, or the centres, one per row |
     /// | `coefficients` | n | c: the prediction is sum_i c_i K(x_i, x), in scaled units |
-    /// | `factor` | n x n | the upper triangular U: U^T U = R K R + lambda I, with centres, U^T U = B B^T + lambda I for B = V^T K(centres, X) R; N x N for N monomials: U^T U = Phi R^2 Phi^T + lambda I |
+    /// | `factor` | n x n | the upper triangular U: U^T U = R K R + lambda I; with centres, U^T U = B B^T + lambda I for B = V^T K(centres, X) R; N x N for N monomials: U^T U = Phi R^2 Phi^T + lambda I |
     /// | `weight_roots` | n | R: the roots of the sample weights, if there are any |
     /// | `whitening` | n x n | with centres: V, upper triangular, with V V^T = K^-1 up to a jitter |
     ///

@@ -78,8 +78,7 @@ struct Names {
 
 impl<T: Float> Default for Trainer<'_, T> {
     /// Gradient descent with step size 1 / lambda_max of the tangent kernel, half the largest stable one ([`KernelStable`]). With
-    /// another method the
-    /// schedule is the natural one: 1 for Gauss-Newton, [`StrongWolfe`] for L-BFGS, 1e-3 for Adam.
+    /// another method the schedule is the natural one: 1 for Gauss-Newton, [`StrongWolfe`] for L-BFGS, 1e-3 for Adam.
     fn default() -> Self {
         Self {
             schedule: None,

@@ -212,8 +212,7 @@ impl<T: Float> Session<'_, '_, T> {
     /// Gives up following the rounding, on all ranks, once any rank has computed a pass by expansion: its rounding is not that of
     /// the formulas, and each rank chooses by its own neurons. Collective while the rounding is followed.
     fn forget_expanded(&mut self) -> Result<(), Error> {
-        let known = |prover: &Prover<T>| prover.proof.is_none() && prover.drift.is_known();
-        if !self.prover.as_ref().is_some_and(known) {
+        if !self.prover.as_ref().is_some_and(|prover| prover.drift.is_known()) {
             return Ok(());
         }
         let mut expanded = [f64::from(u8::from(self.position.engine().passes().expanded > 0))];
