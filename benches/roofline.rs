@@ -7,8 +7,9 @@
 //!               coordinates; `expansion` where the step does not go through pairs and this is no limit. Limits and steps
 //!               are measured in turn: the median of 31 ratios
 //! threads       how many times longer a step takes on one thread
-//! set-up        packing, reduction and the first forward pass; then the same plus the largest eigenvalue; in units of a step, and
-//!               warm like the steps, in turn with them: medians of 31 ratios
+//! set-up        packing, reduction and the first forward pass; then the same plus the largest eigenvalue; in units of a step,
+//!               and warm like the steps, in turn with them: medians of 31 ratios, each of the median start of some
+//!               milliseconds
 //! ```
 //!
 //! Arguments choose shapes, types and peers: `-- A f64 jax torch-compile`. `alone` omits the peers; `recompute`

@@ -6,11 +6,12 @@
 
 use super::chunk::Chunk;
 use super::expansion::{self, Parts, Visit};
-use super::kernels::gram::{self, Column, Neurons, SamplePanels, Slab};
+use super::kernels::gram::{self, Activations, Neurons, SamplePanels};
 use super::kernels::moments::{self, MomentSums};
 use super::kernels::panel;
 use super::memory::Aligned;
 use super::points::Points;
+use super::squares::Square;
 use super::sweep::{self, Sweep};
 use crate::float::{Concrete, Family, Float};
 use fearless_simd::{Level, dispatch};
@@ -106,8 +107,8 @@ compiled!(
     }
 );
 
-/// Adds the products of a slab to some columns of S: see [`gram::add_products`].
+/// Adds the products of a block to a square of S: see [`gram::add_products`].
 #[inline(never)]
-pub(super) fn add_products(columns: &mut [Column], slab: &Slab<'_>) {
-    dispatch!(slab.level, s => gram::add_products(s, columns, slab));
+pub(super) fn add_products(square: &mut Square<'_>, block: &Activations<'_>) {
+    dispatch!(block.level, s => gram::add_products(s, square, block));
 }

@@ -2,33 +2,56 @@
 //! n x m.
 //!
 //! ```text
-//! slab       [block of 128 neurons][panel of samples][neuron][P]     some blocks at a time: E is never formed as a whole
-//! triangle   [column panel j][row panel i >= j][P][P]                S, summed over the blocks in their order
+//! block      [panel of samples][neuron][P]     E for 128 neurons
+//! S          in squares of tiles P x P          summed over the blocks in their order
 //! ```
 //!
-//! All in `f64`, whatever the type of the network: P is two vectors of `f64`. The threads first fill the blocks of a
-//! slab, then add its products to the columns of the triangle, so that each number of S has one owner and the bits do
-//! not depend on the number of threads. A panel holds samples, not neurons, side by side: with the roles of points and
-//! weights exchanged, the forward half writes E in the layout that the product reads, and one microkernel serves both.
+//! All in `f64`, whatever the type of the network: P is two vectors of `f64`. A panel holds samples, not neurons, side by
+//! side: with the roles of points and weights exchanged, the forward half writes E in the layout that the product reads,
+//! and one microkernel serves both.
+//!
+//! Of few samples a block and all of S fit in L2. Then each thread forms the blocks of a group of neurons, one after the
+//! other in the same place, and adds their products to an S of the group's own; in the end the groups are added. Of
+//! more samples, the threads first fill the blocks of a slab, which stays in the last-level cache, then add its products
+//! to S, one square after the other. The groups are those of the number of neurons, and each number of S has one owner, so
+//! the bits do not depend on the number of threads.
 
 use super::batches::Batches;
 use super::chunk::Chunk;
 use super::compiled;
-use super::kernels::gram::{BLOCK, Column, Neurons, SamplePanels, Slab};
+use super::kernels::gram::{Activations, BLOCK, Neurons, SamplePanels};
 use super::kernels::microkernel::lanes;
 use super::memory::{Aligned, Pages};
 use super::plan::Plan;
 use super::points::{Coordinates, pack_panel};
+use super::squares::{Square, Squares};
 use super::sweep::ONE_THREAD;
 use crate::error::Error;
 use crate::float::Float;
-use crate::memory;
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, DVectorViewMut};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// The numbers in a slab, unless one block has more: a slab stays in the last-level cache.
+/// The numbers in a slab, unless one block has more.
 const SLAB: usize = 1 << 20;
+
+/// The numbers that fit in L2 beside what is read: three quarters of 512 KB.
+const CACHE: usize = 48 << 10;
+
+/// Blocks in a group of neurons, at least: fewer would take longer to be added up.
+const BLOCKS: usize = 8;
+
+/// Groups of neurons, at most, for memory's sake.
+const GROUPS: usize = 32;
+
+/// The numbers of S that are added up over the groups at a time.
+const PART: usize = 2048;
+
+/// Panels of samples in a square, at most: the tiles of a square and two panels of blocks fit in L2.
+const SQUARE: usize = 12;
+
+/// The multiply-adds below which one thread is done before another wakes up.
+const SMALL: usize = 20_000;
 
 /// Packs the samples `columns` of `from`, in this order.
 fn pack_samples<T: Float>(plan: &Plan, from: &Coordinates<T>, columns: &[usize]) -> Result<SamplePanels<T>, Error> {
@@ -54,57 +77,10 @@ fn pack_samples<T: Float>(plan: &Plan, from: &Coordinates<T>, columns: &[usize])
     })
 }
 
-/// The lower triangle of S.
-struct Triangle {
-    side: usize,
-    /// Long and short ones in turn, so that a few consecutive ones are always about the same work.
-    columns: Vec<Column>,
-}
-
-impl Triangle {
-    fn zeros(count: usize, side: usize) -> Result<Self, Error> {
-        let both_ends = (0..count).map(|c| if c % 2 == 0 { c / 2 } else { count - 1 - c / 2 });
-        let column = |first| {
-            let tiles = Aligned::zeros((count - first) * side * side)?;
-            Ok(Column { first, tiles })
-        };
-        let columns = both_ends.map(column).collect::<Result<_, Error>>()?;
-        Ok(Self { side, columns })
-    }
-
-    /// S += E E^T for the activations of a slab.
-    fn add(&mut self, slab: &Slab<'_>, parallel: bool) {
-        // Columns that are processed together share their reads of a block in L2.
-        let together = (self.columns.len() / 8).clamp(2, 4);
-        let add = |columns: &mut [Column]| compiled::add_products(columns, slab);
-        if parallel {
-            self.columns.par_chunks_mut(together).for_each(add);
-        } else {
-            self.columns.chunks_mut(together).for_each(add);
-        }
-    }
-
-    /// S as a matrix, with its rows and columns permuted to `slots`.
-    fn into_matrix(self, slots: &[usize]) -> Result<DMatrix<f64>, Error> {
-        let (n, side) = (slots.len(), self.side);
-        let mut matrix = memory::square("the tangent Gram matrix", n)?;
-        for Column { first, tiles } in &self.columns {
-            for (t, row) in tiles.get().chunks_exact(side).enumerate() {
-                let i = first * side + t;
-                let Some(&to) = slots.get(i) else { break };
-                for (j, &s) in (first * side..=i).zip(row) {
-                    (matrix[(to, slots[j])], matrix[(slots[j], to)]) = (s, s);
-                }
-            }
-        }
-        Ok(matrix)
-    }
-}
-
 /// S for the neurons of these chunks and the current samples, at copy `role` of the weights. `slab` is memory that
 /// calls reuse.
 ///
-/// n^2 m + 2 n d m flops and n m exponentials; memory for 5/2 n^2 numbers in addition to a slab.
+/// n^2 m + 2 n d m flops and n m exponentials; memory for 3/2 n^2 numbers in addition to a slab.
 pub(super) fn products_of_activations<T: Float>(
     plan: &Plan,
     chunks: &[Chunk<T>],
@@ -114,64 +90,155 @@ pub(super) fn products_of_activations<T: Float>(
 ) -> Result<DMatrix<f64>, Error> {
     let batch = batches.current();
     let samples = pack_samples(plan, batches.coordinates(), &batches.columns())?;
-    let mut triangle = Triangle::zeros(samples.count, samples.side)?;
     let panels: usize = chunks.iter().map(|chunk| chunk.shape.panels).sum();
     let block = BLOCK / samples.lanes;
     let blocks: Vec<_> = (0..panels).step_by(block).map(|p| p..panels.min(p + block)).collect();
-    let at_a_time = (SLAB / samples.block_len().max(1)).clamp(1, blocks.len().max(1));
-    slab.set_len(at_a_time * samples.block_len())?;
     let n = batch.points.samples;
     let work = n.saturating_mul(n).saturating_mul(4 * panels * samples.lanes);
-    let parallel = work >= ONE_THREAD && rayon::current_num_threads() > 1;
-    for blocks in blocks.chunks(at_a_time) {
-        let numbers = &mut slab.get_mut()[..blocks.len() * samples.block_len()];
-        fill_slab(&samples, chunks, role, blocks, numbers, parallel)?;
-        let slab = Slab {
-            level: samples.level,
-            numbers,
-            block_len: samples.block_len(),
-            neurons: blocks.iter().map(|block| block.len() * samples.lanes).sum(),
-        };
-        triangle.add(&slab, parallel);
-    }
-    triangle.into_matrix(&batch.slots)
+    let products = Products {
+        samples: &samples,
+        chunks,
+        role,
+        threads: if work < ONE_THREAD {
+            1
+        } else {
+            rayon::current_num_threads()
+        },
+    };
+    let (squares, tiles) = products.sum(&blocks, slab)?;
+    squares.to_matrix(tiles.get(), &batch.slots)
 }
 
-/// Computes the activations of some blocks, given as ranges of panels.
-fn fill_slab<T: Float>(
-    samples: &SamplePanels<T>,
-    chunks: &[Chunk<T>],
+/// Where S comes from.
+struct Products<'a, T> {
+    samples: &'a SamplePanels<T>,
+    chunks: &'a [Chunk<T>],
     role: usize,
-    blocks: &[Range<usize>],
-    numbers: &mut [f64],
-    parallel: bool,
-) -> Result<(), Error> {
-    let per_chunk = chunks.first().map_or(1, |chunk| chunk.shape.panels);
-    let lanes = samples.lanes;
-    let fill = |(block, to): (&Range<usize>, &mut [f64])| -> Result<(), Error> {
+    /// No more than are worth it.
+    threads: usize,
+}
+
+impl<T: Float> Products<'_, T> {
+    /// S of these blocks, which are ranges of panels.
+    fn sum(&self, blocks: &[Range<usize>], slab: &mut Pages<f64>) -> Result<(Squares, Aligned<f64>), Error> {
+        let SamplePanels { side, count, .. } = *self.samples;
+        let whole = Squares::new(side, count, count);
+        if self.samples.block_len() + whole.len() <= CACHE {
+            return Ok((whole, self.by_groups(whole, blocks, slab)?));
+        }
+        // g groups have g (g + 1) / 2 squares: five for each thread, so that all have about as much to do.
+        let groups = (10 * self.threads).isqrt();
+        let squares = Squares::new(side, count, (count / groups).min(SQUARE));
+        Ok((squares, self.by_slabs(squares, blocks, slab)?))
+    }
+
+    /// The least number of items for a thread.
+    fn fewest(&self) -> usize {
+        if self.threads > 1 { 1 } else { usize::MAX }
+    }
+
+    /// Few samples: an S for each group of neurons, which is one square.
+    fn by_groups(&self, whole: Squares, blocks: &[Range<usize>], slab: &mut Pages<f64>) -> Result<Aligned<f64>, Error> {
+        let groups = blocks.chunks(blocks.len().div_ceil(GROUPS).max(BLOCKS));
+        let (block_len, len) = (self.samples.block_len(), self.samples.block_len() + whole.len());
+        slab.set_len(groups.len() * len)?;
+        let sum = |(blocks, numbers): (&[Range<usize>], &mut [f64])| -> Result<(), Error> {
+            let (activations, tiles) = numbers.split_at_mut(block_len);
+            tiles.fill(0.0);
+            let mut squares = whole.of(tiles);
+            for block in blocks {
+                self.fill(block, activations)?;
+                let block = self.activations(block, activations);
+                for square in &mut squares {
+                    compiled::add_products(square, &block);
+                }
+            }
+            Ok(())
+        };
+        let groups: Vec<_> = groups.zip(slab.get_mut().chunks_mut(len)).collect();
+        groups
+            .into_par_iter()
+            .with_min_len(self.fewest())
+            .with_max_len(1)
+            .try_for_each(sum)?;
+        let mut total = Aligned::zeros(whole.len())?;
+        let slab = &*slab.get_mut();
+        let parts = total.get_mut().par_chunks_mut(PART).enumerate();
+        parts.with_min_len(self.fewest()).for_each(|(at, total)| {
+            for group in slab.chunks(len) {
+                let part = &group[block_len + at * PART..];
+                total.iter_mut().zip(part).for_each(|(total, s)| *total += s);
+            }
+        });
+        Ok(total)
+    }
+
+    /// Many samples: the threads share out the squares of S.
+    fn by_slabs(
+        &self,
+        squares: Squares,
+        blocks: &[Range<usize>],
+        slab: &mut Pages<f64>,
+    ) -> Result<Aligned<f64>, Error> {
+        let mut tiles = Aligned::zeros(squares.len())?;
+        let mut parts = squares.of(tiles.get_mut());
+        let block_len = self.samples.block_len();
+        let at_a_time = (SLAB / block_len).clamp(1, blocks.len().max(1));
+        slab.set_len(at_a_time * block_len)?;
+        for blocks in blocks.chunks(at_a_time) {
+            let slab = &mut slab.get_mut()[..blocks.len() * block_len];
+            let parts_of_slab = blocks.par_iter().zip(slab.par_chunks_mut(block_len));
+            parts_of_slab
+                .with_min_len(self.fewest())
+                .with_max_len(1)
+                .try_for_each(|(block, to)| self.fill(block, to))?;
+            let add = |square: &mut Square<'_>| {
+                for (block, numbers) in blocks.iter().zip(slab.chunks(block_len)) {
+                    compiled::add_products(square, &self.activations(block, numbers));
+                }
+            };
+            parts
+                .par_iter_mut()
+                .with_min_len(self.fewest())
+                .with_max_len(1)
+                .for_each(add);
+        }
+        drop(parts);
+        Ok(tiles)
+    }
+
+    /// Computes the activations of a block.
+    fn fill(&self, block: &Range<usize>, to: &mut [f64]) -> Result<(), Error> {
+        let per_chunk = self.chunks.first().map_or(1, |chunk| chunk.shape.panels);
+        let lanes = self.samples.lanes;
         let mut scratch = Aligned::zeros(lanes * lanes)?;
         for (row, panel) in block.clone().enumerate() {
-            let (chunk, panel) = (&chunks[panel / per_chunk], panel % per_chunk);
+            let (chunk, panel) = (&self.chunks[panel / per_chunk], panel % per_chunk);
             let neurons = Neurons {
-                weights: &chunk.weights[role].get()[panel * chunk.shape.dimension * lanes..],
+                weights: &chunk.weights[self.role].get()[panel * chunk.shape.dimension * lanes..],
                 output_weights: &chunk.output_weights.get()[panel * lanes..][..lanes],
             };
-            compiled::fill_activations(samples, &neurons, &mut scratch, to, row * lanes);
+            compiled::fill_activations(self.samples, &neurons, &mut scratch, to, row * lanes);
         }
         Ok(())
-    };
-    if parallel {
-        let parts = numbers.par_chunks_mut(samples.block_len());
-        blocks.par_iter().zip(parts).try_for_each(fill)
-    } else {
-        let parts = numbers.chunks_mut(samples.block_len());
-        blocks.iter().zip(parts).try_for_each(fill)
+    }
+
+    fn activations<'a>(&self, block: &Range<usize>, numbers: &'a [f64]) -> Activations<'a> {
+        Activations {
+            level: self.samples.level,
+            numbers,
+            neurons: block.len() * self.samples.lanes,
+        }
     }
 }
 
 /// Turns S into G: multiplies entry by entry with the inner products of the points (k x n).
 pub(super) fn multiply_by_products(gram: &mut DMatrix<f64>, points: &DMatrix<f64>) {
-    for (j, mut column) in gram.column_iter_mut().enumerate() {
-        column.component_mul_assign(&points.tr_mul(&points.column(j)));
-    }
+    let n = gram.nrows();
+    let columns = gram.as_mut_slice().par_chunks_mut(n.max(1)).enumerate();
+    columns
+        .with_min_len(SMALL / (n * points.nrows()).max(1) + 1)
+        .for_each(|(j, column)| {
+            DVectorViewMut::from_slice(column, n).component_mul_assign(&points.tr_mul(&points.column(j)));
+        });
 }

@@ -20,7 +20,7 @@
 //! | `batches`, `outputs` | the points that a sweep works on; F at them |
 //! | `weights`, `arrays` | from network or checkpoint to chunks, and back |
 //! | `ranks` | sums over the neurons of other ranks |
-//! | `gram`, `moments` | G = J J^T; mean and covariance of the weights |
+//! | `gram`, `squares`, `moments` | G = J J^T; symmetric matrices in tiles; mean and covariance of the weights |
 //! | `cached` | what earlier sweeps have computed and is still valid |
 //! | `training` | the engine of a run, which puts all of this together |
 //! | `outside` | weights and directions from outside, and products with them |
@@ -47,6 +47,7 @@ mod ranks;
 mod reduce;
 #[cfg(feature = "bench-internals")]
 pub mod roofline;
+mod squares;
 mod sweep;
 mod tangent;
 #[cfg(test)]

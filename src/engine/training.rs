@@ -321,7 +321,7 @@ impl<T: Float> Engine<T> {
 
     /// G = J J^T on the current samples, at the current weights.
     ///
-    /// n^2 m + 2 n d m flops and n m exponentials; memory for 5/2 n^2 numbers besides a slab.
+    /// n^2 m + 2 n d m flops and n m exponentials; memory for 3/2 n^2 numbers besides a slab.
     pub fn tangent_gram(&mut self) -> Result<DMatrix<f64>, Error> {
         self.passes.all += 1;
         let slab = &mut self.buffers.slab;

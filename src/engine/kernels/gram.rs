@@ -3,6 +3,7 @@
 use super::exp::pow2;
 use super::microkernel::{has_32_registers, load, multiply, store};
 use crate::engine::memory::Aligned;
+use crate::engine::squares::Square;
 use crate::float::Float;
 use fearless_simd::{Level, prelude::*};
 
@@ -41,20 +42,13 @@ pub struct Neurons<'a, T> {
     pub output_weights: &'a [T],
 }
 
-/// Activations of some blocks of neurons.
-pub struct Slab<'a> {
+/// Activations of a block of neurons: [panel of samples][BLOCK][P].
+#[derive(Clone, Copy)]
+pub struct Activations<'a> {
     pub level: Level,
     pub numbers: &'a [f64],
-    pub block_len: usize,
-    /// Neurons in all blocks: only the last block can have fewer than `BLOCK`.
+    /// At most `BLOCK`.
     pub neurons: usize,
-}
-
-/// A column of panels of S, from the diagonal down.
-pub struct Column {
-    pub first: usize,
-    /// [row panel][P][P].
-    pub tiles: Aligned<f64>,
 }
 
 /// |a_r| exp(<w_r, x_i>) for a panel of neurons and all samples, into the rows from `row` on of each panel of a block.
@@ -81,26 +75,32 @@ pub fn fill_activations<S: Simd, T: Float>(
                 let panel = q * (lanes / side) + part;
                 if panel < samples.count {
                     let to = &mut to[(panel * BLOCK + row + r) * side..][..side];
-                    to.iter_mut().zip(e).for_each(|(to, e)| *to = a * e.as_f64());
+                    // In arrays, or else the compiler multiplies one number at a time.
+                    for (to, e) in to.as_chunks_mut().0.iter_mut().zip(e.as_chunks::<4>().0) {
+                        *to = [
+                            a * e[0].as_f64(),
+                            a * e[1].as_f64(),
+                            a * e[2].as_f64(),
+                            a * e[3].as_f64(),
+                        ];
+                    }
                 }
             }
         }
     }
 }
 
-/// Adds the products of a slab to some columns of S.
+/// Adds the products of a block to a square of S.
 #[inline(always)]
-pub fn add_products<S: Simd>(s: S, columns: &mut [Column], slab: &Slab<'_>) {
+pub fn add_products<S: Simd>(s: S, square: &mut Square<'_>, block: &Activations<'_>) {
     let side = 2 * <f64 as SimdFloatElement>::Native::<S>::LEN;
-    let panel_len = BLOCK * side;
-    for (at, block) in slab.numbers.chunks_exact(slab.block_len).enumerate() {
-        let depth = BLOCK.min(slab.neurons - at * BLOCK);
-        for Column { first, tiles } in &mut *columns {
-            let panels = block[*first * panel_len..].chunks_exact(panel_len);
-            let b = &block[*first * panel_len..][..depth * side];
-            for (a, tile) in panels.zip(tiles.get_mut().chunks_exact_mut(side * side)) {
-                multiply_panels::<S, f64>(s, &a[..depth * side], b, tile, true);
-            }
+    let panel = |at: usize| &block.numbers[at * BLOCK * side..][..block.neurons * side];
+    let mut tiles = square.tiles.chunks_exact_mut(side * side);
+    for row in square.rows.clone() {
+        let a = panel(row);
+        let columns = square.columns.start..square.columns.end.min(row + 1);
+        for (column, tile) in columns.zip(&mut tiles) {
+            multiply_panels::<S, f64>(s, a, panel(column), tile, true);
         }
     }
 }
@@ -123,6 +123,6 @@ fn multiply_panels<S: Simd, T: Float>(s: S, a: &[T], b: &[T], out: &mut [T], ont
 /// R numbers of each row of a panel, from lane `first` on.
 #[inline(always)]
 fn rows<T: Float, const R: usize>(panel: &[T], first: usize, lanes: usize) -> impl Iterator<Item = &[T; R]> {
-    let rows = panel.get(first..).unwrap_or(&[]).chunks(lanes);
-    rows.map_while(<[T]>::first_chunk::<R>)
+    let rows = panel.chunks_exact(lanes);
+    rows.filter_map(move |row| row.get(first..)?.first_chunk::<R>())
 }

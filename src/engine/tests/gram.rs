@@ -50,9 +50,17 @@ fn tangent_gram_is_the_plain_one_around_every_edge() {
 }
 
 #[test]
-fn tangent_gram_takes_several_slabs() {
+fn tangent_gram_of_few_samples_takes_several_groups_of_neurons() {
+    for m in [1024, 1025, 4500] {
+        compare_gram::<f64>(Level::new(), (100, 3, m), false);
+        compare_gram::<f32>(Level::new(), (100, 3, m), false);
+    }
+}
+
+#[test]
+fn tangent_gram_of_many_samples_takes_several_slabs() {
     let lanes = lanes::<f64>(Level::new());
-    let (n, m) = (100, 30_000);
+    let (n, m) = (260, 9_000);
     assert!(n / lanes * lanes * m > 2 << 20, "more than two slabs");
     compare_gram::<f64>(Level::new(), (n, 3, m), false);
     compare_gram::<f32>(Level::new(), (n, 3, m), false);
