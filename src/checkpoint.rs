@@ -282,6 +282,11 @@ impl<T: Float> CheckpointReader<T> {
             if array != Array::Weights && !self.file.has(name) {
                 continue;
             }
+            if array == Array::Best && !engine.validates() {
+                return Err(self.file.invalid(format!(
+                    "tensor {name:?} holds the best weights of a run with validation data, and this run has none"
+                )));
+            }
             let (entries, mut all_finite) = (engine.numbers_in(array), true);
             let first = self.neurons.start * entries;
             let mut stream = self.file.stream::<T>(name, &[self.shape.1, entries], first)?;

@@ -4,6 +4,7 @@
 //! caller's sample i  --place[i]-->  column of `samples`  --pack-->  packed row p  --slots[p]-->  caller's index in the batch
 //! ```
 
+use super::expansion::Packing;
 use super::plan::BlockRows;
 use super::points::{Coordinates, Points};
 use crate::error::Error;
@@ -43,20 +44,20 @@ pub(super) struct Batches<T> {
     permuted: Vec<T>,
     /// The factor of row i of the Jacobian, one per sample; empty if all are 1.
     pub roots: Vec<f64>,
-    /// The factor of the points for sweeps by expansion, if there may be any: a power of two.
-    scale: Option<f64>,
+    /// How points are packed for sweeps by expansion, if there may be any.
+    packing: Option<Packing>,
     validation: Option<Points<T>>,
 }
 
 impl<T: Float> Batches<T> {
-    /// Column p of `samples` is the caller's sample `order[p]`. With `scale`, points are also packed for sweeps by expansion.
+    /// Column p of `samples` is the caller's sample `order[p]`. With `packing`, points are also packed for sweeps by expansion.
     pub fn new(
         samples: Coordinates<T>,
         order: Vec<usize>,
         validation: Option<&Coordinates<T>>,
         trained: usize,
         rows: BlockRows,
-        scale: Option<f64>,
+        packing: Option<Packing>,
     ) -> Result<Self, Error> {
         let mut place = vec![0; order.len()];
         for (p, &i) in order.iter().enumerate() {
@@ -67,14 +68,14 @@ impl<T: Float> Batches<T> {
             ..Batch::default()
         };
         all.points.pack(&samples, &[], trained, rows)?;
-        if let Some(scale) = scale {
-            all.points.pack_few(&samples, &[], scale)?;
+        if let Some(packing) = packing {
+            all.points.pack_few(&samples, &[], packing)?;
         }
         let validation = validation.map(|points| {
             let mut packed = Points::default();
             packed.pack_forward(points, &[], rows, std::f64::consts::LOG2_E)?;
-            if let Some(scale) = scale {
-                packed.pack_few(points, &[], scale)?;
+            if let Some(packing) = packing {
+                packed.pack_few(points, &[], packing)?;
             }
             Ok(packed)
         });
@@ -88,7 +89,7 @@ impl<T: Float> Batches<T> {
             next: 0,
             permuted: Vec::new(),
             roots: Vec::new(),
-            scale,
+            packing,
             validation: validation.transpose()?,
         })
     }
@@ -120,8 +121,8 @@ impl<T: Float> Batches<T> {
                 .sort_unstable_by_key(|&slot| (self.place[chosen[slot]], slot));
             let columns: Vec<usize> = batch.slots.iter().map(|&slot| self.place[chosen[slot]]).collect();
             batch.points.pack(&self.samples, &columns, self.trained, self.rows)?;
-            if let Some(scale) = self.scale {
-                batch.points.pack_few(&self.samples, &columns, scale)?;
+            if let Some(packing) = self.packing {
+                batch.points.pack_few(&self.samples, &columns, packing)?;
             }
         }
         Ok(())
@@ -158,6 +159,13 @@ impl<T: Float> Batches<T> {
 
     pub fn validation(&self) -> Option<&Points<T>> {
         self.validation.as_ref()
+    }
+
+    /// The number of points that the next forward half evaluates as a rule: validation points come with all samples, and
+    /// else only now and then.
+    pub fn ahead(&self) -> usize {
+        let validation = self.validation().filter(|_| self.next == 0);
+        self.next().points.samples + validation.map_or(0, |points| points.samples)
     }
 
     /// Multiplies entry i of a product with the Jacobian, one per current sample, by the factor of its row.

@@ -1,7 +1,7 @@
 //! Chunks: fixed ranges of neurons, each with all its memory.
 //!
 //! Neurons are grouped into panels, panels into chunks. One thread at a time works on a chunk. How many panels a chunk
-//! has depends on the width alone, and the partial sums of the chunks are added in their order, so the bits do not
+//! has depends on the width and the SIMD level alone, and the partial sums of the chunks are added in their order, so the bits do not
 //! depend on the number of threads.
 //!
 //! ```text
@@ -83,7 +83,9 @@ pub(super) struct Shape {
     pub neurons: usize,
     /// Coordinates per neuron.
     pub dimension: usize,
-    /// Coordinates of its gradient, padded to a multiple of 4.
+    /// Coordinates along which neurons move: the first ones.
+    pub trained: usize,
+    /// Coordinates of its gradient: `trained`, padded to a multiple of 4.
     pub gradient_rows: usize,
     /// Neurons per panel: P.
     pub lanes: usize,
@@ -209,21 +211,21 @@ impl<T: Float> Chunk<T> {
         self.work.sums.get().len() >= outputs * (self.shape.lanes / 2)
     }
 
-    /// The length of its activations: those of one panel if they are not stored.
-    pub fn activations_len(&self) -> usize {
-        let panels = if self.activations.stored { self.shape.panels } else { 1 };
-        panels * self.activations.rows * self.shape.lanes
+    /// The length of its activations, kept like this: those of one panel if they are not stored.
+    pub fn activations_len(&self, kept: Activations) -> usize {
+        let panels = if kept.stored { self.shape.panels } else { 1 };
+        panels * kept.rows * self.shape.lanes
     }
 
-    /// Sets how activations are kept, and makes room for the sums of `outputs` outputs.
+    /// Makes room for the sums of `outputs` outputs, and sets how activations are kept.
     pub fn make_room(&mut self, activations: Activations, outputs: usize) -> Result<(), Error> {
-        self.activations = activations;
         self.work.sums.set_len(outputs * (self.shape.lanes / 2))?;
         self.partial.outputs.reserve(outputs);
+        self.activations = activations;
         Ok(())
     }
 
-    /// Whether the next weights differ from the current ones in any bit. Almost always ends at the first weight.
+    /// Whether the next weights differ from the current ones anywhere. Almost always ends at the first weight.
     pub fn moves(&self, roles: Roles) -> bool {
         self.weights[roles.next].get() != self.weights[roles.current].get()
     }

@@ -6,15 +6,15 @@
 //! S          in squares of tiles P x P          summed over the blocks in their order
 //! ```
 //!
-//! All in `f64`, whatever the type of the network: P is two vectors of `f64`. A panel holds samples, not neurons, side by
+//! S is in `f64`, whatever the type of the network: P is two vectors of `f64`. A panel holds samples, not neurons, side by
 //! side: with the roles of points and weights exchanged, the forward half writes E in the layout that the product reads,
 //! and one microkernel serves both.
 //!
-//! Of few samples a block and all of S fit in L2. Then each thread forms the blocks of a group of neurons, one after the
-//! other in the same place, and adds their products to an S of the group's own; in the end the groups are added. Of
-//! more samples, the threads first fill the blocks of a slab, which stays in the last-level cache, then add its products
-//! to S, one square after the other. The groups are those of the number of neurons, and each number of S has one owner, so
-//! the bits do not depend on the number of threads.
+//! With few samples, a block and all of S fit in L2. Then each thread forms the blocks of a group of neurons, one after the
+//! other in the same place, and adds their products to an S of the group's own; finally these are added up. With more
+//! samples, the threads first fill the blocks of a slab, which stays in the last-level cache, then add its products to S,
+//! one square after the other. The groups depend on the numbers of samples and neurons alone, and each number of S has
+//! one owner, so the bits do not depend on the number of threads.
 
 use super::batches::Batches;
 use super::chunk::Chunk;
@@ -32,17 +32,14 @@ use nalgebra::{DMatrix, DVectorViewMut};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// The numbers in a slab, unless one block has more.
+/// The numbers in the slab of many samples, unless one block has more.
 const SLAB: usize = 1 << 20;
 
 /// The numbers that fit in L2 beside what is read: three quarters of 512 KB.
 const CACHE: usize = 48 << 10;
 
-/// Blocks in a group of neurons, at least: fewer would take longer to be added up.
-const BLOCKS: usize = 8;
-
-/// Groups of neurons, at most, for memory's sake.
-const GROUPS: usize = 32;
+/// Groups of neurons, at most: each takes memory, and time to be added up.
+const GROUPS: usize = 16;
 
 /// The numbers of S that are added up over the groups at a time.
 const PART: usize = 2048;
@@ -114,7 +111,7 @@ struct Products<'a, T> {
     samples: &'a SamplePanels<T>,
     chunks: &'a [Chunk<T>],
     role: usize,
-    /// No more than are worth it.
+    /// 1 where more would not pay.
     threads: usize,
 }
 
@@ -139,19 +136,22 @@ impl<T: Float> Products<'_, T> {
 
     /// Few samples: an S for each group of neurons, which is one square.
     fn by_groups(&self, whole: Squares, blocks: &[Range<usize>], slab: &mut Pages<f64>) -> Result<Aligned<f64>, Error> {
-        let groups = blocks.chunks(blocks.len().div_ceil(GROUPS).max(BLOCKS));
         let (block_len, len) = (self.samples.block_len(), self.samples.block_len() + whole.len());
+        // No group has less work than would pay for a thread.
+        let fewest = ONE_THREAD / (8 * whole.len() * BLOCK);
+        let groups = blocks.chunks(blocks.len().div_ceil(GROUPS).max(fewest).max(1));
         slab.set_len(groups.len() * len)?;
         let sum = |(blocks, numbers): (&[Range<usize>], &mut [f64])| -> Result<(), Error> {
             let (activations, tiles) = numbers.split_at_mut(block_len);
             tiles.fill(0.0);
-            let mut squares = whole.of(tiles);
+            let mut square = Square {
+                rows: 0..self.samples.count,
+                columns: 0..self.samples.count,
+                tiles,
+            };
             for block in blocks {
                 self.fill(block, activations)?;
-                let block = self.activations(block, activations);
-                for square in &mut squares {
-                    compiled::add_products(square, &block);
-                }
+                compiled::add_products(&mut square, &self.activations(block, activations));
             }
             Ok(())
         };

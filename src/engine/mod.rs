@@ -5,23 +5,25 @@
 //! vectors of neurons) it computes J^T v from the stored activations, moves the weights, and at once computes the
 //! activations of the next step, so that weights and activations pass through the caches once.
 //!
-//! Each file depends only on those above it in this table:
+//! Each file depends on those above it in this table, except that `points` also packs for `expansion/`:
 //!
 //! | file | idea |
 //! |---|---|
-//! | `memory` | aligned buffers, huge pages |
+//! | `memory`, `squares` | aligned buffers, huge pages; symmetric matrices in tiles |
+//! | `plan` | the SIMD level, and whether activations are stored |
 //! | `points` | the layout of points, duals and panels |
 //! | `kernels/` | SIMD: exp, the microkernel, the operations on a panel |
-//! | `plan` | the SIMD level, and whether activations are stored |
 //! | `chunk` | a fixed range of neurons and its memory; the order of sums |
 //! | `sweep`, `tangent` | one job on every panel, on all threads; products with the Jacobian and the Hessian |
-//! | `compiled` | the sweeps for `f32` and `f64`, compiled once |
+//! | `expansion/` | the same jobs for points of few coordinates |
+//! | `compiled` | both kinds of sweeps for `f32` and `f64`, compiled once |
 //! | `reduce` | exact reduction of coordinates |
 //! | `batches`, `outputs` | the points that a sweep works on; F at them |
 //! | `weights`, `arrays` | from network or checkpoint to chunks, and back |
 //! | `ranks` | sums over the neurons of other ranks |
-//! | `gram`, `squares`, `moments` | G = J J^T; symmetric matrices in tiles; mean and covariance of the weights |
+//! | `gram`, `moments` | G = J J^T; mean and covariance of the weights |
 //! | `cached` | what earlier sweeps have computed and is still valid |
+//! | `pass` | which kind of sweep does a pass, and in which parts |
 //! | `training` | the engine of a run, which puts all of this together |
 //! | `outside` | weights and directions from outside, and products with them |
 //! | `plain` | the formulas of the model: the oracle of the tests |
@@ -108,7 +110,7 @@ pub(crate) struct GradientSums {
 #[derive(Clone, Copy, Debug, Default)]
 struct SweepSums {
     gradient: GradientSums,
-    /// Whether a step has changed the bits of any weight.
+    /// Whether a step has changed any weight.
     moved: bool,
     /// Whether the new weights are finite.
     all_finite: bool,
@@ -123,7 +125,7 @@ pub(crate) struct ProposalSums {
     pub gradient: Option<GradientSums>,
     /// ||W - W_0||^2 at the proposed weights, if W_0 is kept.
     pub movement: Option<f64>,
-    /// Whether the step changes the bits of any weight.
+    /// Whether the step changes any weight.
     pub moved: bool,
 }
 

@@ -1,6 +1,6 @@
 //! A pass: which sweep does it, direct or by expansion, and in which parts.
 //!
-//! Which one is a function of the weights and of the number of points at which they are evaluated. A step learns only when it
+//! Which one is a function of the weights and of the number of points at which they are evaluated as a rule. A step learns only when it
 //! has been done what its new weights need: if that is not what evaluated them, they are evaluated again.
 
 use super::batches::Batches;
@@ -24,7 +24,7 @@ pub(crate) struct Passes {
     pub degree: usize,
 }
 
-/// The way of a sweep.
+/// How a sweep is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Direct,
@@ -65,10 +65,7 @@ impl<T: Float> Engine<T> {
 
     fn try_sweep(&mut self, job: Job<T>, scope: Scope) -> Result<SweepSums, Error> {
         let roles = self.roles;
-        let (samples, next) = (
-            self.batches.current().points.samples,
-            self.batches.next().points.samples,
-        );
+        let (samples, next) = (self.batches.current().points.samples, self.batches.ahead());
         let ahead = scope != Scope::Nothing;
         let steps = matches!(job, Job::Step { .. });
         let evaluates_only = matches!(job, Job::Forward);
@@ -259,10 +256,12 @@ impl<T: Float> Engine<T> {
             return Ok(());
         }
         self.cached.drop_activations();
+        // The buffer first: once it is there, a chunk without room says so when asked again.
+        let room = Activations { rows, stored };
+        let len = self.chunks.iter().map(|chunk| chunk.activations_len(room)).sum();
+        self.buffers.activations.set_len(len)?;
         self.chunks
             .iter_mut()
-            .try_for_each(|chunk| chunk.make_room(Activations { rows, stored }, outputs))?;
-        let len = self.chunks.iter().map(Chunk::activations_len).sum();
-        self.buffers.activations.set_len(len)
+            .try_for_each(|chunk| chunk.make_room(room, outputs))
     }
 }

@@ -11,7 +11,7 @@
 //! are triangular (see `reduce`), sample j has j + 1 coordinates, and depth and first sample skip the zeros: half of
 //! the work.
 
-use super::expansion::FewPoints;
+use super::expansion::{FewPoints, Packing};
 use super::memory::Aligned;
 use super::plan::BlockRows;
 use crate::error::Error;
@@ -104,9 +104,9 @@ impl<T: Float> Points<T> {
         self.pack_backward(from, batch, trained, rows)
     }
 
-    /// Packs the same points for a sweep by expansion, times `scale`.
-    pub fn pack_few(&mut self, from: &Coordinates<T>, batch: &[usize], scale: f64) -> Result<(), Error> {
-        self.few.get_or_insert_default().pack(&from.matrix, batch, scale)
+    /// Packs the same points for a sweep by expansion.
+    pub fn pack_few(&mut self, from: &Coordinates<T>, batch: &[usize], packing: Packing) -> Result<(), Error> {
+        self.few.get_or_insert_default().pack(&from.matrix, batch, packing)
     }
 
     /// Packs for the forward half alone, with every coordinate multiplied by `factor`.

@@ -15,7 +15,9 @@
 //! Validation points may lie outside the span: they get additional coordinates, along which nothing moves.
 
 use super::points::Coordinates;
+use crate::error::Error;
 use crate::float::Float;
+use crate::memory;
 use nalgebra::{DMatrix, DVector, DVectorView, DVectorViewMut};
 use rayon::prelude::*;
 
@@ -41,23 +43,29 @@ pub(super) struct Reduction<T> {
     pub trained: usize,
 }
 
+/// What takes memory.
+const WHAT: &str = "the points in the coordinates of their span";
+
 /// Returns the reduction, if it saves at least a quarter of the work.
-pub(super) fn reduce<T: Float>(points: &DMatrix<T>, validation: Option<&DMatrix<T>>) -> Option<Reduction<T>> {
+pub(super) fn reduce<T: Float>(
+    points: &DMatrix<T>,
+    validation: Option<&DMatrix<T>>,
+) -> Result<Option<Reduction<T>>, Error> {
     let (d, n) = points.shape();
     let mut span = Span::new(d);
-    let samples = span.extend(points);
+    let samples = span.extend(points)?;
     let trained = span.basis.len();
-    let expansion = validation.map(|points| span.extend(points));
+    let expansion = validation.map(|points| span.extend(points)).transpose()?;
     let k = span.basis.len();
     let validated = validation.map_or(0, DMatrix::ncols);
     let direct = 2 * n * d + validated * d;
     let reduced = 2 * (n * trained - trained * trained.saturating_sub(1) / 2) + validated * k;
     if trained == 0 || reduced as f64 > (1.0 - GAIN) * direct as f64 {
-        return None;
+        return Ok(None);
     }
     let order = samples.order.clone();
     let to = |x: f64| T::lit(x);
-    Some(Reduction {
+    Ok(Some(Reduction {
         basis: DMatrix::from_columns(&span.basis).map(to),
         samples: Coordinates::new(samples.coordinates(k, &order).map(to)),
         validation: expansion.map(|part| {
@@ -66,7 +74,7 @@ pub(super) fn reduce<T: Float>(points: &DMatrix<T>, validation: Option<&DMatrix<
         }),
         order,
         trained,
-    })
+    }))
 }
 
 /// A growing orthonormal basis.
@@ -91,9 +99,9 @@ impl Span {
     }
 
     /// Adds the directions of these points, the longest remainder first, until only rounding is left.
-    fn extend<T: Float>(&mut self, points: &DMatrix<T>) -> Expansion {
+    fn extend<T: Float>(&mut self, points: &DMatrix<T>) -> Result<Expansion, Error> {
         let new = points.ncols().min(self.dimension - self.basis.len());
-        let mut remainders = Remainders::new(points, self.basis.len() + new);
+        let mut remainders = Remainders::new(points, self.basis.len() + new)?;
         let longest = remainders.rest.column_iter().map(|x| x.norm()).fold(0.0, f64::max);
         for q in &self.basis {
             remainders.remove(q);
@@ -120,7 +128,7 @@ impl Span {
         waiting.sort_unstable();
         order.extend(waiting);
         let components = remainders.components;
-        Expansion { components, order }
+        Ok(Expansion { components, order })
     }
 
     /// `x` orthogonalised against the basis ("twice is enough") and normalised.
@@ -150,15 +158,16 @@ struct Remainders {
 
 impl Remainders {
     /// The points themselves, with room for so many components of each.
-    fn new<T: Float>(points: &DMatrix<T>, most: usize) -> Self {
-        let rest = points.map(Float::as_f64);
-        Self {
+    fn new<T: Float>(points: &DMatrix<T>, most: usize) -> Result<Self, Error> {
+        let mut rest = memory::matrix(WHAT, points.nrows(), points.ncols())?;
+        rest.zip_apply(points, |rest, x| *rest = x.as_f64());
+        Ok(Self {
             norms: rest.column_iter().map(norm).collect(),
             done: vec![false; rest.ncols()],
-            components: DMatrix::zeros(most, rest.ncols()),
+            components: memory::matrix(WHAT, most, rest.ncols())?,
             removed: 0,
             rest,
-        }
+        })
     }
 
     /// Moves the component along q, the next basis vector, from the remainders to the components.
@@ -209,7 +218,7 @@ mod tests {
         for (d, n, rank) in [(40, 10, 10), (40, 30, 5), (100, 60, 60), (9, 3, 1)] {
             let x = points(d, n, rank);
             let validation = points(d, 4, 2);
-            let r = reduce(&x, Some(&validation)).unwrap();
+            let r = reduce(&x, Some(&validation)).unwrap().unwrap();
             assert_eq!(r.trained, rank.min(n));
             let back = &r.basis * &r.samples.matrix;
             for (p, &i) in r.order.iter().enumerate() {
@@ -228,7 +237,7 @@ mod tests {
         let mut x = points(50, 4, 4);
         let shifted = x.column(0) + DVector::from_element(50, 1e-10);
         x.set_column(1, &shifted);
-        let r = reduce(&x, None).unwrap();
+        let r = reduce(&x, None).unwrap().unwrap();
         assert_eq!(r.trained, 4);
         let (a, b) = (
             r.order.iter().position(|&i| i == 0).unwrap(),
@@ -244,16 +253,16 @@ mod tests {
         let copy = x.column(0).into_owned();
         x.set_column(5, &copy);
         x.column_mut(2).fill(0.0);
-        assert_eq!(reduce(&x, None).unwrap().trained, 3);
-        assert!(reduce(&DMatrix::<f64>::zeros(5, 3), None).is_none());
+        assert_eq!(reduce(&x, None).unwrap().unwrap().trained, 3);
+        assert!(reduce(&DMatrix::<f64>::zeros(5, 3), None).unwrap().is_none());
     }
 
     #[test]
     fn is_skipped_if_it_saves_little() {
-        assert!(reduce(&points(16, 128, 16), None).is_none());
-        assert!(reduce(&points(16, 128, 2), None).is_some());
+        assert!(reduce(&points(16, 128, 16), None).unwrap().is_none());
+        assert!(reduce(&points(16, 128, 2), None).unwrap().is_some());
         assert!(
-            reduce(&points(60, 100, 60), None).is_some(),
+            reduce(&points(60, 100, 60), None).unwrap().is_some(),
             "triangular samples save 30%"
         );
     }

@@ -4,7 +4,7 @@
 //!              group of panels J
 //! group of   [ D       ]      D   on the diagonal: tiles row by row, each row up to the diagonal
 //! panels I   [ Q  D    ]      Q   below it: all tiles, row by row
-//!            [ Q  Q  D ]      first all Q, row by row, then all D: whoever shares them out gives the large ones first
+//!            [ Q  Q  D ]      the squares row by row
 //! ```
 
 use crate::error::Error;
@@ -56,8 +56,7 @@ impl Squares {
     /// The squares of these tiles.
     pub fn of<'a>(&self, mut tiles: &'a mut [f64]) -> Vec<Square<'a>> {
         let groups = self.count.div_ceil(self.group);
-        let below = (0..groups).flat_map(|i| (0..i).map(move |j| (i, j)));
-        let diagonal = (0..groups).map(|i| (i, i));
+        let all = (0..groups).flat_map(|i| (0..=i).map(move |j| (i, j)));
         let square = |(i, j)| {
             let (rows, columns) = (self.panels(i), self.panels(j));
             let count = if i == j {
@@ -73,20 +72,20 @@ impl Squares {
                 tiles: own,
             }
         };
-        below.chain(diagonal).map(square).collect()
+        all.map(square).collect()
     }
 
     /// The number of the tile in row i and column j <= i.
     fn place(&self, i: usize, j: usize) -> usize {
-        let (i, row) = (i / self.group, i % self.group);
+        let (first, row) = (i - i % self.group, i % self.group);
         let (j, column) = (j / self.group, j % self.group);
-        let above = |i: usize| self.group * self.group * (i * i.saturating_sub(1) / 2);
-        if j < i {
-            return above(i) + j * self.panels(i).len() * self.group + row * self.group + column;
-        }
-        let last = self.count.div_ceil(self.group) - 1;
-        let below = above(last) + last * self.panels(last).len() * self.group;
-        below + i * (self.group * (self.group + 1) / 2) + row * (row + 1) / 2 + column
+        let above = first * (first + 1) / 2 + j * self.group * self.panels(i / self.group).len();
+        let in_square = if j < i / self.group {
+            row * self.group
+        } else {
+            row * (row + 1) / 2
+        };
+        above + in_square + column
     }
 
     /// The whole matrix of these tiles, with its rows and columns permuted to `slots`.

@@ -155,7 +155,9 @@ pub(super) fn run<T: Float>(
         dispatch!(level, s => sweep_chunk(s, chunk, activations, sweep));
     };
     // Only the last chunk can have fewer.
-    let part = chunks.first().map_or(1, |chunk| chunk.activations_len().max(1));
+    let part = chunks
+        .first()
+        .map_or(1, |chunk| chunk.activations_len(chunk.activations).max(1));
     let small = sweep.work(trained, width) * size_of::<T>() < ONE_THREAD;
     if small || chunks.len() < 2 || rayon::current_num_threads() < 2 {
         chunks.iter_mut().zip(activations.chunks_mut(part)).for_each(one);

@@ -57,7 +57,7 @@ impl<T: Float> Engine<T> {
         reduces: bool,
     ) -> Result<Self, Error> {
         let plan = Plan::new::<T>(memory)?.by_setting(pass)?;
-        let reduction = if reduces { reduce(points, validation) } else { None };
+        let reduction = if reduces { reduce(points, validation)? } else { None };
         Self::with(plan, reduction, weights, output_weights, points, validation)
     }
 
@@ -96,8 +96,8 @@ impl<T: Float> Engine<T> {
         };
         let extent = Extent::of(&plan, &samples, validation.as_ref());
         let expansion = extent.map(|extent| Expansion::new(&plan, output_weights, &extent));
-        let scale = extent.map(|extent| extent.scale);
-        let batches = Batches::new(samples, order, validation.as_ref(), trained, plan.rows, scale)?;
+        let packing = extent.map(|extent| extent.packing());
+        let batches = Batches::new(samples, order, validation.as_ref(), trained, plan.rows, packing)?;
         let frame = Frame::new(&plan, basis.as_ref());
         let chunks = weights::pack(frame, weights, output_weights, batches.trained(), copies)?;
         Ok(Self {
@@ -357,6 +357,11 @@ impl<T: Float> Engine<T> {
             self.cached = Cached::default();
             self.forget_weights();
         }
+    }
+
+    /// Whether there are validation points, and so best weights.
+    pub fn validates(&self) -> bool {
+        self.batches.validation().is_some()
     }
 
     /// Whether weights move in their own coordinates, and not in those of the span of the points.

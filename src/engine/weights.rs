@@ -101,6 +101,7 @@ pub(super) fn pack<T: Float>(
             first_neuron,
             neurons: (panels * lanes).min(weights.ncols() - first_neuron),
             dimension: frame.basis.map_or(weights.nrows(), |basis| basis.into.samples),
+            trained,
             gradient_rows: trained.next_multiple_of(UNIT),
             lanes,
         }

@@ -92,7 +92,7 @@ impl LinearizedNetwork {
     /// are those of the network times the width m, for any output weights: t = m s.
     ///
     /// Its fits give [`weights`](Self::weights), or predict the change from F_0 by [`Fit::predict_from`] with
-    /// [`empirical_cross_kernel`](super::empirical_cross_kernel). Costs 2 n^2 m + 4 n d m flops.
+    /// [`empirical_cross_kernel`](super::empirical_cross_kernel). Costs n^2 m + 4 n d m flops.
     ///
     /// Errors: points of another dimension; outputs or kernel entries that overflow, by themselves or times a
     /// sample weight; an n x n matrix that does not fit in

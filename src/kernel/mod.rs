@@ -158,7 +158,7 @@ pub fn limit_kernel<T: Float>(points: &DMatrix<T>, std_dev: f64) -> Result<DMatr
 /// Errors: points whose dimension is not the network's; no points; a point that is not finite; an entry outside the
 /// range of `f64` ([`Error::KernelOverflow`] names the pair); an n x n matrix that does not fit in memory.
 ///
-/// Costs 2 n^2 m + 2 n d m flops and n m exponentials. Memory in addition to the result does not grow with m.
+/// Costs n^2 m + 2 n d m flops and n m exponentials. Memory in addition to the result does not grow with m.
 ///
 /// ```
 /// use expnet::{ExpNetwork, kernel};
@@ -185,7 +185,6 @@ pub fn empirical_kernel<T: Float>(net: &ExpNetwork<T>, points: &DMatrix<T>) -> R
         kernel += engine.tangent_gram()? / m as f64;
     }
     check_entries("the empirical kernel", &kernel)?;
-    kernel.fill_upper_triangle_with_lower_triangle();
     Ok(kernel)
 }
 

@@ -421,19 +421,20 @@ impl<T: Float> Session<'_, '_, T> {
             prover: self.prover.as_ref(),
             initial: self.network.weights(),
         });
-        saved.map_err(|error| {
-            self.position.engine_mut().recall_best();
-            match error {
-                Error::Io { action, source } => {
-                    let (step, loss) = (self.steps(), self.state.epoch.loss);
-                    let best = best.map_or(String::new(), |best| {
-                        format!(", best validation loss {:.6e} after step {}", best.loss, best.step)
-                    });
-                    let action = format!("{action} after step {step} (loss {loss:.6e}{best})");
-                    Error::Io { action, source }
-                }
-                error => error,
+        let Err(error) = saved else { return Ok(()) };
+        self.position.engine_mut().recall_best();
+        // A step that is tried again starts there.
+        self.position.evaluate()?;
+        Err(match error {
+            Error::Io { action, source } => {
+                let (step, loss) = (self.steps(), self.state.epoch.loss);
+                let best = best.map_or(String::new(), |best| {
+                    format!(", best validation loss {:.6e} after step {}", best.loss, best.step)
+                });
+                let action = format!("{action} after step {step} (loss {loss:.6e}{best})");
+                Error::Io { action, source }
             }
+            error => error,
         })
     }
 

@@ -20,11 +20,12 @@ const CANCELLATION: f64 = 1e3;
 /// The same for networks in `f32`, whose sums are in `f64` and whose promise is 1e-5.
 const CANCELLATION_F32: f64 = 1e7;
 
-/// No expansion of a higher degree is faster.
-const HIGHEST_DEGREE: usize = 100;
-
-/// The same for points on a sphere, where terms add up to e^(sqrt(3) z) at most, and to much less but for a few.
+/// The same for networks in `f64` and points on a sphere, where terms add up to e^(sqrt(3) z) at most, and to much less but
+/// for a few.
 const CANCELLATION_ON_SPHERE: f64 = 1e4;
+
+/// More than digits allow: z is at most the logarithm of the cancellation.
+const HIGHEST_DEGREE: usize = 100;
 
 /// Of which functions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,7 +85,12 @@ impl Facts {
     /// The expansion for weights of this reach; `None` if digits would cancel.
     pub fn order<T: Float>(&self, reach: &Reach) -> Option<Order> {
         let z = reach.largest * self.radius;
-        let mean = reach.weighted.iter().map(|w| w * w).sum::<f64>().sqrt() / self.total;
+        let mean = reach
+            .weighted
+            .iter()
+            .map(|w| (w / self.total).powi(2))
+            .sum::<f64>()
+            .sqrt();
         let uneven = self.largest * self.width as f64 / self.total;
         let loss = mean * self.radius + uneven.ln();
         let single = T::NAME == "f32";
@@ -98,6 +104,8 @@ impl Facts {
         if !fits {
             return None;
         }
+        // The remainder is relative to max(1, e^t), the results may be as small as the mean's.
+        let unit = unit * (-mean * self.radius).exp();
         let kind = self.kind();
         let by_monomials = 3f64.sqrt() * z + loss <= on_sphere.ln();
         let kind = if kind == Kind::Sphere && !by_monomials {
@@ -115,7 +123,7 @@ impl Facts {
         degree.map(|degree| Order { degree, kind })
     }
 
-    /// That of points of this place, if digits allow.
+    /// The kind that suits where the points lie, if not too many digits cancel.
     pub fn kind(&self) -> Kind {
         match (self.on_sphere, self.dimension) {
             (true, 2) => Kind::Circle,

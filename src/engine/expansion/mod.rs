@@ -44,7 +44,7 @@ pub(super) use choice::Order;
 pub(crate) use monomials::{MOST_COORDINATES, Powers, rank};
 pub(super) use monomials::{Part, Staircase, Term};
 pub(super) use neurons::Visit;
-pub(super) use points::FewPoints;
+pub(super) use points::{FewPoints, Packing};
 pub(crate) use polynomials::{PointSet, Polynomial};
 pub(super) use run::{At, Expansion, Extent};
 pub(super) use sums::{Parts, measure_all, visit_all};

@@ -99,16 +99,13 @@ fn visit_block<S: Simd, T: Float>(
             .basis
             .gradient(s, visit.potential, visit.scale, groups, tables, gradient);
     }
-    let moves = matches!(job, Job::Step { .. });
-    if backward || moves {
-        for (p, panel) in panels.clone().enumerate() {
-            if backward {
-                write_gradient(s, chunk, visit, panel, p * chunk.shape.lanes, work);
-            }
-            if let Job::Step { update, .. } = job {
-                let at = PanelAt::new(&chunk.shape, panel);
-                move_panel(s, chunk, visit.sweep, update, &at);
-            }
+    for (p, panel) in panels.clone().enumerate() {
+        if backward {
+            write_gradient(s, chunk, visit, panel, p * chunk.shape.lanes, work);
+        }
+        if let Job::Step { update, .. } = job {
+            let at = PanelAt::new(&chunk.shape, panel);
+            move_panel(s, chunk, visit.sweep, update, &at);
         }
     }
     match job {
@@ -206,7 +203,7 @@ fn write_gradient<S: Simd, T: Float>(
         _ => &mut chunk.work.scratch.get_mut()[SCRATCH_ROWS * lanes..],
     };
     for (k, row) in to.chunks_exact_mut(lanes).enumerate() {
-        if k < chunk.shape.dimension {
+        if k < chunk.shape.trained {
             let from = &work.gradient.get()[k * block + from..][..lanes];
             row.iter_mut().zip(from).for_each(|(to, g)| *to = T::lit(*g));
         } else {

@@ -1,7 +1,7 @@
 //! The two passes over points.
 //!
 //! ```text
-//! potential   V_alpha = sum_i v_i x_i^alpha           of the neuron's point of view: J^T v = a grad Phi(w), Phi(w) = sum V w^alpha / alpha!
+//! potential   V_alpha = sum_i v_i x_i^alpha           as a neuron sees it: J^T v = a grad Phi(w), Phi(w) = sum V w^alpha / alpha!
 //! outputs     F_i = sum_alpha M_alpha x_i^alpha
 //! ```
 
@@ -19,6 +19,16 @@ use nalgebra::DMatrix;
 /// A multiple of the numbers in a group at every level.
 const PADDING: usize = 24;
 
+/// How points are packed.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Packing {
+    /// What they are multiplied by.
+    pub scale: f64,
+    /// The length of all of them, if they are on a sphere: they are brought onto it in `f64`. In `f32` they are off it by
+    /// rounding, which the functions for spheres would magnify like rounding errors of their own.
+    pub length: Option<f64>,
+}
+
 /// Points of few coordinates, in `f64`, with the dual.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct FewPoints {
@@ -30,20 +40,21 @@ pub(in super::super) struct FewPoints {
 }
 
 impl FewPoints {
-    /// Packs the points `batch` (empty means all), times `scale`.
-    pub fn pack<T: Float>(&mut self, from: &DMatrix<T>, batch: &[usize], scale: f64) -> Result<(), Error> {
+    /// Packs the points `batch` (empty means all).
+    pub fn pack<T: Float>(&mut self, from: &DMatrix<T>, batch: &[usize], packing: Packing) -> Result<(), Error> {
         self.samples = if batch.is_empty() { from.ncols() } else { batch.len() };
         let stride = self.stride();
         self.coordinates.set_len(MOST_COORDINATES * stride)?;
         self.dual.set_len(stride)?;
         self.dual.get_mut().fill(0.0);
-        let rows = self.coordinates.get_mut().chunks_exact_mut(stride.max(1));
-        for (k, row) in rows.enumerate() {
-            row.fill(0.0);
-            if k < from.nrows() {
-                for (i, x) in row[..self.samples].iter_mut().enumerate() {
-                    *x = from[(k, batch.get(i).copied().unwrap_or(i))].as_f64() * scale;
-                }
+        let coordinates = self.coordinates.get_mut();
+        coordinates.fill(0.0);
+        for i in 0..self.samples {
+            let x = from.column(batch.get(i).copied().unwrap_or(i));
+            let norm = || x.iter().map(|x| x.as_f64().powi(2)).sum::<f64>().sqrt();
+            let factor = packing.length.map_or(1.0, |length| length / norm()) * packing.scale;
+            for (k, x) in x.iter().enumerate() {
+                coordinates[k * stride + i] = x.as_f64() * factor;
             }
         }
         Ok(())
@@ -76,7 +87,7 @@ impl FewPoints {
         self.stride().div_ceil(block).div_ceil(PARTS).max(1) * block
     }
 
-    /// V, as partial sums in `partial` and in all.
+    /// V; `partial` holds the sums of the parts.
     pub(super) fn potential(
         &self,
         level: Level,

@@ -3,7 +3,7 @@
 use super::super::plan::level;
 use super::basis::Basis;
 use super::monomials::{Monomials, Powers};
-use super::points::FewPoints;
+use super::points::{FewPoints, Packing};
 use super::workspace::Workspaces;
 use crate::error::Error;
 use crate::float::Float;
@@ -47,7 +47,7 @@ impl PointSet {
     /// The points, d x n with d from 1 to 4, times `scale`.
     pub fn new<T: Float>(points: &DMatrix<T>, scale: f64) -> Result<Self, Error> {
         let mut packed = FewPoints::default();
-        packed.pack(points, &[], scale)?;
+        packed.pack(points, &[], Packing { scale, length: None })?;
         Ok(Self {
             points: packed,
             dimension: points.nrows(),

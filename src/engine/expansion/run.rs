@@ -6,6 +6,7 @@ use super::super::points::{Coordinates, Points};
 use super::super::sweep::{Job, Sweep};
 use super::choice::{Facts, Order, Reach};
 use super::monomials::MOST_COORDINATES;
+use super::points::Packing;
 use super::sums::Sums;
 use crate::error::Error;
 use crate::float::Float;
@@ -43,7 +44,7 @@ pub(in super::super) struct Extent {
     /// The largest ||x_i||.
     radius: f64,
     /// The factor that brings it to at most 1: a power of two.
-    pub scale: f64,
+    scale: f64,
     on_sphere: bool,
 }
 
@@ -66,8 +67,18 @@ impl Extent {
             dimension,
             radius,
             scale,
-            on_sphere: dimension > 1 && radius > 0.0 && longest - shortest <= ROUNDING * T::EPSILON.as_f64() * longest,
+            on_sphere: dimension > 1
+                && longest >= f64::MIN_POSITIVE / f64::EPSILON
+                && longest - shortest <= ROUNDING * T::EPSILON.as_f64() * longest,
         })
+    }
+
+    /// How the points are packed.
+    pub fn packing(&self) -> Packing {
+        Packing {
+            scale: self.scale,
+            length: self.on_sphere.then_some(self.radius),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The kernels of S = E E^T for E = activations times |a|, in `f64` whatever the type of the network.
+//! The kernels of S = E E^T for E = activations times |a|. The activations are in the type of the network, E and S in `f64`.
 
 use super::exp::pow2;
 use super::microkernel::{has_32_registers, load, multiply, store};

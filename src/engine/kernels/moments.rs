@@ -96,9 +96,10 @@ fn add_rows<S: Simd, T: Float>(
         .zip(a.chunks_exact(lanes))
     {
         let [a0, a1] = load::<S, T>(s, a);
-        *scaled = tile::<S, T, TILE>(s, panel, rows, k).map(|[w0, w1]| [a0 * a0 * w0, a1 * a1 * w1]);
-        for (sum, [w0, w1]) in first.iter_mut().zip(scaled) {
-            *sum = *sum + *w0 + *w1;
+        let tile = tile::<S, T, TILE>(s, panel, rows, k);
+        for ((scaled, [w0, w1]), sum) in scaled.iter_mut().zip(tile).zip(&mut *first) {
+            *scaled = [a0 * a0 * w0, a1 * a1 * w1];
+            *sum = *sum + scaled[0] + scaled[1];
         }
     }
     for (columns, second) in (0..=rows).step_by(TILE).zip(second) {

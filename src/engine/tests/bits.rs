@@ -22,7 +22,7 @@ fn bits_by<T: Float>((n, d, m): (usize, usize, usize), (memory, pass): (Memory, 
     on_threads(threads, || {
         let p = problem::<T>(n, d, m);
         let plan = Plan::new::<T>(memory).unwrap().by(pass);
-        let reduction = reduce(&p.points, None);
+        let reduction = reduce(&p.points, None).unwrap();
         let mut engine = Engine::with(
             plan,
             reduction,

@@ -46,6 +46,8 @@ fn tangent_gram_is_the_plain_one_around_every_edge() {
             compare_gram::<f64>(level, shape, true);
             compare_gram::<f32>(level, shape, true);
         }
+        compare_gram::<f64>(level, (260, 3, 300), false);
+        compare_gram::<f32>(level, (260, 3, 300), false);
     }
 }
 

@@ -39,7 +39,11 @@ impl<T: Float> Problem<T> {
     }
 
     fn engine_by(&self, plan: Plan, reduced: bool) -> Engine<T> {
-        let reduction = if reduced { reduce(&self.points, None) } else { None };
+        let reduction = if reduced {
+            reduce(&self.points, None).unwrap()
+        } else {
+            None
+        };
         Engine::with(plan, reduction, &self.weights, &self.output_weights, &self.points, None).unwrap()
     }
 

@@ -33,7 +33,7 @@ const SUFFICIENT_GAIN: f64 = 0.96;
 ///
 /// | constructor | G | cost in addition to the step's own pass |
 /// |---|---|---|
-/// | [`default`](Self::default) | formed in each step | n^2 m + n^3 / 3 multiply-adds, 2 n^2 numbers |
+/// | [`default`](Self::default) | formed in each step | n^2 m + n^3 / 3 flops, 2 n^2 numbers |
 /// | [`frozen`](Self::frozen) | kept while its steps do well | n^2; that of `default` when G is formed again |
 /// | [`matrix_free`](Self::matrix_free) | never formed | one pass and n numbers per product with G |
 ///

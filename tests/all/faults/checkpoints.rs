@@ -34,7 +34,7 @@ fn a06_a_failed_write_restores_the_best_weights_and_tells_how_far_the_run_came()
     fs::create_dir(&place).unwrap();
     let start = net(data.dimension(), 32);
     let mut net = start.clone();
-    let result = Trainer::new(1e-4)
+    let trainer = Trainer::new(1e-4)
         .validation(&opposite, 1000)
         .checkpoint(place.join("run.checkpoint"), 12)
         .observe(|progress: &expnet::observer::Progress<'_, f64>| {
@@ -42,9 +42,17 @@ fn a06_a_failed_write_restores_the_best_weights_and_tells_how_far_the_run_came()
                 fs::remove_dir_all(&place).unwrap();
             }
             ControlFlow::Continue(())
-        })
-        .fit(&mut net, &data);
+        });
+    let mut session = trainer.start(&mut net, &data).unwrap();
+    let first = session.loss();
+    let result = (0..12).try_for_each(|_| session.step().map(drop));
     refused(result, &["run.checkpoint", "after step 12", "loss", "after step 0"]);
+    assert_eq!(
+        session.loss(),
+        first,
+        "a step from here would be one from the best weights"
+    );
+    drop(session);
     assert_eq!(net, start);
 }
 

@@ -2,6 +2,7 @@
 
 use super::{momentum, start};
 use crate::support::problems::sines;
+use crate::support::safetensors::{parts, whole, without_checksums};
 use crate::support::{Answers, Folder, refused, says};
 use expnet::method::{Direction, Evaluation, Method, Minibatch};
 use expnet::schedule::{self, Backtracking, Constant, Cosine, Polyak, Schedule, StepState};
@@ -200,4 +201,32 @@ fn unknown_states_are_refused_when_a_checkpoint_is_asked_for() {
     says(&text, &["Answers", "`Method::save`"]);
     let text = text_of(Trainer::new(1e-3), 0);
     assert_eq!(text, "`every` of `Trainer::checkpoint` is 0; it must be at least 1");
+}
+
+/// A file to which somebody has added weights that the run has no place for.
+#[test]
+fn best_weights_without_validation_data_are_refused() {
+    let folder = Folder::new("best");
+    let path = folder.join("run");
+    let data = sines::<f64>(12, 3);
+    let run = |steps| plain().max_steps(steps).checkpoint(&path, 1);
+    run(3).fit(&mut start(3), &data).unwrap();
+    let (header, mut numbers) = parts(&std::fs::read(&path).unwrap());
+    let mut header = without_checksums(header);
+    std::fs::write(&path, whole(&header, &numbers)).unwrap();
+    run(6).resume(&path).fit(&mut start(3), &data).unwrap();
+
+    let offsets = [
+        &header["weights"]["data_offsets"][0],
+        &header["weights"]["data_offsets"][1],
+    ];
+    let [from, to] = offsets.map(|at| usize::try_from(at.as_u64().unwrap()).unwrap());
+    header["best"] = header["weights"].clone();
+    header["best"]["data_offsets"] = vec![numbers.len(), numbers.len() + to - from].into();
+    numbers.extend_from_within(from..to);
+    std::fs::write(&path, whole(&header, &numbers)).unwrap();
+    refused(
+        plain().max_steps(6).resume(&path).fit(&mut start(3), &data),
+        &["\"best\"", "validation data"],
+    );
 }
