@@ -22,7 +22,7 @@ use super::compiled;
 use super::kernels::gram::{Activations, BLOCK, Neurons, SamplePanels};
 use super::kernels::microkernel::lanes;
 use super::memory::{Aligned, Pages};
-use super::plan::Plan;
+use super::plan::{Plan, fewest_items};
 use super::points::{Coordinates, pack_panel};
 use super::squares::{Square, Squares};
 use super::sweep::ONE_THREAD;
@@ -46,9 +46,6 @@ const PART: usize = 2048;
 
 /// Panels of samples in a square, at most: the tiles of a square and two panels of blocks fit in L2.
 const SQUARE: usize = 12;
-
-/// The multiply-adds below which one thread is done before another wakes up.
-const SMALL: usize = 20_000;
 
 /// Packs the samples `columns` of `from`, in this order.
 fn pack_samples<T: Float>(plan: &Plan, from: &Coordinates<T>, columns: &[usize]) -> Result<SamplePanels<T>, Error> {
@@ -237,7 +234,7 @@ pub(super) fn multiply_by_products(gram: &mut DMatrix<f64>, points: &DMatrix<f64
     let n = gram.nrows();
     let columns = gram.as_mut_slice().par_chunks_mut(n.max(1)).enumerate();
     columns
-        .with_min_len(SMALL / (n * points.nrows()).max(1) + 1)
+        .with_min_len(fewest_items(n * points.nrows()))
         .for_each(|(j, column)| {
             DVectorViewMut::from_slice(column, n).component_mul_assign(&points.tr_mul(&points.column(j)));
         });

@@ -145,6 +145,11 @@ impl Plan {
     }
 }
 
+/// How many items of so many numbers one thread takes at least: it is done with fewer before another wakes up.
+pub(super) fn fewest_items(numbers: usize) -> usize {
+    20_000 / numbers.max(1) + 1
+}
+
 /// The SIMD level of a run.
 ///
 /// Errors: a level that is unknown, or that the machine lacks.

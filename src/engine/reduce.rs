@@ -14,6 +14,7 @@
 //!
 //! Validation points may lie outside the span: they get additional coordinates, along which nothing moves.
 
+use super::plan::fewest_items;
 use super::points::Coordinates;
 use crate::error::Error;
 use crate::float::Float;
@@ -23,9 +24,6 @@ use rayon::prelude::*;
 
 /// A remainder shorter than this share of the longest point counts as rounding.
 const ROUNDING: f64 = 64.0 * f64::EPSILON;
-
-/// The numbers that one thread works on at least: it is done with fewer before another wakes up.
-const SMALL: usize = 20_000;
 
 /// The share of a step's multiplications that the reduction must save.
 const GAIN: f64 = 0.25;
@@ -177,7 +175,7 @@ impl Remainders {
         let components = self.components.as_mut_slice().par_chunks_mut(most);
         let points = rest.zip(components).zip(&mut self.norms).zip(&self.done);
         points
-            .with_min_len(SMALL / d + 1)
+            .with_min_len(fewest_items(d))
             .for_each(|(((x, components), length), done)| {
                 if !done {
                     let mut x = DVectorViewMut::from_slice(x, d);

@@ -7,14 +7,12 @@
 //!            [ Q  Q  D ]      the squares row by row
 //! ```
 
+use super::plan::fewest_items;
 use crate::error::Error;
 use crate::memory;
 use nalgebra::DMatrix;
 use rayon::prelude::*;
 use std::ops::Range;
-
-/// The numbers of a matrix below which one thread is done before another wakes up.
-const SMALL: usize = 20_000;
 
 /// Where the tiles of a matrix lie.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +108,7 @@ impl Squares {
             }
         };
         let columns = matrix.as_mut_slice().par_chunks_mut(n.max(1));
-        columns.zip(&sources).with_min_len(SMALL / n.max(1) + 1).for_each(fill);
+        columns.zip(&sources).with_min_len(fewest_items(n)).for_each(fill);
         Ok(matrix)
     }
 }

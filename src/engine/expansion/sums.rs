@@ -21,35 +21,39 @@ pub(super) const PARTS: usize = 32;
 
 /// The functions of neurons and points.
 #[derive(Debug)]
-struct Functions {
-    order: Order,
-    monomials: Option<Monomials>,
-    sphere: Option<Sphere>,
-    circle: Option<Circle>,
+enum Functions {
+    Anywhere(Monomials),
+    /// All monomials for neurons, fewer for points.
+    Sphere(Monomials, Sphere),
+    Circle(Circle),
 }
 
 impl Functions {
     fn new(dimension: usize, order: Order, radius: f64) -> Self {
-        let monomials = (order.kind != Kind::Circle).then(|| Monomials::new(dimension, order.degree));
-        Self {
-            order,
-            sphere: match &monomials {
-                Some(monomials) if order.kind == Kind::Sphere => Some(Sphere::new(monomials, radius.powi(2))),
-                _ => None,
-            },
-            circle: monomials.is_none().then(|| Circle::new(order.degree, radius)),
-            monomials,
+        let monomials = || Monomials::new(dimension, order.degree);
+        match order.kind {
+            Kind::Anywhere => Self::Anywhere(monomials()),
+            Kind::Sphere => {
+                let all = monomials();
+                let sphere = Sphere::new(&all, radius.powi(2));
+                Self::Sphere(all, sphere)
+            }
+            Kind::Circle => Self::Circle(Circle::new(order.degree, radius)),
         }
     }
 
-    fn of_neurons(&self) -> Option<Basis<'_>> {
-        let circle = self.circle.as_ref().map(Basis::Circle);
-        circle.or(self.monomials.as_ref().map(Basis::Monomials))
+    fn of_neurons(&self) -> Basis<'_> {
+        match self {
+            Self::Anywhere(monomials) | Self::Sphere(monomials, _) => Basis::Monomials(monomials),
+            Self::Circle(circle) => Basis::Circle(circle),
+        }
     }
 
-    fn of_points(&self) -> Option<Basis<'_>> {
-        let sphere = self.sphere.as_ref().map(|sphere| Basis::Monomials(&sphere.monomials));
-        sphere.or(self.of_neurons())
+    fn of_points(&self) -> Basis<'_> {
+        match self {
+            Self::Sphere(_, sphere) => Basis::Monomials(&sphere.monomials),
+            _ => self.of_neurons(),
+        }
     }
 }
 
@@ -58,7 +62,7 @@ impl Functions {
 pub(super) struct Sums {
     /// The largest ||x||.
     radius: f64,
-    functions: Option<Functions>,
+    functions: Option<(Order, Functions)>,
     workspaces: Workspaces,
     /// V and what is derived from it.
     potential: [Vec<f64>; 2],
@@ -82,31 +86,27 @@ impl Sums {
 
     /// Sets the order.
     pub fn prepare(&mut self, dimension: usize, order: Order, level: Level) -> Result<(), Error> {
-        let known = self.functions.take().filter(|known| known.order == order);
-        let functions = known.unwrap_or_else(|| Functions::new(dimension, order, self.radius));
-        let of_neurons = self.functions.insert(functions).of_neurons();
-        of_neurons.map_or(Ok(()), |basis| self.workspaces.make_room(basis, level))
+        let known = self.functions.take().filter(|known| known.0 == order);
+        let functions = known.unwrap_or_else(|| (order, Functions::new(dimension, order, self.radius)));
+        let (_, functions) = self.functions.insert(functions);
+        self.workspaces.make_room(functions.of_neurons(), level)
     }
 
     /// V, from the dual of the points.
     pub fn read_dual(&mut self, points: &FewPoints, level: Level) {
-        let functions = self.functions.as_ref();
-        let Some((functions, basis)) = functions.and_then(|functions| Some((functions, functions.of_points()?))) else {
-            return;
-        };
+        let Some((_, functions)) = &self.functions else { return };
+        let basis = functions.of_points();
         let [potential, derived] = &mut self.potential;
         let parallel = is_much(basis, points.samples());
-        let sum = match &functions.sphere {
-            None => &mut *potential,
-            Some(_) => &mut self.folded,
+        let sum = match functions {
+            Functions::Sphere(..) => &mut self.folded,
+            _ => &mut *potential,
         };
         points.potential(level, basis, &self.workspaces, &mut self.parts, sum, parallel);
-        if let Some(sphere) = &functions.sphere {
+        if let Functions::Sphere(_, sphere) = functions {
             sphere.unfold(&self.folded, potential);
         }
-        if let Some(basis) = functions.of_neurons() {
-            basis.derive_potential(potential, derived);
-        }
+        functions.of_neurons().derive_potential(potential, derived);
     }
 
     /// Visits every neuron, and computes M if the sweep has a forward half. Returns the reach of the new weights of a step.
@@ -117,9 +117,10 @@ impl Sums {
         scale: f64,
         level: Level,
     ) -> Reach {
-        let Some(basis) = self.functions.as_ref().and_then(Functions::of_neurons) else {
+        let Some((_, functions)) = &self.functions else {
             return Reach::default();
         };
+        let basis = functions.of_neurons();
         let (together, width) = divide(chunks, &mut self.reaches);
         let visit = Visit {
             sweep,
@@ -140,13 +141,10 @@ impl Sums {
         };
         compiled::visit(chunks, &visit, level, &mut parts);
         add_parts(&self.parts, len, &mut self.moments);
-        if let Some(Functions { sphere, circle, .. }) = &mut self.functions {
-            if let Some(sphere) = sphere {
-                sphere.fold(&self.moments, &mut self.folded);
-            }
-            if circle.is_some() {
-                circle::double(&mut self.moments);
-            }
+        match &mut self.functions {
+            Some((_, Functions::Sphere(_, sphere))) => sphere.fold(&self.moments, &mut self.folded),
+            Some((_, Functions::Circle(_))) => circle::double(&mut self.moments),
+            _ => {}
         }
         self.joined()
     }
@@ -184,11 +182,11 @@ impl Sums {
 
     /// F at points, or J u after a tangent product, from M.
     pub fn outputs(&self, points: &FewPoints, outputs: &mut [f64], level: Level) {
-        let Some(functions) = &self.functions else { return };
-        let Some(basis) = functions.of_points() else { return };
-        let moments = match functions.sphere {
-            Some(_) => &self.folded,
-            None => &self.moments,
+        let Some((_, functions)) = &self.functions else { return };
+        let basis = functions.of_points();
+        let moments = match functions {
+            Functions::Sphere(..) => &self.folded,
+            _ => &self.moments,
         };
         let parallel = is_much(basis, points.samples());
         points.outputs(level, basis, &self.workspaces, moments, outputs, parallel);
