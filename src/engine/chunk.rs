@@ -217,11 +217,10 @@ impl<T: Float> Chunk<T> {
         panels * kept.rows * self.shape.lanes
     }
 
-    /// Makes room for the sums of `outputs` outputs, and sets how activations are kept.
-    pub fn make_room(&mut self, activations: Activations, outputs: usize) -> Result<(), Error> {
+    /// Makes room for the sums of `outputs` outputs.
+    pub fn make_room(&mut self, outputs: usize) -> Result<(), Error> {
         self.work.sums.set_len(outputs * (self.shape.lanes / 2))?;
         self.partial.outputs.reserve(outputs);
-        self.activations = activations;
         Ok(())
     }
 

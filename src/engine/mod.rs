@@ -5,7 +5,7 @@
 //! vectors of neurons) it computes J^T v from the stored activations, moves the weights, and at once computes the
 //! activations of the next step, so that weights and activations pass through the caches once.
 //!
-//! Files depend on those above them in this table, except that `plan` asks a kernel, and `points` packs for `expansion/` too:
+//! As a rule, each file depends on those above it in this table:
 //!
 //! | file | idea |
 //! |---|---|

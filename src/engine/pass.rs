@@ -256,12 +256,12 @@ impl<T: Float> Engine<T> {
             return Ok(());
         }
         self.cached.drop_activations();
-        // The buffer first: once it is there, a chunk without room says so when asked again.
+        // Chunks are told last, so that they never count on memory that was refused.
+        self.chunks.iter_mut().try_for_each(|chunk| chunk.make_room(outputs))?;
         let room = Activations { rows, stored };
         let len = self.chunks.iter().map(|chunk| chunk.activations_len(room)).sum();
         self.buffers.activations.set_len(len)?;
-        self.chunks
-            .iter_mut()
-            .try_for_each(|chunk| chunk.make_room(room, outputs))
+        self.chunks.iter_mut().for_each(|chunk| chunk.activations = room);
+        Ok(())
     }
 }

@@ -41,9 +41,6 @@ pub(super) struct Reduction<T> {
     pub trained: usize,
 }
 
-/// What takes memory.
-const WHAT: &str = "the points in the coordinates of their span";
-
 /// Returns the reduction, if it saves at least a quarter of the work.
 pub(super) fn reduce<T: Float>(
     points: &DMatrix<T>,
@@ -157,12 +154,12 @@ struct Remainders {
 impl Remainders {
     /// The points themselves, with room for so many components of each.
     fn new<T: Float>(points: &DMatrix<T>, most: usize) -> Result<Self, Error> {
-        let mut rest = memory::matrix(WHAT, points.nrows(), points.ncols())?;
+        let mut rest = matrix(points.nrows(), points.ncols())?;
         rest.zip_apply(points, |rest, x| *rest = x.as_f64());
         Ok(Self {
             norms: rest.column_iter().map(norm).collect(),
             done: vec![false; rest.ncols()],
-            components: memory::matrix(WHAT, most, rest.ncols())?,
+            components: matrix(most, rest.ncols())?,
             removed: 0,
             rest,
         })
@@ -186,6 +183,16 @@ impl Remainders {
             });
         self.removed += 1;
     }
+}
+
+/// Zeros, or [`Error::OutOfMemory`].
+fn matrix(rows: usize, columns: usize) -> Result<DMatrix<f64>, Error> {
+    let what = "the points in the coordinates of their span";
+    memory::matrix(what, rows, columns).map_err(|_| Error::OutOfMemory {
+        what,
+        numbers: rows.saturating_mul(columns),
+        remedy: "use fewer samples or fewer columns",
+    })
 }
 
 /// nalgebra's `norm` adds one number after the other, its `dot` eight at a time.

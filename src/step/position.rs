@@ -16,7 +16,7 @@ pub(crate) struct Proposal {
     pub loss: f64,
     /// ||W - W_0||^2 after it, if W_0 is kept.
     pub movement: Option<f64>,
-    /// Whether it changes the bits of any weight.
+    /// Whether it changes any weight.
     pub moved: bool,
 }
 

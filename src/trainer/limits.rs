@@ -92,7 +92,7 @@ pub(super) struct Ending {
     pub unmoved: Unmoved,
 }
 
-/// The steps in a row that have left every bit of the weights as it was.
+/// The steps in a row that have left every weight as it was.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Unmoved {
     pub steps: usize,

@@ -101,7 +101,7 @@ impl<T: Float> Session<'_, '_, T> {
         Ok(())
     }
 
-    /// Stops the run if as many steps as could make a difference have left every bit of the weights as it was.
+    /// Stops the run if as many steps as could make a difference have left every weight as it was.
     fn stop_if_unmoved(&mut self) {
         let (samples, batch) = (self.position.at().samples(), self.position.last_batch_size());
         let enough = match self.method.kind() {
@@ -409,7 +409,7 @@ impl<T: Float> Session<'_, '_, T> {
     }
 
     /// Writes the checkpoint, if there is to be one and it does not hold this step yet. If that fails, the best weights are
-    /// restored, since the run ends, and the error says how far it came.
+    /// restored, since the run may end here, and the error says how far it came.
     fn save(&mut self) -> Result<(), Error> {
         let best = self.best();
         let saved = self.keeper.save(&Run {
@@ -423,8 +423,10 @@ impl<T: Float> Session<'_, '_, T> {
         });
         let Err(error) = saved else { return Ok(()) };
         self.position.engine_mut().recall_best();
-        // A step that is tried again starts there.
-        self.position.evaluate()?;
+        // A step that is tried again starts there; with other ranks, the run has ended. The error is that of the file.
+        if self.link().is_solo() {
+            let _ = self.position.evaluate();
+        }
         Err(match error {
             Error::Io { action, source } => {
                 let (step, loss) = (self.steps(), self.state.epoch.loss);

@@ -20,6 +20,7 @@ use rayon::prelude::*;
 pub(super) const PARTS: usize = 32;
 
 /// The functions of neurons and points.
+#[allow(clippy::large_enum_variant)] // there is one per run
 #[derive(Debug)]
 enum Functions {
     Anywhere(Monomials),

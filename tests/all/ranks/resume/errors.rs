@@ -4,8 +4,10 @@ use super::{SHAPES, data, fit, recipe, whole};
 use crate::ranks::{ANOTHER_GONE, DISAGREE, GONE, assert_all_begin, errors, ranks};
 use crate::support::{Folder, safetensors, says};
 use expnet::communicator::Communicator;
+use expnet::observer::Progress;
 use expnet::{ExpNetwork, Trainer};
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 /// A checkpoint of three ranks after 9 steps, and one after 5.
@@ -127,6 +129,27 @@ fn a_checkpoint_that_cannot_be_written_is_an_error_on_all() {
         );
         assert_eq!([&texts[1], &texts[2]], [ANOTHER_GONE; 2]);
     }
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_any_more_says_so() {
+    let folder = Folder::new("vanishes");
+    let place = folder.join("runs");
+    fs::create_dir(&place).unwrap();
+    let texts = errors(fit(3, SHAPES[0], move |rank, trainer| {
+        let place = place.clone();
+        let path = place.join("run");
+        trainer
+            .checkpoint(path, 2)
+            .observe(move |progress: &Progress<'_, f64>| {
+                if rank == 0 && progress.steps() == 1 {
+                    fs::remove_dir_all(&place).unwrap();
+                }
+                ControlFlow::Continue(())
+            })
+    }));
+    assert!(texts[0].contains("after step 2"), "{}", texts[0]);
+    assert_eq!([&texts[1], &texts[2]], [ANOTHER_GONE; 2]);
 }
 
 #[test]
