@@ -1,8 +1,8 @@
 //! Chunks: fixed ranges of neurons, each with all its memory.
 //!
 //! Neurons are grouped into panels, panels into chunks. One thread at a time works on a chunk. How many panels a chunk
-//! has depends on the width and the SIMD level alone, and the partial sums of the chunks are added in their order, so the bits do not
-//! depend on the number of threads.
+//! has depends on the width and the SIMD level alone, and the partial sums of the chunks are added in their order, so the
+//! bits do not depend on the number of threads.
 //!
 //! ```text
 //! chunk:  weights x3 (current, next, best)   [panel][coordinate][P]

@@ -126,9 +126,10 @@ impl<T: Float> Products<'_, T> {
         Ok((squares, self.by_slabs(squares, blocks, slab)?))
     }
 
-    /// The least number of items for a thread.
-    fn fewest(&self) -> usize {
-        if self.threads > 1 { 1 } else { usize::MAX }
+    /// Shares out items one by one, or leaves all of them to the caller's thread.
+    fn share<I: IndexedParallelIterator>(&self, items: I) -> impl IndexedParallelIterator<Item = I::Item> {
+        let fewest = if self.threads > 1 { 1 } else { usize::MAX };
+        items.with_min_len(fewest).with_max_len(1)
     }
 
     /// Few samples: an S for each group of neurons, which is one square.
@@ -153,15 +154,11 @@ impl<T: Float> Products<'_, T> {
             Ok(())
         };
         let groups: Vec<_> = groups.zip(slab.get_mut().chunks_mut(len)).collect();
-        groups
-            .into_par_iter()
-            .with_min_len(self.fewest())
-            .with_max_len(1)
-            .try_for_each(sum)?;
+        self.share(groups.into_par_iter()).try_for_each(sum)?;
         let mut total = Aligned::zeros(whole.len())?;
         let slab = &*slab.get_mut();
         let parts = total.get_mut().par_chunks_mut(PART).enumerate();
-        parts.with_min_len(self.fewest()).for_each(|(at, total)| {
+        self.share(parts).for_each(|(at, total)| {
             for group in slab.chunks(len) {
                 let part = &group[block_len + at * PART..];
                 total.iter_mut().zip(part).for_each(|(total, s)| *total += s);
@@ -185,20 +182,14 @@ impl<T: Float> Products<'_, T> {
         for blocks in blocks.chunks(at_a_time) {
             let slab = &mut slab.get_mut()[..blocks.len() * block_len];
             let parts_of_slab = blocks.par_iter().zip(slab.par_chunks_mut(block_len));
-            parts_of_slab
-                .with_min_len(self.fewest())
-                .with_max_len(1)
+            self.share(parts_of_slab)
                 .try_for_each(|(block, to)| self.fill(block, to))?;
             let add = |square: &mut Square<'_>| {
                 for (block, numbers) in blocks.iter().zip(slab.chunks(block_len)) {
                     compiled::add_products(square, &self.activations(block, numbers));
                 }
             };
-            parts
-                .par_iter_mut()
-                .with_min_len(self.fewest())
-                .with_max_len(1)
-                .for_each(add);
+            self.share(parts.par_iter_mut()).for_each(add);
         }
         drop(parts);
         Ok(tiles)

@@ -1,7 +1,7 @@
 //! A pass: which sweep does it, direct or by expansion, and in which parts.
 //!
-//! Which one is a function of the weights and of the number of points at which they are evaluated as a rule. A step learns only when it
-//! has been done what its new weights need: if that is not what evaluated them, they are evaluated again.
+//! Which one is a function of the weights and of the number of points at which they are evaluated as a rule. A step learns
+//! only when it has been done what its new weights need: if that is not what evaluated them, they are evaluated again.
 
 use super::batches::Batches;
 use super::chunk::{Activations, Chunk, Roles, gather, sums};

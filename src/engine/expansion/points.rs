@@ -25,7 +25,7 @@ pub(in super::super) struct Packing {
     /// What they are multiplied by.
     pub scale: f64,
     /// The length of all of them, if they are on a sphere: they are brought onto it in `f64`. In `f32` they are off it by
-    /// rounding, which the functions for spheres would magnify like rounding errors of their own.
+    /// rounding, which cancelling digits would magnify.
     pub length: Option<f64>,
 }
 
