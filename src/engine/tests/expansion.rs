@@ -261,8 +261,11 @@ fn neurons_stay_in_the_span_of_the_samples() {
 /// Squared lengths so small that they round to the same number say nothing of a sphere.
 #[test]
 fn lengths_whose_squares_vanish_are_not_equal() {
-    let mut p = random::<f64>((400, 2, 64), 0.5, 0.0, 1.0, 5).on_sphere(1e-161);
-    p.points.column_mut(0).iter_mut().for_each(|x| *x *= 1.005);
+    let mut p = random::<f64>((400, 2, 64), 0.5, 0.0, 1.0, 5);
+    // On the axes, where no second square rounds.
+    p.points = DMatrix::from_fn(2, 400, |k, i| if i % 2 == k { 1e-161 } else { 0.0 });
+    p.points[(0, 0)] = 1.005e-161;
+    assert_eq!(p.points.column(0).norm_squared(), p.points.column(1).norm_squared());
     // With opposite weights, since the square of their mean would overflow.
     for r in (0..64).step_by(2) {
         let w = p.weights.column(r) * 1e161;
