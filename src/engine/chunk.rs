@@ -11,7 +11,7 @@
 //! ```
 
 use super::memory::Aligned;
-use super::points::UNIT;
+use super::points::{Group, UNIT};
 use super::{GradientSums, SweepSums};
 use crate::error::Error;
 use crate::float::Float;
@@ -45,6 +45,15 @@ impl Roles {
     pub fn accept(&mut self) {
         self.current = self.next;
         self.choose_next();
+    }
+
+    /// The next weights in the place of the current ones, for a sweep that moves nothing.
+    pub fn exchanged(self) -> Self {
+        Self {
+            current: self.next,
+            next: self.current,
+            ..self
+        }
     }
 
     /// Makes the current weights the best ones as well.
@@ -166,6 +175,12 @@ impl Activations {
     #[inline(always)]
     pub fn start(self, panel: usize, lanes: usize) -> usize {
         if self.stored { panel * self.rows * lanes } else { 0 }
+    }
+
+    /// Where those of a group of samples start within a panel's: only one group has any at a time, unless they are stored.
+    #[inline(always)]
+    pub fn offset(self, group: &Group, lanes: usize) -> usize {
+        if self.stored { group.samples.start * lanes } else { 0 }
     }
 }
 

@@ -55,6 +55,7 @@ mod tangent;
 #[cfg(test)]
 mod tests;
 mod training;
+mod view;
 mod weights;
 
 pub(crate) use arrays::Array;

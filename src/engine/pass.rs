@@ -45,11 +45,9 @@ impl Way {
 impl<T: Float> Engine<T> {
     /// Computes J u for the kept direction u at the next weights, on the current samples.
     pub(super) fn sweep_ahead(&mut self) -> Result<(), Error> {
-        let current = self.roles.next;
         let samples = self.batches.current().points.samples;
-        let way = self.way((At::Next, current), samples)?;
-        let roles = Roles { current, ..self.roles };
-        self.run(way, Job::Product(Along::Kept), roles, Scope::Nothing)?;
+        let way = self.way((At::Next, self.roles.next), samples)?;
+        self.run(way, Job::Product(Along::Kept), self.roles.exchanged(), Scope::Nothing)?;
         // Recomputed, unless they were available.
         self.cached.set_next(way == Way::Direct && self.stores());
         self.outputs.unit = way.unit();
@@ -84,8 +82,7 @@ impl<T: Float> Engine<T> {
         if ahead && !evaluates_only {
             last = self.way((At::Next, roles.next), next)?;
             if !at_once || last != way {
-                let current = roles.next;
-                self.run(last, Job::Forward, Roles { current, ..roles }, scope)?;
+                self.run(last, Job::Forward, roles.exchanged(), scope)?;
             }
         }
         self.count(last);

@@ -37,6 +37,13 @@ pub(super) struct Block {
     pub offset: usize,
 }
 
+/// Some blocks of samples whose activations stay in L2 until the backward half has read them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    pub blocks: Range<usize>,
+    pub samples: Range<usize>,
+}
+
 /// The number of samples whose activations are recomputed at a time, so that they stay in L2 until the backward half.
 const GROUP: usize = 256;
 
@@ -77,8 +84,8 @@ impl<T: Float> Coordinates<T> {
 pub(super) struct Points<T> {
     pub samples: usize,
     pub sample_blocks: Vec<Block>,
-    /// Groups: ranges of sample blocks with at most 256 samples.
-    pub groups: Vec<Range<usize>>,
+    /// Groups of at most 256 samples.
+    pub groups: Vec<Group>,
     pub forward: Aligned<T>,
     pub feature_blocks: Vec<Block>,
     backward: Aligned<T>,
@@ -151,8 +158,14 @@ impl<T: Float> Points<T> {
             let valid = rows.min(n - first);
             let depth = (first..first + valid).map(&extent).max().unwrap_or(0);
             match self.groups.last_mut() {
-                Some(group) if first + rows - self.sample_blocks[group.start].first <= GROUP => group.end += 1,
-                _ => self.groups.push(self.sample_blocks.len()..self.sample_blocks.len() + 1),
+                Some(group) if first + rows - group.samples.start <= GROUP => {
+                    group.blocks.end += 1;
+                    group.samples.end = first + valid;
+                }
+                _ => self.groups.push(Group {
+                    blocks: self.sample_blocks.len()..self.sample_blocks.len() + 1,
+                    samples: first..first + valid,
+                }),
             }
             self.sample_blocks.push(Block {
                 first,
@@ -205,6 +218,14 @@ impl<T: Float> Points<T> {
             }
         }
         Ok(())
+    }
+
+    /// The blocks in this range, and the packed points of each.
+    #[inline(always)]
+    pub fn blocks(&self, range: Range<usize>) -> impl Iterator<Item = (&Block, &[T])> {
+        let packed = self.forward.get();
+        let blocks = self.sample_blocks[range].iter();
+        blocks.map(|block| (block, &packed[block.offset..][..block.depth * block.rows]))
     }
 
     /// The rows of a panel's activations, including padding.

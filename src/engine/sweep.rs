@@ -6,16 +6,16 @@
 //! forward half    activations and outputs at the new weights
 //! ```
 
-use super::chunk::{Chunk, Roles, SCRATCH_ROWS, Shape};
+use super::chunk::{Chunk, Roles};
 use super::kernels::microkernel::load;
 use super::kernels::panel::{self, Rows, Update};
 use super::points::Points;
 use super::tangent::{curvature, tangent_product};
+use super::view::{PanelAt, View};
 use crate::float::Float;
 use crate::numbers::dot;
 use fearless_simd::{Level, dispatch, prelude::*};
 use rayon::prelude::*;
-use std::ops::Range;
 
 /// Lane sums are added to `f64` sums every so many panels, so that the rounding of an `f32` network does not grow with
 /// its width.
@@ -172,11 +172,15 @@ fn sweep_chunk<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, activations: &mut 
     let (samples, outputs) = sweep.outputs();
     chunk.partial.reset(outputs);
     let sum_len = outputs * (chunk.shape.lanes / 2);
-    for panel in 0..chunk.shape.panels {
-        sweep_panel(s, chunk, activations, sweep, panel, samples);
-        if panel % FLUSH == FLUSH - 1 || panel + 1 == chunk.shape.panels {
-            let sums = &mut chunk.work.sums.get_mut()[..sum_len];
-            let outputs = &mut chunk.partial.outputs;
+    let Some(mut view) = chunk.view(sweep.roles) else {
+        return;
+    };
+    let panels = view.shape.panels;
+    for panel in 0..panels {
+        sweep_panel(s, &mut view, activations, sweep, panel, samples);
+        if panel % FLUSH == FLUSH - 1 || panel + 1 == panels {
+            let sums = &mut view.work.sums[..sum_len];
+            let outputs = &mut view.partial.outputs;
             match T::Native::<S>::LEN {
                 2 => flush::<T, 2>(sums, outputs),
                 4 => flush::<T, 4>(sums, outputs),
@@ -205,99 +209,80 @@ fn flush<T: Float, const LANES: usize>(sums: &mut [T], outputs: &mut [f64]) {
     }
 }
 
-/// Where the numbers of a panel lie in the buffers of its chunk.
-pub(super) struct PanelAt {
-    pub panel: usize,
-    pub weights: Range<usize>,
-    pub gradient: Range<usize>,
-}
-
-impl PanelAt {
-    #[inline(always)]
-    pub fn new(shape: &Shape, panel: usize) -> Self {
-        let (weights, gradient) = (shape.dimension * shape.lanes, shape.gradient_rows * shape.lanes);
-        Self {
-            panel,
-            weights: panel * weights..(panel + 1) * weights,
-            gradient: panel * gradient..(panel + 1) * gradient,
-        }
-    }
-}
-
 #[inline(always)]
 fn sweep_panel<S: Simd, T: Float>(
     s: S,
-    chunk: &mut Chunk<T>,
+    view: &mut View<'_, T>,
     activations: &mut [T],
     sweep: &Sweep<'_, T>,
     panel: usize,
     samples: usize,
 ) {
-    let at = PanelAt::new(&chunk.shape, panel);
-    let mut role = sweep.roles.current;
+    let at = PanelAt::new(view.shape, panel);
     if sweep.job.needs_gradient() {
-        backward_half(s, chunk, activations, sweep, &at);
+        backward_half(s, view, activations, sweep, &at);
     }
+    let mut moved = false;
     match sweep.job {
         Job::Forward | Job::Gradient => {}
-        Job::Product(along) => tangent_product(s, chunk, activations, sweep, along, &at),
-        Job::Curvature => curvature(s, chunk, activations, sweep, &at),
+        Job::Product(along) => tangent_product(s, view, activations, sweep, along, &at),
+        Job::Curvature => curvature(s, view, activations, sweep, &at),
         Job::Step { update, .. } => {
-            move_panel(s, chunk, sweep, update, &at);
-            role = sweep.roles.next;
+            move_panel(s, view, sweep, update, &at);
+            moved = true;
         }
     }
     if let Some(ahead) = &sweep.ahead {
-        forward_half(s, chunk, activations, ahead, role, &at, samples);
+        forward_half(s, view, activations, ahead, moved, &at, samples);
     }
 }
 
-/// Computes J^T v of the panel, into the kept gradient or the scratch memory, and its sums.
+/// Computes J^T v of the panel, and its sums.
 #[inline(always)]
 fn backward_half<S: Simd, T: Float>(
     s: S,
-    chunk: &mut Chunk<T>,
+    view: &mut View<'_, T>,
     activations: &mut [T],
     sweep: &Sweep<'_, T>,
     at: &PanelAt,
 ) {
-    let (lanes, kept) = (chunk.shape.lanes, chunk.activations);
-    let a = load::<S, T>(s, &chunk.output_weights.get()[at.panel * lanes..]);
-    let (scratch, own) = chunk.work.scratch.get_mut().split_at_mut(SCRATCH_ROWS * lanes);
+    let lanes = view.shape.lanes;
+    let a = load::<S, T>(s, &view.output_weights[at.panel * lanes..]);
     let keep = sweep.keeps_gradient();
-    let gradient = match &mut chunk.gradient {
-        Some(kept) if keep => &mut kept.get_mut()[at.gradient.clone()],
-        _ => own,
+    let gradient = if keep {
+        &mut view.gradient.0[at.gradient.clone()]
+    } else {
+        &mut *view.work.direction
     };
-    let activations = &mut activations[kept.start(at.panel, lanes)..];
-    let w = &chunk.weights[sweep.roles.current].get()[at.weights.clone()];
-    for (blocks, range, from) in groups(sweep.samples, kept.stored, lanes) {
-        let activations = &mut activations[from..];
+    let activations = &mut activations[view.kept.start(at.panel, lanes)..];
+    let w = &view.current[at.weights.clone()];
+    for group in &sweep.samples.groups {
+        let activations = &mut activations[view.kept.offset(group, lanes)..];
         if !sweep.activated {
-            panel::activate(s, sweep.samples, blocks, w, activations, scratch);
+            let blocks = group.blocks.clone();
+            panel::activate(s, sweep.samples, blocks, w, activations, view.work.scratch);
         }
-        panel::backward(s, sweep.samples, range, activations, a, gradient);
+        panel::backward(s, sweep.samples, group.samples.clone(), activations, a, gradient);
     }
-    note_gradient(s, chunk, keep, at);
+    note_gradient(s, view, keep, at);
 }
 
-/// Adds J^T v of the panel, in the kept gradient or the scratch memory, to the sums of the chunk.
+/// Adds J^T v of the panel to the sums of the chunk.
 #[inline(always)]
-pub(super) fn note_gradient<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, keep: bool, at: &PanelAt) {
-    let gradient = match &chunk.gradient {
-        Some(kept) if keep => &kept.get()[at.gradient.clone()],
-        _ => &chunk.work.scratch.get()[SCRATCH_ROWS * chunk.shape.lanes..],
-    };
-    let partial = &mut chunk.partial;
+pub(super) fn note_gradient<S: Simd, T: Float>(s: S, view: &mut View<'_, T>, keep: bool, at: &PanelAt) {
+    if !keep {
+        view.partial.is_zero = view.partial.is_zero && panel::is_zero(s, view.work.direction);
+        return;
+    }
+    let gradient = &view.gradient.0[at.gradient.clone()];
+    let partial = &mut *view.partial;
     partial.is_zero = partial.is_zero && panel::is_zero(s, gradient);
-    if keep {
-        partial.norm_squared += dot(gradient, gradient);
-        if let Some(previous) = &chunk.previous {
-            partial.dot_previous += dot(gradient, &previous.get()[at.gradient.clone()]);
-        }
-        if let Some([velocity, _]) = &chunk.velocity {
-            partial.dot_velocity += dot(gradient, &velocity.get()[at.gradient.clone()]);
-        }
+    partial.norm_squared += dot(gradient, gradient);
+    if !view.gradient.1.is_empty() {
+        partial.dot_previous += dot(gradient, &view.gradient.1[at.gradient.clone()]);
+    }
+    if !view.velocity.0.is_empty() {
+        partial.dot_velocity += dot(gradient, &view.velocity.0[at.gradient.clone()]);
     }
 }
 
@@ -305,90 +290,76 @@ pub(super) fn note_gradient<S: Simd, T: Float>(s: S, chunk: &mut Chunk<T>, keep:
 #[inline(always)]
 pub(super) fn move_panel<S: Simd, T: Float>(
     s: S,
-    chunk: &mut Chunk<T>,
+    view: &mut View<'_, T>,
     sweep: &Sweep<'_, T>,
     update: Update<T>,
     at: &PanelAt,
 ) {
-    let gradient = match &chunk.gradient {
-        Some(gradient) if sweep.keeps_gradient() => &gradient.get()[at.gradient.clone()],
-        _ => &chunk.work.scratch.get()[SCRATCH_ROWS * chunk.shape.lanes..],
+    let gradient = if sweep.keeps_gradient() {
+        &view.gradient.0[at.gradient.clone()]
+    } else {
+        &*view.work.direction
     };
-    let roles = [sweep.roles.current, sweep.roles.next];
-    let Ok([current, next]) = chunk.weights.get_disjoint_mut(roles) else {
-        return; // the roles are always two different copies
+    let (velocity, next_velocity): (&[T], &mut [T]) = if update.momentum == T::zero() {
+        (&[], &mut [])
+    } else {
+        let (now, next) = &mut view.velocity;
+        (&now[at.gradient.clone()], &mut next[at.gradient.clone()])
     };
-    let (velocity, next_velocity): (&[T], &mut [T]) = match &mut chunk.velocity {
-        Some([now, next]) if update.momentum != T::zero() => (
-            &now.get()[at.gradient.clone()],
-            &mut next.get_mut()[at.gradient.clone()],
-        ),
-        _ => (&[], &mut []),
-    };
-    let initial = match &chunk.initial {
-        Some(initial) if update.pull != T::zero() => &initial.get()[at.weights.clone()],
-        _ => &[],
+    let initial = match view.initial {
+        initial if initial.is_empty() => initial,
+        initial => &initial[at.weights.clone()],
     };
     let mut rows = Rows {
         gradient: &gradient[..gradient.len().min(at.weights.len())],
-        current: &current.get()[at.weights.clone()],
-        next: &mut next.get_mut()[at.weights.clone()],
-        ahead: &current.get()[at.weights.end..],
-        initial,
+        current: &view.current[at.weights.clone()],
+        next: &mut view.next[at.weights.clone()],
+        ahead: &view.current[at.weights.end..],
+        initial: if update.pull == T::zero() { &[] } else { initial },
         velocity,
         next_velocity,
     };
-    chunk.partial.all_finite &= panel::update(s, update, &mut rows);
-    if let Some(initial) = &chunk.initial {
-        chunk.partial.movement += distance_squared(rows.next, &initial.get()[at.weights.clone()]);
+    view.partial.all_finite &= panel::update(s, update, &mut rows);
+    if !initial.is_empty() {
+        view.partial.movement += distance_squared(rows.next, initial);
     }
 }
 
-/// Computes the outputs at copy `role` of the weights, and the activations if they are stored.
+/// Computes the outputs at the next weights if the panel has `moved`, and at the current ones otherwise; and the activations if
+/// they are stored.
 #[inline(always)]
 fn forward_half<S: Simd, T: Float>(
     s: S,
-    chunk: &mut Chunk<T>,
+    view: &mut View<'_, T>,
     activations: &mut [T],
     ahead: &Ahead<'_, T>,
-    role: usize,
+    moved: bool,
     at: &PanelAt,
     samples: usize,
 ) {
-    let lanes = chunk.shape.lanes;
-    let a = load::<S, T>(s, &chunk.output_weights.get()[at.panel * lanes..]);
-    let scratch = &mut chunk.work.scratch.get_mut()[..SCRATCH_ROWS * lanes];
-    let w = &chunk.weights[role].get()[at.weights.clone()];
+    let lanes = view.shape.lanes;
+    let a = load::<S, T>(s, &view.output_weights[at.panel * lanes..]);
+    let w = if moved {
+        &view.next[at.weights.clone()]
+    } else {
+        &view.current[at.weights.clone()]
+    };
     let (store, next) = if ahead.store {
-        let len = chunk.activations.rows * lanes;
+        let len = view.kept.rows * lanes;
         let (store, next) = activations[at.panel * len..].split_at_mut(len);
         (Some(store), &*next)
     } else {
         (None, &[][..])
     };
-    let sums = chunk.work.sums.get_mut().split_at_mut(samples * (lanes / 2));
-    let training = (ahead.points, store, sums.0, next);
-    let validation = ahead.validation.map(|points| (points, None, sums.1, &[][..]));
+    let (sums, validation_sums) = view.work.sums.split_at_mut(samples * (lanes / 2));
+    let mut now = Some((ahead.points, store, sums, next));
+    let mut later = ahead.validation.map(|points| (points, None, validation_sums, &[][..]));
     // One loop, so that the kernel is compiled once.
-    for (points, store, sums, next) in [Some(training), validation].into_iter().flatten() {
+    while let Some((points, store, sums, next)) = now {
         let blocks = 0..points.sample_blocks.len();
-        panel::forward(s, points, blocks, w, Some(a), store, scratch, sums, next);
+        panel::forward(s, points, blocks, w, Some(a), store, view.work.scratch, sums, next);
+        now = later.take();
     }
-}
-
-/// For each group of samples: its blocks, its samples, and the offset of its activations in those of a panel (0 if only
-/// one group is kept at a time).
-pub(super) fn groups<T: Float>(
-    points: &Points<T>,
-    stored: bool,
-    lanes: usize,
-) -> impl Iterator<Item = (Range<usize>, Range<usize>, usize)> + '_ {
-    points.groups.iter().map(move |blocks| {
-        let first = points.sample_blocks[blocks.start].first;
-        let last = &points.sample_blocks[blocks.end - 1];
-        let at = if stored { first * lanes } else { 0 };
-        (blocks.clone(), first..last.first + last.valid, at)
-    })
 }
 
 /// ||a - b||^2 in `f64`, in eight interleaved sums.

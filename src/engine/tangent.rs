@@ -1,9 +1,9 @@
 //! Products with the Jacobian and the Hessian, panel by panel.
 
-use super::chunk::{Chunk, SCRATCH_ROWS};
 use super::kernels::microkernel::load;
 use super::kernels::panel;
-use super::sweep::{Along, PanelAt, Sweep, groups};
+use super::sweep::{Along, Sweep};
+use super::view::{PanelAt, View, WorkView};
 use crate::float::Float;
 use fearless_simd::prelude::*;
 
@@ -12,13 +12,13 @@ use fearless_simd::prelude::*;
 #[inline(always)]
 pub(super) fn tangent_product<S: Simd, T: Float>(
     s: S,
-    chunk: &mut Chunk<T>,
+    view: &mut View<'_, T>,
     activations: &mut [T],
     sweep: &Sweep<'_, T>,
     along: Along,
     at: &PanelAt,
 ) {
-    let (lanes, kept) = (chunk.shape.lanes, chunk.activations);
+    let (lanes, kept) = (view.shape.lanes, view.kept);
     let one_group = kept.stored || sweep.samples.groups.len() == 1;
     // If all activations are available after the backward half, the loop below need not recompute them.
     let activated = if along == Along::Gradient {
@@ -26,16 +26,17 @@ pub(super) fn tangent_product<S: Simd, T: Float>(
     } else {
         sweep.activated
     };
-    let a = load::<S, T>(s, &chunk.output_weights.get()[at.panel * lanes..]);
-    let (scratch, direction) = chunk.work.scratch.get_mut().split_at_mut(SCRATCH_ROWS * lanes);
-    let w = &chunk.weights[sweep.roles.current].get()[at.weights.clone()];
-    match (along, &chunk.initial, &chunk.gradient) {
-        (Along::Movement, Some(initial), _) => subtract(w, &initial.get()[at.weights.clone()], direction),
-        (Along::Kept, _, Some(kept)) => direction.copy_from_slice(&kept.get()[at.gradient.clone()]),
-        _ => {}
+    let a = load::<S, T>(s, &view.output_weights[at.panel * lanes..]);
+    let work = &mut view.work;
+    let w = &view.current[at.weights.clone()];
+    match along {
+        Along::Gradient => {}
+        Along::Movement => subtract(w, &view.initial[at.weights.clone()], work.direction),
+        Along::Kept => work.direction.copy_from_slice(&view.gradient.0[at.gradient.clone()]),
     }
     let activations = &mut activations[kept.start(at.panel, lanes)..];
-    for (blocks, _, from) in groups(sweep.samples, kept.stored, lanes) {
+    for group in &sweep.samples.groups {
+        let (blocks, from) = (group.blocks.clone(), kept.offset(group, lanes));
         let len = if kept.stored {
             kept.rows * lanes
         } else {
@@ -45,18 +46,17 @@ pub(super) fn tangent_product<S: Simd, T: Float>(
         let activations = &mut activations[from..];
         let ahead = ahead.get(from..).unwrap_or(&[]);
         if !activated {
-            panel::activate(s, sweep.samples, blocks.clone(), w, activations, scratch);
+            panel::activate(s, sweep.samples, blocks.clone(), w, activations, work.scratch);
         }
-        let sums = chunk.work.sums.get_mut();
         panel::tangent(
             s,
             sweep.samples,
             blocks,
-            direction,
+            work.direction,
             activations,
             a,
-            scratch,
-            sums,
+            work.scratch,
+            work.sums,
             ahead,
         );
     }
@@ -67,27 +67,31 @@ pub(super) fn tangent_product<S: Simd, T: Float>(
 #[inline(always)]
 pub(super) fn curvature<S: Simd, T: Float>(
     s: S,
-    chunk: &mut Chunk<T>,
+    view: &mut View<'_, T>,
     activations: &mut [T],
     sweep: &Sweep<'_, T>,
     at: &PanelAt,
 ) {
-    let (lanes, kept) = (chunk.shape.lanes, chunk.activations);
-    let a = load::<S, T>(s, &chunk.output_weights.get()[at.panel * lanes..]);
-    let (scratch, direction) = chunk.work.scratch.get_mut().split_at_mut(SCRATCH_ROWS * lanes);
-    let Some(gradient) = &mut chunk.gradient else { return };
-    let gradient = &mut gradient.get_mut()[at.gradient.clone()];
+    let (lanes, kept) = (view.shape.lanes, view.kept);
+    let a = load::<S, T>(s, &view.output_weights[at.panel * lanes..]);
+    let WorkView {
+        scratch,
+        direction,
+        bent,
+        ..
+    } = &mut view.work;
+    let gradient = &mut view.gradient.0[at.gradient.clone()];
     direction.copy_from_slice(gradient);
-    let w = &chunk.weights[sweep.roles.current].get()[at.weights.clone()];
-    let bent = chunk.work.bent.get_mut();
+    let w = &view.current[at.weights.clone()];
     let activations = &mut activations[kept.start(at.panel, lanes)..];
-    for (blocks, range, from) in groups(sweep.samples, kept.stored, lanes) {
-        let activations = &mut activations[from..];
+    for group in &sweep.samples.groups {
+        let activations = &mut activations[kept.offset(group, lanes)..];
         if !sweep.activated {
-            panel::activate(s, sweep.samples, blocks.clone(), w, activations, scratch);
+            panel::activate(s, sweep.samples, group.blocks.clone(), w, activations, scratch);
         }
+        let blocks = group.blocks.clone();
         panel::bend(s, sweep.samples, blocks, direction, activations, scratch, bent);
-        panel::backward(s, sweep.samples, range, bent, a, gradient);
+        panel::backward(s, sweep.samples, group.samples.clone(), bent, a, gradient);
     }
 }
 

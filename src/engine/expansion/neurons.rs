@@ -6,9 +6,10 @@
 //! tangent    M_alpha = sum_r a_r <u_r, grad w_r^alpha> / alpha!, so that J u is what F is for M
 //! ```
 
-use super::super::chunk::{Chunk, SCRATCH_ROWS};
+use super::super::chunk::Chunk;
 use super::super::kernels::expansion::{add_lanes, group_len, load, multiply_add, store, zero};
-use super::super::sweep::{Along, Job, PanelAt, Sweep, move_panel, note_gradient};
+use super::super::sweep::{Along, Job, Sweep, move_panel, note_gradient};
+use super::super::view::{PanelAt, View};
 use super::basis::{Basis, Block};
 use super::choice::Reach;
 use super::monomials::MOST_COORDINATES;
@@ -99,13 +100,15 @@ fn visit_block<S: Simd, T: Float>(
             .basis
             .gradient(s, visit.potential, visit.scale, groups, tables, gradient);
     }
+    let Some(mut view) = chunk.view(roles) else { return };
     for (p, panel) in panels.clone().enumerate() {
+        let at = PanelAt::new(view.shape, panel);
         if backward {
-            write_gradient(s, chunk, visit, panel, p * chunk.shape.lanes, work);
+            let from = p * view.shape.lanes;
+            write_gradient(s, &mut view, visit, &at, from, work);
         }
         if let Job::Step { update, .. } = job {
-            let at = PanelAt::new(&chunk.shape, panel);
-            move_panel(s, chunk, visit.sweep, update, &at);
+            move_panel(s, &mut view, visit.sweep, update, &at);
         }
     }
     match job {
@@ -188,29 +191,25 @@ fn read_row<T: Float>(panels: &[T], (k, rows): (usize, usize), lanes: usize, sca
 #[inline(always)]
 fn write_gradient<S: Simd, T: Float>(
     s: S,
-    chunk: &mut Chunk<T>,
+    view: &mut View<'_, T>,
     visit: &Visit<'_, T>,
-    panel: usize,
+    at: &PanelAt,
     from: usize,
     work: &Workspace,
 ) {
-    let at = PanelAt::new(&chunk.shape, panel);
-    let lanes = chunk.shape.lanes;
+    let (lanes, trained) = (view.shape.lanes, view.shape.trained);
     let block = work.gradient.get().len() / MOST_COORDINATES;
     let keep = visit.sweep.keeps_gradient();
-    let to = match &mut chunk.gradient {
-        Some(kept) if keep => &mut kept.get_mut()[at.gradient.clone()],
-        _ => &mut chunk.work.scratch.get_mut()[SCRATCH_ROWS * lanes..],
-    };
+    let to = view.gradient(keep, at);
     for (k, row) in to.chunks_exact_mut(lanes).enumerate() {
-        if k < chunk.shape.trained {
+        if k < trained {
             let from = &work.gradient.get()[k * block + from..][..lanes];
             row.iter_mut().zip(from).for_each(|(to, g)| *to = T::lit(*g));
         } else {
             row.fill(T::zero());
         }
     }
-    note_gradient(s, chunk, keep, &at);
+    note_gradient(s, view, keep, at);
 }
 
 /// W - W_0 of some panels, into the gradient of the workspace.

@@ -10,8 +10,8 @@
 //!
 //! Wherever 2^z is a normal number, the error is below 1 ulp plus the final rounding (1.5 ulp in all): the tests
 //! measure 1.33 ulp for the portable code without fused multiply-add, 1.14 with it, and 1.03 with the table. The result
-//! is `inf` above the largest number, NaN for NaN, and 0 below the smallest number; the portable code also gives 0 for
-//! subnormal results. The coefficients of q come from the Remez algorithm: `tests/data/exp2.py`.
+//! is `inf` above the largest number, NaN for NaN, and 0 below the smallest number; where 2^z is subnormal, the portable code
+//! gives something between 0 and 2^z. The coefficients of q come from the Remez algorithm: `tests/data/exp2.py`.
 
 // The numbers are the output of the Remez algorithm, digit for digit.
 #![allow(clippy::approx_constant, clippy::excessive_precision, clippy::wildcard_imports)]
@@ -79,12 +79,17 @@ fn same<A: Copy + 'static, B: Copy + 'static>(a: A) -> Option<B> {
 #[inline(always)]
 fn portable<S: Simd, T: Float>(s: S, z: Pair<S, T>) -> Pair<S, T> {
     let splat = |x: f64| T::Native::<S>::splat(s, T::lit(x));
-    // Adding 1.5 * 2^(mantissa bits) rounds to an integer, which is then in the low bits.
-    let (magic, mantissa, lowest, above) = if size_of::<T>() == 8 {
-        (splat(6_755_399_441_055_744.0), 52, -1022.0, 1024.0)
+    // Adding 1.5 * 2^(mantissa bits) rounds to an integer, which is then in the low bits. At the least z, n makes the bits of 1
+    // those of 0, and at the largest those of inf.
+    let (magic, mantissa, least, largest) = if size_of::<T>() == 8 {
+        (splat(6_755_399_441_055_744.0), 52, -1023.0, 1024.0)
     } else {
-        (splat(12_582_912.0), 23, -126.0, 128.0)
+        (splat(12_582_912.0), 23, -127.0, 128.0)
     };
+    let z = [
+        clamp::<S, T>(s, z[0], least, largest),
+        clamp::<S, T>(s, z[1], least, largest),
+    ];
     let shifted = [z[0] + magic, z[1] + magic];
     let nearest = [shifted[0] - magic, shifted[1] - magic];
     let r = [z[0] - nearest[0], z[1] - nearest[1]];
@@ -94,14 +99,23 @@ fn portable<S: Simd, T: Float>(s: S, z: Pair<S, T>) -> Pair<S, T> {
         q32::<S, T>(s, r)
     };
     let mut p = multiply_add::<S, T>(q, r, [splat(1.0); 2]);
-    for ((p, z), shifted) in p.iter_mut().zip(z).zip(shifted) {
-        let scaled = <T::Native<S> as SimdFloat<S>>::from_bits(p.to_bits() + (shifted.to_bits() << mantissa));
-        let scaled = z.simd_lt(splat(lowest)).select(splat(0.0), scaled);
-        // z + inf is inf, or NaN for NaN. Not z itself: where z came from the memory that the result goes to, that becomes a
-        // masked store, which takes some AMD processors longer than the rest of this function.
-        *p = z.simd_lt(splat(above)).select(scaled, z + splat(f64::INFINITY));
+    for (p, shifted) in p.iter_mut().zip(shifted) {
+        *p = <T::Native<S> as SimdFloat<S>>::from_bits(p.to_bits() + (shifted.to_bits() << mantissa));
     }
     p
+}
+
+/// z between two numbers; NaN stays NaN.
+#[inline(always)]
+fn clamp<S: Simd, T: Float>(s: S, z: T::Native<S>, least: f64, largest: f64) -> T::Native<S> {
+    let [least, largest] = [least, largest].map(|x| T::Native::<S>::splat(s, T::lit(x)));
+    if s.level().is_fallback() {
+        // Here a maximum with NaN is the other number.
+        let z = z.simd_lt(least).select(least, z);
+        return z.simd_gt(largest).select(largest, z);
+    }
+    // The second one where either is NaN.
+    largest.min(least.max(z))
 }
 
 #[inline(always)]

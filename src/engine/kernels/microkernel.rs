@@ -50,14 +50,15 @@ pub fn multiply<'a, S: Simd, T: Float, const R: usize>(
     out: &mut [T],
     onto: bool,
 ) {
-    let lanes = T::Native::<S>::LEN;
+    let panel = 2 * T::Native::<S>::LEN;
+    let out = &mut out[..R * panel];
     let mut acc = [[T::Native::<S>::splat(s, T::zero()); 2]; R];
     if onto {
-        for (acc, out) in acc.iter_mut().zip(out.chunks_exact(2 * lanes)) {
+        for (acc, out) in acc.iter_mut().zip(out.chunks_exact(panel)) {
             *acc = load::<S, T>(s, out);
         }
     }
-    for (a, b) in a.zip(b.chunks_exact(2 * lanes)) {
+    for (a, b) in a.zip(b.chunks_exact(panel)) {
         let [b0, b1] = load::<S, T>(s, b);
         for r in 0..R {
             let v = T::Native::<S>::splat(s, a[r]);
@@ -65,7 +66,7 @@ pub fn multiply<'a, S: Simd, T: Float, const R: usize>(
             acc[r][1] = v.mul_add(b1, acc[r][1]);
         }
     }
-    for (acc, out) in acc.into_iter().zip(out.chunks_exact_mut(2 * lanes)) {
+    for (acc, out) in acc.into_iter().zip(out.chunks_exact_mut(panel)) {
         store::<S, T>(acc, out);
     }
 }

@@ -11,7 +11,7 @@
 use super::call;
 use super::exp::pow2;
 use super::microkernel::{Pair, has_32_registers, load, multiply, store};
-use crate::engine::points::{Block, Points};
+use crate::engine::points::Points;
 use crate::float::Float;
 use fearless_simd::prelude::*;
 use std::ops::Range;
@@ -34,12 +34,6 @@ fn multiply_rows<S: Simd, T: Float>(s: S, rows: usize, a: &[T], b: &[T], out: &m
     }
 }
 
-#[inline(always)]
-fn multiply_block<S: Simd, T: Float>(s: S, block: &Block, a: &[T], b: &[T], out: &mut [T]) {
-    let a = &a[block.offset..][..block.depth * block.rows];
-    multiply_rows(s, block.rows, a, b, out, false);
-}
-
 /// <x_i, w> for every point: a matrix product, from [panel][coordinate][P] to [panel][point][P]. Each block of points is read
 /// once for all panels.
 #[inline(always)]
@@ -47,13 +41,13 @@ pub fn project<S: Simd, T: Float>(s: S, points: &Points<T>, weights: &[T], out: 
     let lanes = 2 * T::Native::<S>::LEN;
     let len = points.rows() * lanes;
     let count = out.len() / len;
-    for block in &points.sample_blocks {
+    for (block, packed) in points.blocks(0..points.sample_blocks.len()) {
         let panels = weights
             .chunks_exact(weights.len() / count)
             .zip(out.chunks_exact_mut(len));
         for (weights, out) in panels {
             let out = &mut out[block.first * lanes..][..block.rows * lanes];
-            multiply_block(s, block, points.forward.get(), weights, out);
+            multiply_rows(s, block.rows, packed, weights, out, false);
         }
     }
 }
@@ -77,31 +71,27 @@ pub fn forward<S: Simd, T: Float>(
 ) {
     let lanes = T::Native::<S>::LEN;
     let panel = 2 * lanes;
-    let blocks = &points.sample_blocks[blocks];
-    let base = blocks.first().map_or(0, |block| block.first);
-    for block in blocks {
+    let base = points.sample_blocks.get(blocks.start).map_or(0, |block| block.first);
+    for (block, packed) in points.blocks(blocks) {
+        let from = (block.first - base) * panel;
         let out = match &mut activations {
-            Some(e) => &mut e[(block.first - base) * panel..][..block.rows * panel],
+            Some(e) => &mut e[from..][..block.rows * panel],
             None => &mut scratch[..block.rows * panel],
         };
-        multiply_block(s, block, points.forward.get(), weights, out);
-        let mut next = ahead
-            .get((block.first - base) * panel..)
-            .unwrap_or(&[])
-            .chunks_exact(panel);
-        let mut sums = sums
-            .get_mut(block.first * lanes..)
-            .unwrap_or(&mut [])
-            .chunks_exact_mut(lanes);
-        for row in out.chunks_exact_mut(panel).take(block.valid) {
-            next.next().into_iter().for_each(prefetch);
-            let z = load::<S, T>(s, row);
-            let e = pow2::<S, T>(s, z);
-            store::<S, T>(e, row);
-            if let (Some(a), Some(sum)) = (output_weights, sums.next()) {
-                let sum0 = T::Native::<S>::from_slice(s, sum);
-                a[1].mul_add(e[1], a[0].mul_add(e[0], sum0)).store_slice(sum);
+        multiply_rows(s, block.rows, packed, weights, out, false);
+        prefetch(ahead.get(from..).unwrap_or(&[]), block.valid * panel);
+        let rows = out.chunks_exact_mut(panel).take(block.valid);
+        let Some(a) = output_weights else {
+            for row in rows {
+                store::<S, T>(pow2::<S, T>(s, load::<S, T>(s, row)), row);
             }
+            continue;
+        };
+        for (row, sum) in rows.zip(sums[block.first * lanes..].chunks_exact_mut(lanes)) {
+            let e = pow2::<S, T>(s, load::<S, T>(s, row));
+            store::<S, T>(e, row);
+            let sum0 = T::Native::<S>::from_slice(s, sum);
+            a[1].mul_add(e[1], a[0].mul_add(e[0], sum0)).store_slice(sum);
         }
     }
 }
@@ -126,15 +116,15 @@ pub fn activate<S: Simd, T: Float>(
     );
 }
 
-/// Brings the cache lines of a row into L2.
+/// Brings the cache lines of the first `len` numbers into L2.
 #[inline(always)]
-fn prefetch<T: Float>(row: &[T]) {
+fn prefetch<T: Float>(numbers: &[T], len: usize) {
     #[cfg(target_arch = "x86_64")]
-    row.chunks(64 / size_of::<T>())
-        .filter_map(<[T]>::first)
-        .for_each(safe_arch::prefetch_t1);
+    for line in numbers[..len.min(numbers.len())].chunks_exact(64 / size_of::<T>()) {
+        safe_arch::prefetch_t1(&line[0]);
+    }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = row;
+    let _ = (numbers, len);
 }
 
 /// g = a sum_i v_i E_i x_i, the part of J^T v for the panel, from the packed dual: adds the samples of `range`, whose
@@ -149,20 +139,15 @@ pub fn backward<S: Simd, T: Float>(
     gradient: &mut [T],
 ) {
     let panel = 2 * T::Native::<S>::LEN;
+    let packed = points.dual.get();
     for block in &points.feature_blocks {
         let start = points.samples - block.depth;
         let from = range.start.max(start).min(range.end);
-        let dual = &points.dual.get()[block.offset..];
-        let dual = &dual[from.saturating_sub(start) * block.rows..range.end.saturating_sub(start) * block.rows];
+        let dual = &packed[block.offset + from.saturating_sub(start) * block.rows..];
+        let dual = &dual[..(range.end - from) * block.rows];
+        let activations = &activations[(from - range.start) * panel..];
         let out = &mut gradient[block.first * panel..][..block.rows * panel];
-        multiply_rows(
-            s,
-            block.rows,
-            dual,
-            &activations[(from - range.start) * panel..],
-            out,
-            range.start > 0,
-        );
+        multiply_rows(s, block.rows, dual, activations, out, range.start > 0);
         if range.end == points.samples {
             for row in out.chunks_exact_mut(panel) {
                 let [g0, g1] = load::<S, T>(s, row);
@@ -189,18 +174,11 @@ pub fn tangent<S: Simd, T: Float>(
 ) {
     let lanes = T::Native::<S>::LEN;
     let panel = 2 * lanes;
-    let blocks = &points.sample_blocks[blocks];
-    let base = blocks.first().map_or(0, |block| block.first);
-    for block in blocks {
+    let base = points.sample_blocks.get(blocks.start).map_or(0, |block| block.first);
+    for (block, packed) in points.blocks(blocks) {
         let next = ahead.get((block.first - base) * panel..).unwrap_or(&[]);
-        next.chunks_exact(panel).take(block.valid).for_each(prefetch);
-        multiply_block(
-            s,
-            block,
-            points.forward.get(),
-            direction,
-            &mut scratch[..block.rows * panel],
-        );
+        prefetch(next, block.valid * panel);
+        multiply_rows(s, block.rows, packed, direction, scratch, false);
         for (j, row) in scratch.chunks_exact(panel).take(block.valid).enumerate() {
             let (i, z) = (block.first + j, load::<S, T>(s, row));
             let e = load::<S, T>(s, &activations[(i - base) * panel..]);
@@ -227,17 +205,10 @@ pub fn bend<S: Simd, T: Float>(
     bent: &mut [T],
 ) {
     let panel = 2 * T::Native::<S>::LEN;
-    let blocks = &points.sample_blocks[blocks];
-    let base = blocks.first().map_or(0, |block| block.first);
+    let base = points.sample_blocks.get(blocks.start).map_or(0, |block| block.first);
     let [first, second] = &points.factors;
-    for block in blocks {
-        multiply_block(
-            s,
-            block,
-            points.forward.get(),
-            direction,
-            &mut scratch[..block.rows * panel],
-        );
+    for (block, packed) in points.blocks(blocks) {
+        multiply_rows(s, block.rows, packed, direction, scratch, false);
         for (j, row) in scratch.chunks_exact(panel).take(block.valid).enumerate() {
             let i = block.first + j;
             let at = (i - base) * panel;
@@ -280,9 +251,18 @@ pub fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: &mut Rows<'_, T>) 
     let (eta, momentum, pull) = (splat(-step.step_size), splat(step.momentum), splat(step.pull));
     // x - x is 0 for a finite x, NaN otherwise.
     let mut poison = [splat(T::zero()); 2];
-    let mut ahead = rows.ahead.chunks_exact(panel);
+    prefetch(rows.ahead, rows.gradient.len());
+    if rows.initial.is_empty() && rows.velocity.is_empty() {
+        let from = rows.gradient.chunks_exact(panel).zip(rows.current.chunks_exact(panel));
+        for ((g, w), next) in from.zip(rows.next.chunks_exact_mut(panel)) {
+            let (g, w) = (load::<S, T>(s, g), load::<S, T>(s, w));
+            let moved: Pair<S, T> = std::array::from_fn(|v| eta.mul_add(g[v], w[v]));
+            poison = std::array::from_fn(|v| poison[v] + (moved[v] - moved[v]));
+            store::<S, T>(moved, next);
+        }
+        return (poison[0] + poison[1]).simd_eq(splat(T::zero())).all_true();
+    }
     for at in (0..rows.gradient.len()).step_by(panel) {
-        ahead.next().into_iter().for_each(prefetch);
         let mut g = load::<S, T>(s, &rows.gradient[at..]);
         let w = load::<S, T>(s, &rows.current[at..]);
         let velocity = (!rows.velocity.is_empty()).then(|| load::<S, T>(s, &rows.velocity[at..]));
