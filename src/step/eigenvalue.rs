@@ -21,7 +21,7 @@ const SCATTER: f64 = 0.1;
 const COORDINATES: usize = 1024;
 
 /// With at most so many points per coordinate, forming an n x n matrix costs less than some eight products without it.
-const FEW: usize = 6;
+const FEW: usize = 8;
 
 /// lambda_max(G) for the current samples and weights: see `StepState::largest_kernel_eigenvalue`.
 ///
@@ -78,6 +78,8 @@ fn start_vector<T: Float>(engine: &Engine<T>) -> Result<DVector<f64>, Error> {
 ///
 /// with 1 + x^T C y in place of the second exponential, so that products need no n x n matrix.
 struct GaussianKernel {
+    /// k x n.
+    points: DMatrix<f64>,
     /// The points with a 1 below, (k + 1) x n.
     extended: DMatrix<f64>,
     /// C times the points, with a 1 below, transposed: n x (k + 1).
@@ -99,10 +101,11 @@ impl GaussianKernel {
         let largest = exponents.max();
         let products = (n <= FEW * k).then(|| transposed * &points);
         let spread = spread.resize_horizontally(k + 1, 1.0);
-        let extended = points.resize_vertically(k + 1, 1.0);
+        let extended = points.clone().resize_vertically(k + 1, 1.0);
         let entries = products.map(|products| products.component_mul(&(&spread * &extended)));
         Self {
             scale: exponents.map(|h| (h - largest).exp()),
+            points,
             extended,
             spread,
             entries,
@@ -115,13 +118,12 @@ impl GaussianKernel {
         let mut product = match &self.entries {
             Some(entries) => entries * weights,
             None => {
-                let points = self.extended.rows(0, self.extended.nrows() - 1);
-                let mut weighted = points.into_owned();
+                let mut weighted = self.points.clone();
                 for (mut x, v) in weighted.column_iter_mut().zip(&weights) {
                     x *= *v;
                 }
                 let images = (weighted * &self.spread) * &self.extended;
-                let entries = points.column_iter().zip(images.column_iter());
+                let entries = self.points.column_iter().zip(images.column_iter());
                 DVector::from_iterator(weights.len(), entries.map(|(x, image)| x.dot(&image)))
             }
         };

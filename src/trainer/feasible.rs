@@ -116,13 +116,15 @@ fn is_harmless<T: Float>(network: &ExpNetwork<T>, data: &Dataset<T>) -> bool {
 /// The largest 2-norm of a column.
 fn largest_norm<T: Float>(matrix: &DMatrix<T>) -> f64 {
     let d = matrix.nrows().max(1);
-    let columns = matrix.as_slice().par_chunks(d).with_min_len(NUMBERS / d + 1);
+    let groups = matrix.as_slice().par_chunks(8 * d).with_min_len(NUMBERS / (8 * d) + 1);
     // `dot` is for long columns.
     let square = |x: &[T]| match x.len() {
         0..8 => x.iter().map(|x| x.as_f64().powi(2)).sum(),
         _ => dot(x, x),
     };
-    columns.map(square).reduce(|| 0.0, f64::max).sqrt()
+    // One by one, each column would wait for the maximum before it.
+    let largest = |columns: &[T]| columns.chunks(d).map(square).fold(0.0, f64::max);
+    groups.map(largest).reduce(|| 0.0, f64::max).sqrt()
 }
 
 fn too_large<T: Float>(network: &ExpNetwork<T>, data: &Dataset<T>, i: usize, problem: String) -> Error {

@@ -82,15 +82,28 @@ impl Extent {
     }
 }
 
+/// The sum of the sizes of some numbers, and the largest, in eight interleaved parts: else each would wait for the one before.
+fn sizes<T: Float>(numbers: &[T]) -> (f64, f64) {
+    let (mut sums, mut largest) = ([0.0; 8], [0.0; 8]);
+    for part in numbers.chunks(8) {
+        for ((sum, largest), number) in sums.iter_mut().zip(&mut largest).zip(part) {
+            let size = number.as_f64().abs();
+            *sum += size;
+            *largest = f64::max(*largest, size);
+        }
+    }
+    (sums.iter().sum(), largest.into_iter().fold(0.0, f64::max))
+}
+
 impl Expansion {
     pub fn new<T: Float>(plan: &Plan, output_weights: &DVector<T>, extent: &Extent) -> Self {
-        let sizes = || output_weights.iter().map(|a| a.as_f64().abs());
+        let (total, largest) = sizes(output_weights.as_slice());
         Self {
             facts: Facts {
                 dimension: extent.dimension,
                 width: output_weights.len(),
-                total: sizes().sum(),
-                largest: sizes().fold(0.0, f64::max),
+                total,
+                largest,
                 radius: extent.radius,
                 on_sphere: extent.on_sphere,
                 lanes: plan.lanes_of::<T>(),

@@ -176,13 +176,14 @@ pub fn tangent<S: Simd, T: Float>(
     let panel = 2 * lanes;
     let base = points.sample_blocks.get(blocks.start).map_or(0, |block| block.first);
     for (block, packed) in points.blocks(blocks) {
-        let next = ahead.get((block.first - base) * panel..).unwrap_or(&[]);
-        prefetch(next, block.valid * panel);
+        let (from, len) = ((block.first - base) * panel, block.valid * panel);
+        prefetch(ahead.get(from..).unwrap_or(&[]), len);
         multiply_rows(s, block.rows, packed, direction, scratch, false);
-        for (j, row) in scratch.chunks_exact(panel).take(block.valid).enumerate() {
-            let (i, z) = (block.first + j, load::<S, T>(s, row));
-            let e = load::<S, T>(s, &activations[(i - base) * panel..]);
-            let sum = &mut sums[i * lanes..][..lanes];
+        let rows = scratch
+            .chunks_exact(panel)
+            .zip(activations[from..][..len].chunks_exact(panel));
+        for ((z, e), sum) in rows.zip(sums[block.first * lanes..].chunks_exact_mut(lanes)) {
+            let (z, e) = (load::<S, T>(s, z), load::<S, T>(s, e));
             let sum0 = T::Native::<S>::from_slice(s, sum);
             let ae = [output_weights[0] * e[0], output_weights[1] * e[1]];
             ae[1].mul_add(z[1], ae[0].mul_add(z[0], sum0)).store_slice(sum);
@@ -209,14 +210,17 @@ pub fn bend<S: Simd, T: Float>(
     let [first, second] = &points.factors;
     for (block, packed) in points.blocks(blocks) {
         multiply_rows(s, block.rows, packed, direction, scratch, false);
-        for (j, row) in scratch.chunks_exact(panel).take(block.valid).enumerate() {
-            let i = block.first + j;
-            let at = (i - base) * panel;
-            let (z, e) = (load::<S, T>(s, row), load::<S, T>(s, &activations[at..]));
-            let v = T::Native::<S>::splat(s, first[i]);
-            let slope = T::Native::<S>::splat(s, second[i]);
+        let (from, len) = ((block.first - base) * panel, block.valid * panel);
+        let rows = scratch
+            .chunks_exact(panel)
+            .zip(activations[from..][..len].chunks_exact(panel));
+        let factors = first[block.first..].iter().zip(&second[block.first..]);
+        let bent = bent[from..].chunks_exact_mut(panel).zip(factors);
+        for ((z, e), (bent, (&v, &slope))) in rows.zip(bent) {
+            let (z, e) = (load::<S, T>(s, z), load::<S, T>(s, e));
+            let (v, slope) = (T::Native::<S>::splat(s, v), T::Native::<S>::splat(s, slope));
             let bends = [slope.mul_add(z[0], v) * e[0], slope.mul_add(z[1], v) * e[1]];
-            store::<S, T>(bends, &mut bent[at..]);
+            store::<S, T>(bends, bent);
         }
     }
 }
