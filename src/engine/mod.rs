@@ -13,7 +13,7 @@
 //! | `plan` | the SIMD level, and whether activations are stored |
 //! | `points` | the layout of points, duals and panels |
 //! | `kernels/` | SIMD: exp, the microkernel, the operations on a panel |
-//! | `chunk`, `view` | a fixed range of neurons and its memory; the order of sums; the same as slices |
+//! | `chunk`, `view` | a fixed range of neurons and its memory; the order of sums; its buffers as slices |
 //! | `sweep`, `tangent` | one job on every panel, on all threads; products with the Jacobian and the Hessian |
 //! | `expansion/` | the same jobs for points of few coordinates |
 //! | `compiled` | both kinds of sweeps for `f32` and `f64`, compiled once |

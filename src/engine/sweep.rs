@@ -250,14 +250,14 @@ fn backward_half<S: Simd, T: Float>(
     let a = load::<S, T>(s, &view.output_weights[at.panel * lanes..]);
     let keep = sweep.keeps_gradient();
     let gradient = if keep {
-        &mut view.gradient.0[at.gradient.clone()]
+        &mut view.gradient[at.gradient.clone()]
     } else {
         &mut *view.work.direction
     };
-    let activations = &mut activations[view.kept.start(at.panel, lanes)..];
+    let activations = &mut activations[view.activations.start(at.panel, lanes)..];
     let w = &view.current[at.weights.clone()];
     for group in &sweep.samples.groups {
-        let activations = &mut activations[view.kept.offset(group, lanes)..];
+        let activations = &mut activations[view.activations.offset(group, lanes)..];
         if !sweep.activated {
             let blocks = group.blocks.clone();
             panel::activate(s, sweep.samples, blocks, w, activations, view.work.scratch);
@@ -274,12 +274,12 @@ pub(super) fn note_gradient<S: Simd, T: Float>(s: S, view: &mut View<'_, T>, kee
         view.partial.is_zero = view.partial.is_zero && panel::is_zero(s, view.work.direction);
         return;
     }
-    let gradient = &view.gradient.0[at.gradient.clone()];
+    let gradient = &view.gradient[at.gradient.clone()];
     let partial = &mut *view.partial;
     partial.is_zero = partial.is_zero && panel::is_zero(s, gradient);
     partial.norm_squared += dot(gradient, gradient);
-    if !view.gradient.1.is_empty() {
-        partial.dot_previous += dot(gradient, &view.gradient.1[at.gradient.clone()]);
+    if !view.previous.is_empty() {
+        partial.dot_previous += dot(gradient, &view.previous[at.gradient.clone()]);
     }
     if !view.velocity.0.is_empty() {
         partial.dot_velocity += dot(gradient, &view.velocity.0[at.gradient.clone()]);
@@ -296,7 +296,7 @@ pub(super) fn move_panel<S: Simd, T: Float>(
     at: &PanelAt,
 ) {
     let gradient = if sweep.keeps_gradient() {
-        &view.gradient.0[at.gradient.clone()]
+        &view.gradient[at.gradient.clone()]
     } else {
         &*view.work.direction
     };
@@ -345,7 +345,7 @@ fn forward_half<S: Simd, T: Float>(
         &view.current[at.weights.clone()]
     };
     let (store, next) = if ahead.store {
-        let len = view.kept.rows * lanes;
+        let len = view.activations.rows * lanes;
         let (store, next) = activations[at.panel * len..].split_at_mut(len);
         (Some(store), &*next)
     } else {

@@ -18,7 +18,7 @@ pub(super) fn tangent_product<S: Simd, T: Float>(
     along: Along,
     at: &PanelAt,
 ) {
-    let (lanes, kept) = (view.shape.lanes, view.kept);
+    let (lanes, kept) = (view.shape.lanes, view.activations);
     let one_group = kept.stored || sweep.samples.groups.len() == 1;
     // If all activations are available after the backward half, the loop below need not recompute them.
     let activated = if along == Along::Gradient {
@@ -32,7 +32,7 @@ pub(super) fn tangent_product<S: Simd, T: Float>(
     match along {
         Along::Gradient => {}
         Along::Movement => subtract(w, &view.initial[at.weights.clone()], work.direction),
-        Along::Kept => work.direction.copy_from_slice(&view.gradient.0[at.gradient.clone()]),
+        Along::Kept => work.direction.copy_from_slice(&view.gradient[at.gradient.clone()]),
     }
     let activations = &mut activations[kept.start(at.panel, lanes)..];
     for group in &sweep.samples.groups {
@@ -72,7 +72,7 @@ pub(super) fn curvature<S: Simd, T: Float>(
     sweep: &Sweep<'_, T>,
     at: &PanelAt,
 ) {
-    let (lanes, kept) = (view.shape.lanes, view.kept);
+    let (lanes, kept) = (view.shape.lanes, view.activations);
     let a = load::<S, T>(s, &view.output_weights[at.panel * lanes..]);
     let WorkView {
         scratch,
@@ -80,7 +80,7 @@ pub(super) fn curvature<S: Simd, T: Float>(
         bent,
         ..
     } = &mut view.work;
-    let gradient = &mut view.gradient.0[at.gradient.clone()];
+    let gradient = &mut view.gradient[at.gradient.clone()];
     direction.copy_from_slice(gradient);
     let w = &view.current[at.weights.clone()];
     let activations = &mut activations[kept.start(at.panel, lanes)..];

@@ -6,19 +6,20 @@ use super::chunk::{Activations, Chunk, Partial, Roles, SCRATCH_ROWS, Shape};
 use crate::float::Float;
 use std::ops::Range;
 
-/// The buffers of a chunk: see there. What a run has no use for is empty.
+/// The buffers of a [`Chunk`]. What a run has no use for is empty.
 pub(super) struct View<'a, T> {
     pub shape: &'a Shape,
-    /// How its activations are kept.
-    pub kept: Activations,
+    pub activations: Activations,
     pub output_weights: &'a [T],
     pub current: &'a [T],
     pub next: &'a mut [T],
     pub initial: &'a [T],
     /// The velocity at the current weights, and at the next ones.
     pub velocity: (&'a [T], &'a mut [T]),
-    /// The kept J^T v, and that of the step before.
-    pub gradient: (&'a mut [T], &'a [T]),
+    /// The kept J^T v.
+    pub gradient: &'a mut [T],
+    /// That of the step before.
+    pub previous: &'a [T],
     pub work: WorkView<'a, T>,
     pub partial: &'a mut Partial,
 }
@@ -34,18 +35,16 @@ pub(super) struct WorkView<'a, T> {
 }
 
 impl<T: Float> Chunk<T> {
-    /// Its buffers; nothing only if the next weights were the current ones, which they never are.
+    /// Its buffers; nothing if the next weights are the current ones, which they never are.
     pub fn view(&mut self, roles: Roles) -> Option<View<'_, T>> {
         let weights = [roles.current, roles.next];
         let [current, next] = self.weights.get_disjoint_mut(weights).ok()?;
-        let (scratch, direction) = self
-            .work
-            .scratch
-            .get_mut()
-            .split_at_mut_checked(SCRATCH_ROWS * self.shape.lanes)?;
+        debug_assert_ne!(weights[0], weights[1]);
+        let scratch = self.work.scratch.get_mut();
+        let (scratch, direction) = scratch.split_at_mut(SCRATCH_ROWS * self.shape.lanes);
         Some(View {
             shape: &self.shape,
-            kept: self.activations,
+            activations: self.activations,
             output_weights: self.output_weights.get(),
             current: current.get(),
             next: next.get_mut(),
@@ -54,10 +53,8 @@ impl<T: Float> Chunk<T> {
                 Some([now, next]) => (now.get(), next.get_mut()),
                 None => (&[], &mut []),
             },
-            gradient: (
-                self.gradient.as_mut().map_or(&mut [], |kept| kept.get_mut()),
-                self.previous.as_ref().map_or(&[], |previous| previous.get()),
-            ),
+            gradient: self.gradient.as_mut().map_or(&mut [], |kept| kept.get_mut()),
+            previous: self.previous.as_ref().map_or(&[], |previous| previous.get()),
             work: WorkView {
                 scratch,
                 direction,
@@ -72,9 +69,9 @@ impl<T: Float> Chunk<T> {
 impl<T: Float> View<'_, T> {
     /// J^T v of a panel: kept, or in the working memory.
     #[inline(always)]
-    pub fn gradient(&mut self, keep: bool, at: &PanelAt) -> &mut [T] {
+    pub fn gradient_of(&mut self, keep: bool, at: &PanelAt) -> &mut [T] {
         if keep {
-            &mut self.gradient.0[at.gradient.clone()]
+            &mut self.gradient[at.gradient.clone()]
         } else {
             self.work.direction
         }

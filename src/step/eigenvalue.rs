@@ -78,7 +78,7 @@ fn start_vector<T: Float>(engine: &Engine<T>) -> Result<DVector<f64>, Error> {
 ///
 /// with 1 + x^T C y in place of the second exponential, so that products need no n x n matrix.
 struct GaussianKernel {
-    /// k x n.
+    /// The points, k x n.
     points: DMatrix<f64>,
     /// The points with a 1 below, (k + 1) x n.
     extended: DMatrix<f64>,

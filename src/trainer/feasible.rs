@@ -122,7 +122,7 @@ fn largest_norm<T: Float>(matrix: &DMatrix<T>) -> f64 {
         0..8 => x.iter().map(|x| x.as_f64().powi(2)).sum(),
         _ => dot(x, x),
     };
-    // One by one, each column would wait for the maximum before it.
+    // In groups of eight: else each column would wait for the maximum before it.
     let largest = |columns: &[T]| columns.chunks(d).map(square).fold(0.0, f64::max);
     groups.map(largest).reduce(|| 0.0, f64::max).sqrt()
 }

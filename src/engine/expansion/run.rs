@@ -82,8 +82,8 @@ impl Extent {
     }
 }
 
-/// The sum of the sizes of some numbers, and the largest, in eight interleaved parts: else each would wait for the one before.
-fn sizes<T: Float>(numbers: &[T]) -> (f64, f64) {
+/// The sum of absolute values and the largest, in eight interleaved parts: else each would wait for the one before.
+fn sum_and_largest<T: Float>(numbers: &[T]) -> (f64, f64) {
     let (mut sums, mut largest) = ([0.0; 8], [0.0; 8]);
     for part in numbers.chunks(8) {
         for ((sum, largest), number) in sums.iter_mut().zip(&mut largest).zip(part) {
@@ -97,7 +97,7 @@ fn sizes<T: Float>(numbers: &[T]) -> (f64, f64) {
 
 impl Expansion {
     pub fn new<T: Float>(plan: &Plan, output_weights: &DVector<T>, extent: &Extent) -> Self {
-        let (total, largest) = sizes(output_weights.as_slice());
+        let (total, largest) = sum_and_largest(output_weights.as_slice());
         Self {
             facts: Facts {
                 dimension: extent.dimension,

@@ -41,7 +41,7 @@ pub fn store<S: Simd, T: Float>(pair: Pair<S, T>, to: &mut [T]) {
     pair[1].store_slice(&mut to[n..2 * n]);
 }
 
-/// out[r] = sum over t of a[t][r] b[t], for rows of P numbers; with `onto`, adds to `out`.
+/// out[r] = sum over t of a[t][r] b[t], for the R rows of P numbers with which `out` begins; with `onto`, adds to them.
 #[inline(always)]
 pub fn multiply<'a, S: Simd, T: Float, const R: usize>(
     s: S,

@@ -255,10 +255,11 @@ pub fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: &mut Rows<'_, T>) 
     let (eta, momentum, pull) = (splat(-step.step_size), splat(step.momentum), splat(step.pull));
     // x - x is 0 for a finite x, NaN otherwise.
     let mut poison = [splat(T::zero()); 2];
-    prefetch(rows.ahead, rows.gradient.len());
+    let mut ahead = rows.ahead.chunks_exact(panel);
     if rows.initial.is_empty() && rows.velocity.is_empty() {
         let from = rows.gradient.chunks_exact(panel).zip(rows.current.chunks_exact(panel));
         for ((g, w), next) in from.zip(rows.next.chunks_exact_mut(panel)) {
+            prefetch(ahead.next().unwrap_or(&[]), panel);
             let (g, w) = (load::<S, T>(s, g), load::<S, T>(s, w));
             let moved: Pair<S, T> = std::array::from_fn(|v| eta.mul_add(g[v], w[v]));
             poison = std::array::from_fn(|v| poison[v] + (moved[v] - moved[v]));
@@ -267,6 +268,7 @@ pub fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: &mut Rows<'_, T>) 
         return (poison[0] + poison[1]).simd_eq(splat(T::zero())).all_true();
     }
     for at in (0..rows.gradient.len()).step_by(panel) {
+        prefetch(ahead.next().unwrap_or(&[]), panel);
         let mut g = load::<S, T>(s, &rows.gradient[at..]);
         let w = load::<S, T>(s, &rows.current[at..]);
         let velocity = (!rows.velocity.is_empty()).then(|| load::<S, T>(s, &rows.velocity[at..]));
