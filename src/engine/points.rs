@@ -220,12 +220,15 @@ impl<T: Float> Points<T> {
         Ok(())
     }
 
-    /// The blocks in this range, and the packed points of each.
+    /// The blocks in this range, each with its packed points and its first row, counted from the first block of the range.
     #[inline(always)]
-    pub fn blocks(&self, range: Range<usize>) -> impl Iterator<Item = (&Block, &[T])> {
+    pub fn blocks(&self, range: Range<usize>) -> impl Iterator<Item = (&Block, &[T], usize)> {
         let packed = self.forward.get();
-        let blocks = self.sample_blocks[range].iter();
-        blocks.map(|block| (block, &packed[block.offset..][..block.depth * block.rows]))
+        let blocks = &self.sample_blocks[range];
+        let base = blocks.first().map_or(0, |block| block.first);
+        let packed = move |block: &Block| &packed[block.offset..][..block.depth * block.rows];
+        let blocks = blocks.iter();
+        blocks.map(move |block| (block, packed(block), block.first - base))
     }
 
     /// The rows of a panel's activations, including padding.

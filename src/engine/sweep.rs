@@ -249,11 +249,7 @@ fn backward_half<S: Simd, T: Float>(
     let lanes = view.shape.lanes;
     let a = load::<S, T>(s, &view.output_weights[at.panel * lanes..]);
     let keep = sweep.keeps_gradient();
-    let gradient = if keep {
-        &mut view.gradient[at.gradient.clone()]
-    } else {
-        &mut *view.work.direction
-    };
+    let gradient = view.gradient.of_mut(keep, at);
     let activations = &mut activations[view.activations.start(at.panel, lanes)..];
     let w = &view.current[at.weights.clone()];
     for group in &sweep.samples.groups {
@@ -270,13 +266,12 @@ fn backward_half<S: Simd, T: Float>(
 /// Adds J^T v of the panel to the sums of the chunk.
 #[inline(always)]
 pub(super) fn note_gradient<S: Simd, T: Float>(s: S, view: &mut View<'_, T>, keep: bool, at: &PanelAt) {
-    if !keep {
-        view.partial.is_zero = view.partial.is_zero && panel::is_zero(s, view.work.direction);
-        return;
-    }
-    let gradient = &view.gradient[at.gradient.clone()];
+    let gradient = view.gradient.of(keep, at);
     let partial = &mut *view.partial;
     partial.is_zero = partial.is_zero && panel::is_zero(s, gradient);
+    if !keep {
+        return;
+    }
     partial.norm_squared += dot(gradient, gradient);
     if !view.previous.is_empty() {
         partial.dot_previous += dot(gradient, &view.previous[at.gradient.clone()]);
@@ -295,11 +290,7 @@ pub(super) fn move_panel<S: Simd, T: Float>(
     update: Update<T>,
     at: &PanelAt,
 ) {
-    let gradient = if sweep.keeps_gradient() {
-        &view.gradient[at.gradient.clone()]
-    } else {
-        &*view.work.direction
-    };
+    let gradient = view.gradient.of(sweep.keeps_gradient(), at);
     let (velocity, next_velocity): (&[T], &mut [T]) = if update.momentum == T::zero() {
         (&[], &mut [])
     } else {

@@ -27,12 +27,12 @@ pub(super) fn tangent_product<S: Simd, T: Float>(
         sweep.activated
     };
     let a = load::<S, T>(s, &view.output_weights[at.panel * lanes..]);
-    let work = &mut view.work;
+    let (work, direction) = (&mut view.work, &mut *view.gradient.own);
     let w = &view.current[at.weights.clone()];
     match along {
         Along::Gradient => {}
-        Along::Movement => subtract(w, &view.initial[at.weights.clone()], work.direction),
-        Along::Kept => work.direction.copy_from_slice(&view.gradient[at.gradient.clone()]),
+        Along::Movement => subtract(w, &view.initial[at.weights.clone()], direction),
+        Along::Kept => direction.copy_from_slice(&view.gradient.kept[at.gradient.clone()]),
     }
     let activations = &mut activations[kept.start(at.panel, lanes)..];
     for group in &sweep.samples.groups {
@@ -52,7 +52,7 @@ pub(super) fn tangent_product<S: Simd, T: Float>(
             s,
             sweep.samples,
             blocks,
-            work.direction,
+            direction,
             activations,
             a,
             work.scratch,
@@ -74,13 +74,9 @@ pub(super) fn curvature<S: Simd, T: Float>(
 ) {
     let (lanes, kept) = (view.shape.lanes, view.activations);
     let a = load::<S, T>(s, &view.output_weights[at.panel * lanes..]);
-    let WorkView {
-        scratch,
-        direction,
-        bent,
-        ..
-    } = &mut view.work;
-    let gradient = &mut view.gradient[at.gradient.clone()];
+    let WorkView { scratch, bent, .. } = &mut view.work;
+    let direction = &mut *view.gradient.own;
+    let gradient = &mut view.gradient.kept[at.gradient.clone()];
     direction.copy_from_slice(gradient);
     let w = &view.current[at.weights.clone()];
     let activations = &mut activations[kept.start(at.panel, lanes)..];

@@ -16,20 +16,25 @@ pub(super) struct View<'a, T> {
     pub initial: &'a [T],
     /// The velocity at the current weights, and at the next ones.
     pub velocity: (&'a [T], &'a mut [T]),
-    /// The kept J^T v.
-    pub gradient: &'a mut [T],
-    /// That of the step before.
+    pub gradient: Gradient<'a, T>,
+    /// The kept J^T v of the step before.
     pub previous: &'a [T],
     pub work: WorkView<'a, T>,
     pub partial: &'a mut Partial,
+}
+
+/// J^T v, or another direction.
+pub(super) struct Gradient<'a, T> {
+    /// That of all panels.
+    pub kept: &'a mut [T],
+    /// That of one panel, in the working memory.
+    pub own: &'a mut [T],
 }
 
 /// Memory whose contents do not outlive a sweep.
 pub(super) struct WorkView<'a, T> {
     /// The rows of a block.
     pub scratch: &'a mut [T],
-    /// J^T v of a panel that is not kept, or a direction.
-    pub direction: &'a mut [T],
     pub sums: &'a mut [T],
     pub bent: &'a mut [T],
 }
@@ -37,11 +42,11 @@ pub(super) struct WorkView<'a, T> {
 impl<T: Float> Chunk<T> {
     /// Its buffers; nothing if the next weights are the current ones, which they never are.
     pub fn view(&mut self, roles: Roles) -> Option<View<'_, T>> {
+        debug_assert_ne!(roles.current, roles.next);
         let weights = [roles.current, roles.next];
         let [current, next] = self.weights.get_disjoint_mut(weights).ok()?;
-        debug_assert_ne!(weights[0], weights[1]);
         let scratch = self.work.scratch.get_mut();
-        let (scratch, direction) = scratch.split_at_mut(SCRATCH_ROWS * self.shape.lanes);
+        let (scratch, own) = scratch.split_at_mut(SCRATCH_ROWS * self.shape.lanes);
         Some(View {
             shape: &self.shape,
             activations: self.activations,
@@ -53,11 +58,13 @@ impl<T: Float> Chunk<T> {
                 Some([now, next]) => (now.get(), next.get_mut()),
                 None => (&[], &mut []),
             },
-            gradient: self.gradient.as_mut().map_or(&mut [], |kept| kept.get_mut()),
+            gradient: Gradient {
+                kept: self.gradient.as_mut().map_or(&mut [], |kept| kept.get_mut()),
+                own,
+            },
             previous: self.previous.as_ref().map_or(&[], |previous| previous.get()),
             work: WorkView {
                 scratch,
-                direction,
                 sums: self.work.sums.get_mut(),
                 bent: self.work.bent.get_mut(),
             },
@@ -66,14 +73,23 @@ impl<T: Float> Chunk<T> {
     }
 }
 
-impl<T: Float> View<'_, T> {
-    /// J^T v of a panel: kept, or in the working memory.
+impl<T> Gradient<'_, T> {
+    /// That of a panel: kept, or in the working memory.
     #[inline(always)]
-    pub fn gradient_of(&mut self, keep: bool, at: &PanelAt) -> &mut [T] {
+    pub fn of(&self, keep: bool, at: &PanelAt) -> &[T] {
         if keep {
-            &mut self.gradient[at.gradient.clone()]
+            &self.kept[at.gradient.clone()]
         } else {
-            self.work.direction
+            self.own
+        }
+    }
+
+    #[inline(always)]
+    pub fn of_mut(&mut self, keep: bool, at: &PanelAt) -> &mut [T] {
+        if keep {
+            &mut self.kept[at.gradient.clone()]
+        } else {
+            self.own
         }
     }
 }

@@ -78,16 +78,24 @@ fn start_vector<T: Float>(engine: &Engine<T>) -> Result<DVector<f64>, Error> {
 ///
 /// with 1 + x^T C y in place of the second exponential, so that products need no n x n matrix.
 struct GaussianKernel {
-    /// The points, k x n.
-    points: DMatrix<f64>,
-    /// The points with a 1 below, (k + 1) x n.
-    extended: DMatrix<f64>,
-    /// C times the points, with a 1 below, transposed: n x (k + 1).
-    spread: DMatrix<f64>,
     /// exp(h(x)), scaled so that the largest is 1, times the factor of the sample's row of J.
     scale: DVector<f64>,
-    /// <x, y> (1 + x^T C y), where a few products without it would cost more.
-    entries: Option<DMatrix<f64>>,
+    /// The rest: <x, y> (1 + x^T C y).
+    matrix: Unscaled,
+}
+
+/// A matrix with the entries <x, y> (1 + x^T C y).
+enum Unscaled {
+    /// Where a few products without them would cost more.
+    Entries(DMatrix<f64>),
+    Factors {
+        /// k x n.
+        points: DMatrix<f64>,
+        /// The points with a 1 below, (k + 1) x n.
+        extended: DMatrix<f64>,
+        /// C times the points, with a 1 below, transposed: n x (k + 1).
+        spread: DMatrix<f64>,
+    },
 }
 
 impl GaussianKernel {
@@ -99,31 +107,38 @@ impl GaussianKernel {
         let exponents = points.column_iter().enumerate().map(exponent);
         let exponents = DVector::from_iterator(n, exponents);
         let largest = exponents.max();
-        let products = (n <= FEW * k).then(|| transposed * &points);
         let spread = spread.resize_horizontally(k + 1, 1.0);
         let extended = points.clone().resize_vertically(k + 1, 1.0);
-        let entries = products.map(|products| products.component_mul(&(&spread * &extended)));
         Self {
             scale: exponents.map(|h| (h - largest).exp()),
-            points,
-            extended,
-            spread,
-            entries,
+            matrix: if n <= FEW * k {
+                Unscaled::Entries((transposed * points).component_mul(&(spread * extended)))
+            } else {
+                Unscaled::Factors {
+                    points,
+                    extended,
+                    spread,
+                }
+            },
         }
     }
 
     /// 4 n k (k + 1) flops without entries: x_i^T x_j (1 + x_i^T C x_j) is x_j^T M (x_j, 1) for a sum M over x_i (C x_i, 1)^T.
     fn product(&self, vector: &DVector<f64>) -> DVector<f64> {
         let weights = vector.component_mul(&self.scale);
-        let mut product = match &self.entries {
-            Some(entries) => entries * weights,
-            None => {
-                let mut weighted = self.points.clone();
+        let mut product = match &self.matrix {
+            Unscaled::Entries(entries) => entries * weights,
+            Unscaled::Factors {
+                points,
+                extended,
+                spread,
+            } => {
+                let mut weighted = points.clone();
                 for (mut x, v) in weighted.column_iter_mut().zip(&weights) {
                     x *= *v;
                 }
-                let images = (weighted * &self.spread) * &self.extended;
-                let entries = self.points.column_iter().zip(images.column_iter());
+                let images = (weighted * spread) * extended;
+                let entries = points.column_iter().zip(images.column_iter());
                 DVector::from_iterator(weights.len(), entries.map(|(x, image)| x.dot(&image)))
             }
         };
@@ -133,7 +148,7 @@ impl GaussianKernel {
 
     /// The leading eigenvector. As in G, it is large where points are long and close to many others.
     fn leading_eigenvector(&self) -> DVector<f64> {
-        let fixed = fixed_vector(self.extended.ncols());
+        let fixed = fixed_vector(self.scale.len());
         match leading(fixed.clone(), GUESS_TOLERANCE, |v| Ok(self.product(v))) {
             Ok(found) if found.value > 0.0 && found.vector.iter().all(|x| x.is_finite()) => found.vector,
             _ => fixed,

@@ -200,7 +200,7 @@ fn write_gradient<S: Simd, T: Float>(
     let (lanes, trained) = (view.shape.lanes, view.shape.trained);
     let block = work.gradient.get().len() / MOST_COORDINATES;
     let keep = visit.sweep.keeps_gradient();
-    let to = view.gradient_of(keep, at);
+    let to = view.gradient.of_mut(keep, at);
     for (k, row) in to.chunks_exact_mut(lanes).enumerate() {
         if k < trained {
             let from = &work.gradient.get()[k * block + from..][..lanes];

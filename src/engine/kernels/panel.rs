@@ -41,12 +41,12 @@ pub fn project<S: Simd, T: Float>(s: S, points: &Points<T>, weights: &[T], out: 
     let lanes = 2 * T::Native::<S>::LEN;
     let len = points.rows() * lanes;
     let count = out.len() / len;
-    for (block, packed) in points.blocks(0..points.sample_blocks.len()) {
+    for (block, packed, row) in points.blocks(0..points.sample_blocks.len()) {
         let panels = weights
             .chunks_exact(weights.len() / count)
             .zip(out.chunks_exact_mut(len));
         for (weights, out) in panels {
-            let out = &mut out[block.first * lanes..][..block.rows * lanes];
+            let out = &mut out[row * lanes..][..block.rows * lanes];
             multiply_rows(s, block.rows, packed, weights, out, false);
         }
     }
@@ -71,9 +71,8 @@ pub fn forward<S: Simd, T: Float>(
 ) {
     let lanes = T::Native::<S>::LEN;
     let panel = 2 * lanes;
-    let base = points.sample_blocks.get(blocks.start).map_or(0, |block| block.first);
-    for (block, packed) in points.blocks(blocks) {
-        let from = (block.first - base) * panel;
+    for (block, packed, row) in points.blocks(blocks) {
+        let from = row * panel;
         let out = match &mut activations {
             Some(e) => &mut e[from..][..block.rows * panel],
             None => &mut scratch[..block.rows * panel],
@@ -174,9 +173,8 @@ pub fn tangent<S: Simd, T: Float>(
 ) {
     let lanes = T::Native::<S>::LEN;
     let panel = 2 * lanes;
-    let base = points.sample_blocks.get(blocks.start).map_or(0, |block| block.first);
-    for (block, packed) in points.blocks(blocks) {
-        let (from, len) = ((block.first - base) * panel, block.valid * panel);
+    for (block, packed, row) in points.blocks(blocks) {
+        let (from, len) = (row * panel, block.valid * panel);
         prefetch(ahead.get(from..).unwrap_or(&[]), len);
         multiply_rows(s, block.rows, packed, direction, scratch, false);
         let rows = scratch
@@ -206,11 +204,10 @@ pub fn bend<S: Simd, T: Float>(
     bent: &mut [T],
 ) {
     let panel = 2 * T::Native::<S>::LEN;
-    let base = points.sample_blocks.get(blocks.start).map_or(0, |block| block.first);
     let [first, second] = &points.factors;
-    for (block, packed) in points.blocks(blocks) {
+    for (block, packed, row) in points.blocks(blocks) {
         multiply_rows(s, block.rows, packed, direction, scratch, false);
-        let (from, len) = ((block.first - base) * panel, block.valid * panel);
+        let (from, len) = (row * panel, block.valid * panel);
         let rows = scratch
             .chunks_exact(panel)
             .zip(activations[from..][..len].chunks_exact(panel));
@@ -256,31 +253,23 @@ pub fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: &mut Rows<'_, T>) 
     // x - x is 0 for a finite x, NaN otherwise.
     let mut poison = [splat(T::zero()); 2];
     let mut ahead = rows.ahead.chunks_exact(panel);
-    if rows.initial.is_empty() && rows.velocity.is_empty() {
-        let from = rows.gradient.chunks_exact(panel).zip(rows.current.chunks_exact(panel));
-        for ((g, w), next) in from.zip(rows.next.chunks_exact_mut(panel)) {
-            prefetch(ahead.next().unwrap_or(&[]), panel);
-            let (g, w) = (load::<S, T>(s, g), load::<S, T>(s, w));
-            let moved: Pair<S, T> = std::array::from_fn(|v| eta.mul_add(g[v], w[v]));
-            poison = std::array::from_fn(|v| poison[v] + (moved[v] - moved[v]));
-            store::<S, T>(moved, next);
-        }
-        return (poison[0] + poison[1]).simd_eq(splat(T::zero())).all_true();
-    }
-    for at in (0..rows.gradient.len()).step_by(panel) {
+    let mut initial = rows.initial.chunks_exact(panel);
+    let next_velocity = rows.next_velocity.chunks_exact_mut(panel);
+    let mut velocity = rows.velocity.chunks_exact(panel).zip(next_velocity);
+    let from = rows.gradient.chunks_exact(panel).zip(rows.current.chunks_exact(panel));
+    for ((g, w), next) in from.zip(rows.next.chunks_exact_mut(panel)) {
         prefetch(ahead.next().unwrap_or(&[]), panel);
-        let mut g = load::<S, T>(s, &rows.gradient[at..]);
-        let w = load::<S, T>(s, &rows.current[at..]);
-        let velocity = (!rows.velocity.is_empty()).then(|| load::<S, T>(s, &rows.velocity[at..]));
-        if !rows.initial.is_empty() {
-            let start = load::<S, T>(s, &rows.initial[at..]);
+        let (mut g, w) = (load::<S, T>(s, g), load::<S, T>(s, w));
+        if let Some(start) = initial.next() {
+            let start = load::<S, T>(s, start);
             g = std::array::from_fn(|v| pull.mul_add(w[v] - start[v], g[v]));
         }
-        let next = match velocity {
+        let moved: Pair<S, T> = match velocity.next() {
             None => std::array::from_fn(|v| eta.mul_add(g[v], w[v])),
-            Some(u) => {
+            Some((u, next)) => {
+                let u = load::<S, T>(s, u);
                 let u: Pair<S, T> = std::array::from_fn(|v| eta.mul_add(g[v], momentum * u[v]));
-                store::<S, T>(u, &mut rows.next_velocity[at..]);
+                store::<S, T>(u, next);
                 if step.nesterov {
                     std::array::from_fn(|v| eta.mul_add(g[v], momentum.mul_add(u[v], w[v])))
                 } else {
@@ -288,8 +277,8 @@ pub fn update<S: Simd, T: Float>(s: S, step: Update<T>, rows: &mut Rows<'_, T>) 
                 }
             }
         };
-        poison = std::array::from_fn(|v| poison[v] + (next[v] - next[v]));
-        store::<S, T>(next, &mut rows.next[at..]);
+        poison = std::array::from_fn(|v| poison[v] + (moved[v] - moved[v]));
+        store::<S, T>(moved, next);
     }
     (poison[0] + poison[1]).simd_eq(splat(T::zero())).all_true()
 }
