@@ -23,7 +23,7 @@ use super::kernels::gram::{Activations, BLOCK, Neurons, SamplePanels};
 use super::kernels::microkernel::lanes;
 use super::memory::{Aligned, Pages};
 use super::plan::{Plan, fewest_items};
-use super::points::{Coordinates, pack_panel};
+use super::points::pack_panel;
 use super::squares::{Square, Squares};
 use super::sweep::ONE_THREAD;
 use crate::error::Error;
@@ -47,8 +47,9 @@ const PART: usize = 2048;
 /// Panels of samples in a square, at most: the tiles of a square and two panels of blocks fit in L2.
 const SQUARE: usize = 12;
 
-/// Packs the samples `columns` of `from`, in this order.
-fn pack_samples<T: Float>(plan: &Plan, from: &Coordinates<T>, columns: &[usize]) -> Result<SamplePanels<T>, Error> {
+/// Packs the current samples, in their order.
+fn pack_samples<T: Float>(plan: &Plan, batches: &Batches<T>) -> Result<SamplePanels<T>, Error> {
+    let (from, columns) = (batches.coordinates(), batches.columns());
     let (width, coordinates) = (plan.lanes, from.matrix.nrows());
     let mut points = Aligned::zeros(columns.len().div_ceil(width) * coordinates * width)?;
     let mut depths = Vec::new();
@@ -64,6 +65,7 @@ fn pack_samples<T: Float>(plan: &Plan, from: &Coordinates<T>, columns: &[usize])
         level: plan.level,
         points,
         depths,
+        longest_square: batches.current().points.longest_square,
         coordinates,
         lanes: width,
         side,
@@ -83,7 +85,7 @@ pub(super) fn products_of_activations<T: Float>(
     slab: &mut Pages<f64>,
 ) -> Result<DMatrix<f64>, Error> {
     let batch = batches.current();
-    let samples = pack_samples(plan, batches.coordinates(), &batches.columns())?;
+    let samples = pack_samples(plan, batches)?;
     let panels: usize = chunks.iter().map(|chunk| chunk.shape.panels).sum();
     let block = BLOCK / samples.lanes;
     let blocks: Vec<_> = (0..panels).step_by(block).map(|p| p..panels.min(p + block)).collect();

@@ -87,6 +87,8 @@ pub(super) struct Points<T> {
     /// Groups of at most 256 samples.
     pub groups: Vec<Group>,
     pub forward: Aligned<T>,
+    /// The largest |x|^2 in `forward`.
+    pub longest_square: T,
     pub feature_blocks: Vec<Block>,
     backward: Aligned<T>,
     /// `backward` with sample i multiplied by v_i.
@@ -133,6 +135,9 @@ impl<T: Float> Points<T> {
         let len = self.split_samples(rows, |i| from.extent[sample(i)]);
         self.forward.set_len(len)?;
         let packed = self.forward.get_mut();
+        let square = |point: &[T]| point.iter().map(|x| (x.as_f64() * factor).powi(2)).sum::<f64>();
+        let squares = (0..self.samples).map(|i| square(from.matrix.column(sample(i)).as_slice()));
+        self.longest_square = T::lit(squares.fold(0.0, f64::max));
         for block in &self.sample_blocks {
             for j in 0..block.rows {
                 let point = (j < block.valid).then(|| from.matrix.column(sample(block.first + j)));

@@ -1,6 +1,6 @@
 //! The kernels of S = E E^T for E = activations times |a|. The activations are in the type of the network, E and S in `f64`.
 
-use super::exp::pow2;
+use super::exp::{clamp, pow2, within_reach};
 use super::microkernel::{has_32_registers, load, multiply, store};
 use crate::engine::memory::Aligned;
 use crate::engine::squares::Square;
@@ -18,6 +18,8 @@ pub struct SamplePanels<T> {
     pub points: Aligned<T>,
     /// For each panel, the number of coordinates that are not all zero.
     pub depths: Vec<usize>,
+    /// The largest |x|^2 of the packed points.
+    pub longest_square: T,
     pub coordinates: usize,
     /// P for T.
     pub lanes: usize,
@@ -63,12 +65,16 @@ pub fn fill_activations<S: Simd, T: Float>(
 ) {
     let lanes = 2 * T::Native::<S>::LEN;
     let side = 2 * <f64 as SimdFloatElement>::Native::<S>::LEN;
+    let within_reach = within_reach(s, samples.longest_square, neurons.weights);
     for (q, &depth) in samples.depths.iter().enumerate() {
         let points = &samples.points.get()[q * samples.coordinates * lanes..][..depth * lanes];
         multiply_panels::<S, T>(s, &neurons.weights[..depth * lanes], points, scratch, false);
         let rows = scratch.chunks_exact_mut(lanes).enumerate();
         for ((r, e), a) in rows.zip(&neurons.output_weights[..lanes]) {
-            let z = load::<S, T>(s, e);
+            let mut z = load::<S, T>(s, e);
+            if !within_reach {
+                z = clamp::<S, T>(s, z);
+            }
             store::<S, T>(pow2::<S, T>(s, z), e);
             let a = a.as_f64().abs();
             for (part, e) in e.chunks_exact(side).enumerate() {

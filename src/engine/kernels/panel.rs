@@ -9,7 +9,7 @@
 //! One microkernel serves both halves.
 
 use super::call;
-use super::exp::pow2;
+use super::exp::{clamp, pow2, within_reach};
 use super::microkernel::{Pair, has_32_registers, load, multiply, store};
 use crate::engine::points::Points;
 use crate::float::Float;
@@ -71,6 +71,7 @@ pub fn forward<S: Simd, T: Float>(
 ) {
     let lanes = T::Native::<S>::LEN;
     let panel = 2 * lanes;
+    let within_reach = within_reach(s, points.longest_square, weights);
     for (block, packed, row) in points.blocks(blocks) {
         let from = row * panel;
         let out = match &mut activations {
@@ -79,6 +80,11 @@ pub fn forward<S: Simd, T: Float>(
         };
         multiply_rows(s, block.rows, packed, weights, out, false);
         prefetch(ahead.get(from..).unwrap_or(&[]), block.valid * panel);
+        if !within_reach {
+            for row in out.chunks_exact_mut(panel) {
+                store::<S, T>(clamp::<S, T>(s, load::<S, T>(s, row)), row);
+            }
+        }
         let rows = out.chunks_exact_mut(panel).take(block.valid);
         let Some(a) = output_weights else {
             for row in rows {

@@ -4,6 +4,7 @@ mod bits;
 mod expansion;
 mod gram;
 mod outside;
+mod reach;
 
 use super::plan::{Plan, levels};
 use super::reduce::reduce;
