@@ -20,7 +20,7 @@ mod common;
 
 use common::turns::{self, Turns};
 use common::{FEW, OTHERS, Peers, Shape, is_tiny, run, shapes, steps};
-use expnet::roofline::{Limits, level_name};
+use expnet::roofline::{Limits, level_name, takes_one_thread};
 use expnet::{ExpNetwork, Float, Initializer, Memory, Pass, Trainer};
 
 /// The number of medians of which each takes the best.
@@ -129,16 +129,18 @@ impl Bench {
                 }
             }
         }
+        let by_expansion = FEW.iter().any(|few| few.name == shape.name);
         // A small problem runs on one thread and has the limit of one thread.
-        let single = all.step > 0.9 * one.step;
+        let (coordinates, _) = work(shape);
+        let single = !by_expansion && takes_one_thread::<T>(shape.n, coordinates, shape.m);
         let threads = if single { 1 } else { self.threads };
-        let least = |limit: Limits| flops(shape) as f64 / limit.peak + (shape.n * shape.m) as f64 * limit.exp;
+        let least = |limit: Limits| work(shape).1 as f64 / limit.peak + (shape.n * shape.m) as f64 * limit.exp;
         let turns = pool(self.threads).install(|| turns::take::<T>(shape, self.memory, (threads, all.step), least));
         print!("| {:27} | {:4} | {:>8} |", shape.size(), T::NAME, readable(all.step));
         for time in others {
             print!(" {:>11.1} x |", time / all.step);
         }
-        let share = if FEW.iter().any(|few| few.name == shape.name) {
+        let share = if by_expansion {
             "expansion".to_owned()
         } else {
             format!("{:.0}%", 100.0 * turns.share)
@@ -176,13 +178,17 @@ fn compare_losses<T: Float>(shape: Shape, peer: &str, loss: f64, own: f64) {
     }
 }
 
-/// The number of flops per step, in the coordinates that the engine chooses.
-fn flops(shape: Shape) -> usize {
+/// The number of coordinates that the engine chooses, and of flops per step in them.
+fn work(shape: Shape) -> (usize, usize) {
     let Shape { n, d, m, .. } = shape;
     let k = d.min(n);
     let reduced = n * k - k * (k - 1) / 2;
     // The engine's own rule: reduce if that saves at least a quarter of the work.
-    4 * m * if 4 * reduced <= 3 * n * d { reduced } else { n * d }
+    if 4 * reduced <= 3 * n * d {
+        (k, 4 * m * reduced)
+    } else {
+        (d, 4 * m * n * d)
+    }
 }
 
 /// Peak resident memory with a million neurons, including set-up and the largest eigenvalue.

@@ -28,6 +28,11 @@ const ROUNDING: f64 = 64.0 * f64::EPSILON;
 /// The share of a step's multiplications that the reduction must save.
 const GAIN: f64 = 0.25;
 
+/// What an error calls the largest buffers.
+const POINTS: &str = "the points in the coordinates of their span";
+
+const REMEDY: &str = "use fewer samples or fewer columns";
+
 /// Points in the coordinates of their own span.
 #[derive(Clone, Debug)]
 pub(super) struct Reduction<T> {
@@ -58,16 +63,14 @@ pub(super) fn reduce<T: Float>(
     if trained == 0 || reduced as f64 > (1.0 - GAIN) * direct as f64 {
         return Ok(None);
     }
-    let order = samples.order.clone();
-    let to = |x: f64| T::lit(x);
+    let unchanged: Vec<usize> = (0..validated).collect();
     Ok(Some(Reduction {
-        basis: DMatrix::from_columns(&span.basis).map(to),
-        samples: Coordinates::new(samples.coordinates(k, &order).map(to)),
-        validation: expansion.map(|part| {
-            let unchanged: Vec<usize> = (0..validated).collect();
-            Coordinates::new(part.coordinates(k, &unchanged).map(to))
-        }),
-        order,
+        basis: memory::from_fn("the basis of the span of the points", REMEDY, (d, k), |i, l| {
+            T::lit(span.basis[l][i])
+        })?,
+        samples: samples.coordinates(k, &samples.order)?,
+        validation: expansion.map(|part| part.coordinates(k, &unchanged)).transpose()?,
+        order: samples.order,
         trained,
     }))
 }
@@ -154,12 +157,12 @@ struct Remainders {
 impl Remainders {
     /// The points themselves, with room for so many components of each.
     fn new<T: Float>(points: &DMatrix<T>, most: usize) -> Result<Self, Error> {
-        let mut rest = matrix(points.nrows(), points.ncols())?;
+        let mut rest = memory::matrix(POINTS, REMEDY, points.nrows(), points.ncols())?;
         rest.zip_apply(points, |rest, x| *rest = x.as_f64());
         Ok(Self {
             norms: rest.column_iter().map(norm).collect(),
             done: vec![false; rest.ncols()],
-            components: matrix(most, rest.ncols())?,
+            components: memory::matrix(POINTS, REMEDY, most, rest.ncols())?,
             removed: 0,
             rest,
         })
@@ -185,16 +188,6 @@ impl Remainders {
     }
 }
 
-/// Zeros, or [`Error::OutOfMemory`].
-fn matrix(rows: usize, columns: usize) -> Result<DMatrix<f64>, Error> {
-    let what = "the points in the coordinates of their span";
-    memory::matrix(what, rows, columns).map_err(|_| Error::OutOfMemory {
-        what,
-        numbers: rows.saturating_mul(columns),
-        remedy: "use fewer samples or fewer columns",
-    })
-}
-
 /// nalgebra's `norm` adds one number after the other, its `dot` eight at a time.
 fn norm(x: DVectorView<'_, f64>) -> f64 {
     x.dot(&x).sqrt()
@@ -202,9 +195,9 @@ fn norm(x: DVectorView<'_, f64>) -> f64 {
 
 impl Expansion {
     /// k x n, the points in the given order.
-    fn coordinates(&self, k: usize, order: &[usize]) -> DMatrix<f64> {
-        let component = |l: usize, p: usize| self.components.get((l, order[p])).copied().unwrap_or(0.0);
-        DMatrix::from_fn(k, order.len(), component)
+    fn coordinates<T: Float>(&self, k: usize, order: &[usize]) -> Result<Coordinates<T>, Error> {
+        let component = |l: usize, p: usize| T::lit(self.components.get((l, order[p])).copied().unwrap_or(0.0));
+        memory::from_fn(POINTS, REMEDY, (k, order.len()), component).map(Coordinates::new)
     }
 }
 

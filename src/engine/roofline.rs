@@ -6,6 +6,7 @@ use super::kernels::exp::pow2;
 use super::kernels::microkernel::{has_32_registers, load, store};
 use super::memory::Aligned;
 use super::plan::Plan;
+use super::sweep::is_small;
 use crate::float::Float;
 use fearless_simd::{dispatch, prelude::*};
 use std::hint::black_box;
@@ -46,6 +47,11 @@ impl Limits {
             },
         )
     }
+}
+
+/// Whether a step takes one thread, in this many coordinates: the engine's own rule.
+pub fn takes_one_thread<T: Float>(samples: usize, coordinates: usize, width: usize) -> bool {
+    is_small::<T>(2, coordinates, samples, width)
 }
 
 /// The name of the SIMD level in use.

@@ -25,6 +25,11 @@ const FLUSH: usize = 32;
 /// thread finishes before another wakes up: 15 microseconds on the machine of the table in the README.
 pub(super) const ONE_THREAD: usize = 6_400_000;
 
+/// Whether a sweep of so many halves, along `trained` coordinates, is less work than that.
+pub(super) fn is_small<T>(halves: usize, trained: usize, samples: usize, width: usize) -> bool {
+    (trained * halves + 8) * samples * width * size_of::<T>() < ONE_THREAD
+}
+
 /// What a sweep does with each panel.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Job<T> {
@@ -133,12 +138,11 @@ impl<'a, T: Float> Sweep<'a, T> {
         }
     }
 
-    /// Multiply-adds, an exponential counting as eight.
-    fn work(&self, trained: usize, width: usize) -> usize {
+    /// The number of halves: backward, and forward or the like.
+    fn halves(&self) -> usize {
         let backward = !matches!(self.job, Job::Forward);
         let forward = self.ahead.is_some() || matches!(self.job, Job::Product(_) | Job::Curvature);
-        let halves = usize::from(backward) + usize::from(forward);
-        (trained * halves + 8) * self.samples.samples * width
+        usize::from(backward) + usize::from(forward)
     }
 }
 
@@ -158,7 +162,7 @@ pub(super) fn run<T: Float>(
     let part = chunks
         .first()
         .map_or(1, |chunk| chunk.activations_len(chunk.activations).max(1));
-    let small = sweep.work(trained, width) * size_of::<T>() < ONE_THREAD;
+    let small = is_small::<T>(sweep.halves(), trained, sweep.samples.samples, width);
     if small || chunks.len() < 2 || rayon::current_num_threads() < 2 {
         chunks.iter_mut().zip(activations.chunks_mut(part)).for_each(one);
     } else {

@@ -62,7 +62,12 @@ fn pivoted_cholesky(kernel: &WeightedKernel, rank: usize, trace: f64) -> Result<
     let n = kernel.samples();
     let mut diagonal = kernel.diagonal();
     let noise = n as f64 * f64::EPSILON * diagonal.max();
-    let mut factor = memory::matrix("the preconditioner of conjugate gradients", n, rank.min(n))?;
+    let mut factor = memory::matrix(
+        "the preconditioner of conjugate gradients",
+        "use fewer samples, or a smaller `rank`",
+        n,
+        rank.min(n),
+    )?;
     for k in 0..factor.ncols() {
         let pivot = diagonal.imax();
         if diagonal[pivot] <= noise || diagonal.sum() <= trace {
