@@ -4,21 +4,23 @@ use crate::error::Error;
 use crate::float::Float;
 use nalgebra::DMatrix;
 
+/// What to do where a number for each pair of a sample and another point does not fit.
+pub(crate) const FEWER_POINTS: &str = "use fewer samples, or fewer points at a time";
+
 /// What to do where n x n numbers do not fit.
 pub(crate) const REMEDY: &str = "use fewer samples, or a method without n x n matrices (`GaussNewton::matrix_free`, \
                                  `kernel::Solver::ConjugateGradient` with a small `rank`)";
 
 /// An n x n matrix of zeros, or [`Error::OutOfMemory`]. `what` names the matrix in the error message.
 pub(crate) fn square(what: &'static str, n: usize) -> Result<DMatrix<f64>, Error> {
-    matrix(what, REMEDY, n, n)
+    matrix(what, REMEDY, (n, n))
 }
 
 /// A rows x columns matrix of zeros, or [`Error::OutOfMemory`] with this remedy.
 pub(crate) fn matrix(
     what: &'static str,
     remedy: &'static str,
-    rows: usize,
-    columns: usize,
+    (rows, columns): (usize, usize),
 ) -> Result<DMatrix<f64>, Error> {
     // `vec!` gets zeroed pages from the system for free but aborts if there are none, so try to reserve the memory
     // first.

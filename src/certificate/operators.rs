@@ -14,7 +14,7 @@ use crate::memory;
 use nalgebra::{DMatrix, DVector};
 
 /// What to do where n numbers for each neuron do not fit in memory.
-const REMEDY: &str = "certify a smaller width, or with fewer samples";
+const REMEDY: &str = "certify a narrower network, or use fewer samples";
 
 /// Norms of a start in whitened coordinates, rounded up. "By neuron" means by distinct neuron.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Operators {
         let start = whitened.start;
         let (dimension, samples) = start.points.shape();
         let width = start.neurons.columns();
-        let mut activations = memory::matrix("the activations of a certificate", REMEDY, samples, width)?;
+        let mut activations = memory::matrix("the activations of a certificate", REMEDY, (samples, width))?;
         start.neurons.for_each_block(&mut |first, block| {
             activations.columns_mut(first, block.ncols()).copy_from(&block);
         });
@@ -61,7 +61,7 @@ impl Operators {
         let mut found = Self {
             activations,
             ell: Vec::with_capacity(width),
-            reach: memory::matrix("the norms of a certificate", REMEDY, samples, width)?,
+            reach: memory::matrix("the norms of a certificate", REMEDY, (samples, width))?,
             lip: Vec::with_capacity(width),
             l1: 0.0,
             errors: Vec::with_capacity(width),

@@ -65,7 +65,7 @@ fn pack_samples<T: Float>(plan: &Plan, batches: &Batches<T>) -> Result<SamplePan
         level: plan.level,
         points,
         depths,
-        longest_square: batches.current().points.longest_square,
+        largest_square: batches.current().points.largest_square,
         coordinates,
         lanes: width,
         side,
@@ -204,8 +204,9 @@ impl<T: Float> Products<'_, T> {
         let mut scratch = Aligned::zeros(lanes * lanes)?;
         for (row, panel) in block.clone().enumerate() {
             let (chunk, panel) = (&self.chunks[panel / per_chunk], panel % per_chunk);
+            let len = chunk.shape.dimension * lanes;
             let neurons = Neurons {
-                weights: &chunk.weights[self.role].get()[panel * chunk.shape.dimension * lanes..],
+                weights: &chunk.weights[self.role].get()[panel * len..][..len],
                 output_weights: &chunk.output_weights.get()[panel * lanes..][..lanes],
             };
             compiled::fill_activations(self.samples, &neurons, &mut scratch, to, row * lanes);

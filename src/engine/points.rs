@@ -66,6 +66,8 @@ pub(super) struct Coordinates<T> {
     pub matrix: DMatrix<T>,
     /// The coordinates of point i from `extent[i]` on are zero.
     pub extent: Vec<usize>,
+    /// |x_i|^2.
+    pub squares: Vec<f64>,
 }
 
 impl<T: Float> Coordinates<T> {
@@ -75,7 +77,13 @@ impl<T: Float> Coordinates<T> {
             .column_iter()
             .map(|c| c.iter().rposition(nonzero).map_or(0, |last| last + 1))
             .collect();
-        Self { matrix, extent }
+        let square = |x: &T| x.as_f64().powi(2);
+        let squares = matrix.column_iter().map(|c| c.iter().map(square).sum()).collect();
+        Self {
+            matrix,
+            extent,
+            squares,
+        }
     }
 }
 
@@ -88,7 +96,7 @@ pub(super) struct Points<T> {
     pub groups: Vec<Group>,
     pub forward: Aligned<T>,
     /// The largest |x|^2 in `forward`.
-    pub longest_square: T,
+    pub largest_square: T,
     pub feature_blocks: Vec<Block>,
     backward: Aligned<T>,
     /// `backward` with sample i multiplied by v_i.
@@ -135,9 +143,8 @@ impl<T: Float> Points<T> {
         let len = self.split_samples(rows, |i| from.extent[sample(i)]);
         self.forward.set_len(len)?;
         let packed = self.forward.get_mut();
-        let square = |point: &[T]| point.iter().map(|x| (x.as_f64() * factor).powi(2)).sum::<f64>();
-        let squares = (0..self.samples).map(|i| square(from.matrix.column(sample(i)).as_slice()));
-        self.longest_square = T::lit(squares.fold(0.0, f64::max));
+        let largest = (0..self.samples).map(|i| from.squares[sample(i)]).fold(0.0, f64::max);
+        self.largest_square = T::lit(factor.powi(2) * largest);
         for block in &self.sample_blocks {
             for j in 0..block.rows {
                 let point = (j < block.valid).then(|| from.matrix.column(sample(block.first + j)));

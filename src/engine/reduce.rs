@@ -157,12 +157,12 @@ struct Remainders {
 impl Remainders {
     /// The points themselves, with room for so many components of each.
     fn new<T: Float>(points: &DMatrix<T>, most: usize) -> Result<Self, Error> {
-        let mut rest = memory::matrix(POINTS, REMEDY, points.nrows(), points.ncols())?;
+        let mut rest = memory::matrix(POINTS, REMEDY, points.shape())?;
         rest.zip_apply(points, |rest, x| *rest = x.as_f64());
         Ok(Self {
             norms: rest.column_iter().map(norm).collect(),
             done: vec![false; rest.ncols()],
-            components: memory::matrix(POINTS, REMEDY, most, rest.ncols())?,
+            components: memory::matrix(POINTS, REMEDY, (most, rest.ncols()))?,
             removed: 0,
             rest,
         })

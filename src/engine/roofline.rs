@@ -49,7 +49,7 @@ impl Limits {
     }
 }
 
-/// Whether a step takes one thread, in this many coordinates: the engine's own rule.
+/// Whether a step in this many coordinates is too little work for more than one thread: the engine's own rule.
 pub fn takes_one_thread<T: Float>(samples: usize, coordinates: usize, width: usize) -> bool {
     is_small::<T>(2, coordinates, samples, width)
 }

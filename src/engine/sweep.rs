@@ -25,7 +25,7 @@ const FLUSH: usize = 32;
 /// thread finishes before another wakes up: 15 microseconds on the machine of the table in the README.
 pub(super) const ONE_THREAD: usize = 6_400_000;
 
-/// Whether a sweep of so many halves, along `trained` coordinates, is less work than that.
+/// Whether a sweep of this many halves, along `trained` coordinates, is less work than [`ONE_THREAD`].
 pub(super) fn is_small<T>(halves: usize, trained: usize, samples: usize, width: usize) -> bool {
     (trained * halves + 8) * samples * width * size_of::<T>() < ONE_THREAD
 }

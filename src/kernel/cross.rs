@@ -89,7 +89,7 @@ pub fn empirical_cross_kernel<T: Float>(
     let (points, others) = (points.map(Float::as_f64), others.map(Float::as_f64));
     let (n, m) = (points.ncols(), net.width());
     let rows = points.transpose();
-    let mut kernel = memory::matrix("the empirical kernel", memory::REMEDY, n, others.ncols())?;
+    let mut kernel = memory::matrix("the empirical kernel", memory::FEWER_POINTS, (n, others.ncols()))?;
     let block = neurons_per_block(n, points.nrows());
     for first in (0..m).step_by(block) {
         let count = block.min(m - first);

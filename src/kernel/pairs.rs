@@ -66,7 +66,7 @@ pub(super) fn rectangle(
 ) -> Result<DMatrix<f64>, Error> {
     let (n, level) = (points.ncols(), engine::level()?);
     let rows = points.transpose();
-    let mut kernel = memory::matrix(form.name(), memory::REMEDY, n, others.ncols())?;
+    let mut kernel = memory::matrix(form.name(), memory::FEWER_POINTS, (n, others.ncols()))?;
     let columns = kernel.as_mut_slice().par_chunks_mut(n).enumerate();
     columns.for_each(|(j, column)| {
         let y = others.column(j);

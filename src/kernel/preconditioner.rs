@@ -65,8 +65,7 @@ fn pivoted_cholesky(kernel: &WeightedKernel, rank: usize, trace: f64) -> Result<
     let mut factor = memory::matrix(
         "the preconditioner of conjugate gradients",
         "use fewer samples, or a smaller `rank`",
-        n,
-        rank.min(n),
+        (n, rank.min(n)),
     )?;
     for k in 0..factor.ncols() {
         let pivot = diagonal.imax();

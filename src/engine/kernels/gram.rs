@@ -19,7 +19,7 @@ pub struct SamplePanels<T> {
     /// For each panel, the number of coordinates that are not all zero.
     pub depths: Vec<usize>,
     /// The largest |x|^2 of the packed points.
-    pub longest_square: T,
+    pub largest_square: T,
     pub coordinates: usize,
     /// P for T.
     pub lanes: usize,
@@ -65,7 +65,7 @@ pub fn fill_activations<S: Simd, T: Float>(
 ) {
     let lanes = 2 * T::Native::<S>::LEN;
     let side = 2 * <f64 as SimdFloatElement>::Native::<S>::LEN;
-    let within_reach = within_reach(s, samples.longest_square, neurons.weights);
+    let within_reach = within_reach(s, samples.largest_square, neurons.weights);
     for (q, &depth) in samples.depths.iter().enumerate() {
         let points = &samples.points.get()[q * samples.coordinates * lanes..][..depth * lanes];
         multiply_panels::<S, T>(s, &neurons.weights[..depth * lanes], points, scratch, false);

@@ -71,7 +71,7 @@ pub fn forward<S: Simd, T: Float>(
 ) {
     let lanes = T::Native::<S>::LEN;
     let panel = 2 * lanes;
-    let within_reach = within_reach(s, points.longest_square, weights);
+    let within_reach = within_reach(s, points.largest_square, weights);
     for (block, packed, row) in points.blocks(blocks) {
         let from = row * panel;
         let out = match &mut activations {

@@ -2,8 +2,10 @@
 
 use super::super::Memory;
 use super::super::plain;
+use super::super::plan::Plan;
 use super::super::plan::levels;
-use super::{Problem, assert_close, tolerance};
+use super::super::{Engine, Pass};
+use super::{Problem, assert_close, compare_engine, tolerance};
 use crate::float::Float;
 use fearless_simd::Level;
 use nalgebra::{DMatrix, DVector};
@@ -13,7 +15,7 @@ use nalgebra::{DMatrix, DVector};
 fn problem<T: Float>(most: f64, far: bool) -> Problem<T> {
     let m = 400;
     let share = |r: usize| 2.0 * r as f64 / (m - 1) as f64 - 1.0;
-    let points = [[1.0, 0.0], [-0.5, 0.0], [0.0, 1e4]];
+    let points = [[1.0, 0.0], [-0.5, 0.0], [0.0, 1e3]];
     let n = if far { 3 } else { 2 };
     Problem {
         weights: DMatrix::from_fn(2, m, |k, r| if k == 0 { T::lit(most * share(r)) } else { T::zero() }),
@@ -82,10 +84,10 @@ fn a_far_point_changes_no_bit_at_the_others() {
 fn the_tangent_gram_matrix_is_clamped_too() {
     fn check<T: Float>(level: Level, least: f64) {
         let mut p = problem::<T>(2.0, false);
+        p.points[(0, 1)] = T::lit(1e-3);
         for r in (0..400).step_by(3) {
             // Its activations vanish at the first point, and are less than 1 at the second.
             p.weights[(0, r)] = T::lit(least);
-            p.points[(0, 1)] = T::lit(1e-3);
         }
         let mut engine = p.engine(level, Memory::Auto, false);
         engine.forward().unwrap();
@@ -103,5 +105,60 @@ fn the_tangent_gram_matrix_is_clamped_too() {
         // So far out that exponents which wrap around would become large ones.
         check::<f64>(level, -2508.0);
         check::<f32>(level, -304.0);
+    }
+}
+
+#[test]
+fn every_sweep_is_right_beyond_the_reach() {
+    fn check<T: Float>(level: Level, memory: Memory) {
+        let p = problem::<T>(3.0, true);
+        let name = format!("{level:?} {} {memory:?}", T::NAME);
+        compare_engine(p.engine(level, memory, false), &p, &name);
+    }
+    for level in levels() {
+        for memory in [Memory::Store, Memory::Recompute] {
+            check::<f64>(level, memory);
+            check::<f32>(level, memory);
+        }
+    }
+}
+
+/// Only points that come later are far out: those of validation, and those of a second batch. Exponents that wrap around would
+/// become large ones.
+#[test]
+fn the_reach_is_that_of_the_points_at_hand() {
+    fn check<T: Float>(level: Level, least: f64) {
+        let name = format!("{level:?} {}", T::NAME);
+        let p = Problem::<T> {
+            weights: DMatrix::from_fn(1, 70, |_, r| T::lit(1.0 + r as f64 / 100.0)),
+            output_weights: DVector::from_element(70, T::one()),
+            points: DMatrix::from_row_slice(1, 2, &[T::lit(0.1), T::lit(least)]),
+            dual: vec![T::one(); 2],
+        };
+        let exact = plain::outputs(&p.weights, &p.output_weights, &p.points);
+        let close = tolerance::<T>() * 70.0;
+
+        let (near, far) = (p.points.columns(0, 1).into_owned(), p.points.columns(1, 1).into_owned());
+        let plan = Plan::at::<T>(level, Memory::Auto).by(Pass::Direct);
+        let mut engine = Engine::with(plan, None, &p.weights, &p.output_weights, &near, Some(&far)).unwrap();
+        engine.forward().unwrap();
+        assert_close(&format!("{name}: samples"), engine.outputs(), &exact[..1], close);
+        assert_close(
+            &format!("{name}: validation"),
+            engine.validation_outputs(),
+            &exact[1..],
+            close,
+        );
+
+        let mut engine = p.engine(level, Memory::Auto, false);
+        for i in [0, 1] {
+            engine.choose_batch(&[i]).unwrap();
+            engine.forward().unwrap();
+            assert_close(&format!("{name}: batch {i}"), engine.outputs(), &exact[i..=i], close);
+        }
+    }
+    for level in levels() {
+        check::<f64>(level, -2000.0);
+        check::<f32>(level, -240.0);
     }
 }
