@@ -11,7 +11,7 @@ use super::sums::Sums;
 use crate::error::Error;
 use crate::float::Float;
 use crate::numbers::power_of_two;
-use nalgebra::{DVector, DVectorView};
+use nalgebra::DVector;
 
 /// The expansions of a run: when to use one, and their memory.
 #[derive(Debug)]
@@ -56,9 +56,8 @@ impl Extent {
             return None;
         }
         let sets = [Some(samples), validation].into_iter().flatten();
-        let points = sets.flat_map(|points| points.matrix.column_iter());
-        let square = |x: DVectorView<'_, T>| x.iter().map(|x| x.as_f64().powi(2)).sum::<f64>();
-        let (shortest, longest) = points.map(square).fold((f64::INFINITY, 0.0), |(low, high), square| {
+        let squares = sets.flat_map(|points| &points.squares);
+        let (shortest, longest) = squares.fold((f64::INFINITY, 0.0), |(low, high), &square| {
             (f64::min(low, square), f64::max(high, square))
         });
         let radius = longest.sqrt();

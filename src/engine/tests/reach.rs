@@ -1,10 +1,7 @@
 //! Exponents that have to be clamped, since they are, or could be, beyond those of the type.
 
-use super::super::Memory;
-use super::super::plain;
-use super::super::plan::Plan;
-use super::super::plan::levels;
-use super::super::{Engine, Pass};
+use super::super::plan::{Plan, levels};
+use super::super::{Engine, Memory, Pass, plain};
 use super::{Problem, assert_close, compare_engine, tolerance};
 use crate::float::Float;
 use fearless_simd::Level;
